@@ -1,0 +1,69 @@
+# Everything a developer types. `make` alone lists it.
+
+UV_VERSION := 0.13.9
+UV := $(or $(shell command -v uv),.cache/uv/bin/uv)
+PYTHON := $(or $(shell command -v python3.11),python3)
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test unit lint format types arrows schemas compose-check check kafka redis lock clean
+
+help: ## List the targets.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-14s %s\n", $$1, $$2 }'
+
+setup: .venv/.synced ## Create .venv with exactly the locked packages (the other targets do it for you).
+
+demo: setup ## Run the whole program on real history, without Docker: about two minutes. ARGS="--keep" leaves it up.
+	$(BIN)/streamproc demo $(ARGS)
+
+test: setup kafka redis ## Run all tests; starts its own Kafka and Redis. ARGS="-k name" chooses.
+	$(BIN)/pytest $(ARGS)
+
+unit: setup ## Run the tests that need no server.
+	$(BIN)/pytest tests/unit $(ARGS)
+
+lint: setup ## Check style and format.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: setup ## Repair style and format where a program can.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: setup ## Check types, strictly.
+	$(BIN)/mypy
+
+arrows: setup ## Check which module may import which.
+	$(BIN)/lint-imports
+
+schemas: setup ## Check that schemas/ is what the types say.
+	$(BIN)/python -m streamproc schemas --check
+
+compose-check: setup ## Check docker-compose.yml against the Compose specification.
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+check: lint types arrows schemas compose-check ## All checks that are no tests.
+
+lock: $(filter .cache/%,$(UV)) ## Bring uv.lock up to date with pyproject.toml.
+	$(UV) lock
+
+clean: ## Remove what the targets made.
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.venv/.synced: pyproject.toml uv.lock | $(filter .cache/%,$(UV))
+	$(UV) sync --quiet --locked --all-extras
+	@touch $@
+
+.cache/uv/bin/uv:
+	$(PYTHON) -m venv .cache/uv
+	.cache/uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+# The servers of the tests. Where they cannot be had, the tests take the next best and say so in their header.
+
+kafka: .cache/kafka/.fetched
+
+.cache/kafka/.fetched: tests/servers/pom.xml tests/servers/fetch-kafka.sh
+	@bash tests/servers/fetch-kafka.sh $(@D)
+
+redis:
+	@bash tests/servers/install-redis.sh

@@ -1,0 +1,135 @@
+"""One customer as people look at it: features, segments with evidence, churn risk with reasons, what is due next."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from streamproc.churn.bands import BANDS
+from streamproc.churn.reasons import reasons
+from streamproc.churn.score import score
+from streamproc.contracts.meanings import CONSENT_CHANNELS
+from streamproc.errors import StreamprocError
+from streamproc.features.frame import Frame
+from streamproc.features.registry import FEATURES
+from streamproc.rules.evaluate import Evaluation
+from streamproc.state.layout import unpack
+from streamproc.state.store import Head, Store
+from streamproc.transitions.definitions import Definitions
+from streamproc.transitions.evaluate import churn_columns, churn_known
+from streamproc.transport.partitioner import partition_of
+from streamproc.windows.panes import INF, NEVER
+from streamproc.windows.table import CustomerTable
+
+
+class CustomerUnknown(StreamprocError):
+    """No event of this customer has been applied."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCustomer:
+    """A customer's state and the shard it lives in."""
+
+    table: CustomerTable  # of one
+    head: Head
+
+
+async def find_customer(store: Store, customer: str) -> StoredCustomer:
+    """Read a customer's state. Raises CustomerUnknown, or StreamprocError if there is no state at all."""
+    first = await store.read_head(0)
+    if first is None:
+        raise StreamprocError(
+            "there is no state under this prefix and group",
+            fix="check STREAMPROC_REDIS, STREAMPROC_TOPIC_PREFIX and STREAMPROC_GROUP, or start a worker",
+        )
+    key = customer.encode()
+    partition = partition_of(key, first.partitions)
+    head = await store.read_head(partition)
+    blob = await store.get(partition, key)
+    if head is None or blob is None:
+        raise CustomerUnknown(
+            f"customer {customer!r} is not known", fix="ids are exact; visitors without a userId are 'anon:<anonymousId>'"
+        )
+    return StoredCustomer(unpack([customer], [blob]), head)
+
+
+def describe_customer(stored: StoredCustomer, definitions: Definitions, as_of_ms: int) -> dict[str, Any]:
+    """The profile as JSON values: durations in ms, money in the rules' currency, instants as ISO 8601."""
+    table, head = stored.table, stored.table.head[0]
+    frame = Frame(table, np.array([as_of_ms]))
+    return {
+        "customer_id": table.ids[0],
+        "as_of": _iso(as_of_ms),
+        "partition": stored.head.partition,
+        "first_seen": _iso(int(head["first_seen_ms"])),
+        "last_activity": _iso_or_none(int(head["last_activity_ms"])),
+        "features": {name: _shown(name, int(frame.value(name)[0])) for name in FEATURES},
+        "incomplete": [name for name in FEATURES if not frame.exact(name)[0]],
+        "segments": _segments(table, frame, definitions),
+        "churn": _churn(table, definitions, as_of_ms),
+        "consent": {
+            CONSENT_CHANNELS[row["channel"]]: bool(row["granted"]) for row in table.consents
+        },
+        "timers": {"next_check_at": _iso_or_none(int(head["next_check_ms"]))},
+        "version": (stored.head.rewinds << 32) | int(head["version"]),
+    }
+
+
+def _segments(table: CustomerTable, frame: Frame, definitions: Definitions) -> list[dict[str, Any]]:
+    evaluation = Evaluation(frame)
+    entered = {int(row["segment"]): row for row in table.members if row["entered_ms"] != NEVER}
+    shown = []
+    for segment in definitions.ruleset.segments:
+        if segment.id in entered:
+            row = entered.pop(segment.id)
+            stays = segment.exit if segment.exit is not None else segment.enter
+            shown.append(
+                {
+                    "key": segment.key,
+                    "name": segment.name,
+                    "entered_at": _iso(int(row["entered_ms"])),
+                    "entry_seq": int(row["entry_seq"]),
+                    "version": segment.version,
+                    "evidence": [msgspec.to_builtins(item) for item in evaluation.evidence(stays, 0)],
+                }
+            )
+    for identity, row in entered.items():
+        key, version = definitions.retired.get(identity, (f"{identity:08x}", 0))
+        shown.append(
+            {"key": key, "entered_at": _iso(int(row["entered_ms"])), "entry_seq": int(row["entry_seq"]),
+             "version": version, "evidence": []}
+        )  # fmt: skip
+    return shown
+
+
+def _churn(table: CustomerTable, definitions: Definitions, as_of_ms: int) -> dict[str, Any]:
+    band = int(table.head["band"][0])
+    now_ms = np.array([as_of_ms])
+    known = bool(churn_known(table, now_ms, definitions)[0])
+    columns = churn_columns(table)
+    result = score(definitions.model, columns, now_ms)
+    return {
+        "risk": round(float(result.risk[0]), 6) if known else None,
+        "band": BANDS[band] if band != NEVER else None,
+        "horizon_days": definitions.model.horizon_days,
+        "model_version": definitions.model.version,
+        "reasons": [
+            msgspec.to_builtins(reason) for reason in reasons(definitions.model, columns, result, 0, as_of_ms)
+        ]
+        if known
+        else [],
+    }
+
+
+def _shown(name: str, value: int) -> int | float:
+    return value / 1_000_000 if FEATURES[name].unit == "money" else value
+
+
+def _iso(instant_ms: int) -> str:
+    return datetime.fromtimestamp(instant_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _iso_or_none(instant_ms: int) -> str | None:
+    return None if instant_ms in (NEVER, INF) else _iso(instant_ms)

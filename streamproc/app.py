@@ -1,0 +1,253 @@
+"""The composition root: the only place where the objects of a worker are built and joined."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import faust
+import structlog
+from aiohttp import web
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition
+
+from streamproc.agents import create_agents
+from streamproc.api.health import Health, create_http_app
+from streamproc.churn.model import load_model
+from streamproc.clock import monotonic_s, wall_ms
+from streamproc.errors import StreamprocError
+from streamproc.metrics import Metrics
+from streamproc.rules.load import load_ruleset
+from streamproc.settings import Settings
+from streamproc.shards import Shards
+from streamproc.state.redis_store import RedisStore
+from streamproc.transitions.definitions import Definitions
+from streamproc.transport.batch import Consumer, Transport, TransportSettings
+from streamproc.transport.chunks import Tail
+from streamproc.transport.settings import faust_options
+from streamproc.transport.topics import Topics, describe
+
+_log = structlog.get_logger(__name__)
+
+#: How often the rules and the model file are looked at for a change.
+_RELOAD_S = 1.0
+#: A shard that has work and commits nothing for this long is not alive.
+_STALLED_S = 60.0
+_MAX_REQUEST_BYTES = 2_097_152
+
+
+def load_definitions(settings: Settings) -> Definitions:
+    """The rules and the model that the settings name. Raises StreamprocError that lists what is wrong with them."""
+    return Definitions(load_ruleset(settings.rules_path), load_model(settings.model_path))
+
+
+@asynccontextmanager
+async def open_producer(bootstrap: str) -> AsyncIterator[AIOKafkaProducer]:
+    """A started producer with `acks=all` and Java's partitioner. Raises StreamprocError if no broker answers."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=bootstrap, acks="all", linger_ms=2, max_request_size=_MAX_REQUEST_BYTES
+    )
+    try:
+        await producer.start()
+    except KafkaError as error:
+        await producer.stop()
+        raise StreamprocError(
+            f"no Kafka broker answers at {bootstrap}: {error}",
+            fix="start the broker, or set STREAMPROC_KAFKA to host:port of a running one",
+        ) from error
+    try:
+        yield producer
+    finally:
+        await producer.stop()
+
+
+class Worker:
+    """A worker: Faust app, shards, relay, HTTP. `until_ms`: drain, move time to this instant, and end."""
+
+    def __init__(self, settings: Settings, definitions: Definitions, until_ms: int | None = None) -> None:
+        self.metrics = Metrics()
+        self.started = asyncio.Event()
+        self._settings, self._definitions, self._until_ms = settings, definitions, until_ms
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        """End soon, gracefully: commits in flight are finished."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Live until stopped, until `until_ms` is reached, or until something makes it impossible to go on.
+
+        Raises StreamprocError for what the operator can mend.
+        """
+        settings = self._settings
+        async with AsyncExitStack() as stack:
+            store = RedisStore(settings.redis, prefix=settings.topic_prefix, group=settings.group)
+            stack.push_async_callback(store.aclose)
+            for warning in await store.check_server():
+                _log.warning("redis", warning=warning)
+            await self._check_topics()
+            producer = await stack.enter_async_context(open_producer(settings.kafka))
+            shards = Shards(store, producer, self._definitions, settings, self.metrics, self._until_ms)
+            app = self._create_app(shards)
+            await self._serve_http(stack, shards)
+            self._note_definitions(self._definitions)
+            reloading = asyncio.create_task(self._watch_definitions(shards))
+            stack.callback(reloading.cancel)
+            await app.start()
+            self.started.set()
+            try:
+                await self._wait_for_end(app, shards)
+            finally:
+                await app.stop()
+        if shards.failure is not None:
+            raise shards.failure
+
+    async def _check_topics(self) -> None:
+        topics = Topics(self._settings.topic_prefix)
+        found = await describe(self._settings.kafka, self._settings.topic_prefix)
+        missing = [name for name in (*topics.sources, *topics.signals, topics.failed) if found[name] is None]
+        if missing:
+            raise StreamprocError(
+                f"topics are missing: {', '.join(missing)}", fix="create them: streamproc topics create --partitions 12"
+            )
+
+    def _create_app(self, shards: Shards) -> faust.App:
+        settings = self._settings
+        sources = Topics(settings.topic_prefix).sources
+        app = faust.App(
+            settings.group,
+            **faust_options(
+                bootstrap=settings.kafka,
+                session_timeout_s=settings.session_timeout_ms / 1000,
+                heartbeat_interval_s=settings.heartbeat_ms / 1000,
+            ),
+        )
+        app.transport = Transport(
+            app.conf.broker_consumer,
+            app,
+            owner=shards,
+            settings=TransportSettings(
+                sources=sources, chunk_records=settings.chunk_records, lost_policy=settings.lost_offsets
+            ),
+            now_ms=wall_ms,
+        )
+        create_agents(app, sources, shards)
+        shards.reader = _ConsumerReader(app, sources)
+        return app
+
+    async def _wait_for_end(self, app: faust.App, shards: Shards) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.stop)
+        ends = [asyncio.create_task(event.wait()) for event in (self._stop, shards.done)]
+        ends.append(asyncio.create_task(app._crashed.wait()))  # type: ignore[arg-type]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for end in ends:
+                end.cancel()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+        if app.crashed and shards.failure is None:
+            reason = getattr(app, "_crash_reason", None)
+            raise reason if isinstance(reason, StreamprocError) else StreamprocError(f"the worker failed: {reason!r}")
+
+    async def _serve_http(self, stack: AsyncExitStack, shards: Shards) -> None:
+        if self._settings.http_port == 0:
+            return
+        heartbeat = _Heartbeat(shards)
+        runner = web.AppRunner(create_http_app(self.metrics, heartbeat.live, heartbeat.ready), access_log=None)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        try:
+            await web.TCPSite(runner, self._settings.http_host, self._settings.http_port).start()
+        except OSError as error:
+            raise StreamprocError(
+                f"port {self._settings.http_port} on {self._settings.http_host} cannot be used: {error.strerror}",
+                fix="set STREAMPROC_HTTP_PORT to a free port, or to 0 for no HTTP server",
+            ) from error
+
+    async def _watch_definitions(self, shards: Shards) -> None:
+        """Reload rules and model when their files change; what cannot be used leaves the old ones in force."""
+        paths = [path for path in (self._settings.rules_path, self._settings.model_path) if path is not None]
+        seen = _versions(paths)
+        while paths:
+            await asyncio.sleep(_RELOAD_S)
+            if (found := _versions(paths)) == seen:
+                continue
+            seen = found
+            try:
+                definitions = load_definitions(self._settings)
+            except StreamprocError as error:
+                self.metrics.count("rules_reloads_total", 1, "refused")
+                _log.error("rules not reloaded; the old ones stay in force", error=error.message, fix=error.fix)
+                continue
+            self.metrics.count("rules_reloads_total", 1, "loaded")
+            self._note_definitions(definitions)
+            shards.redefine(definitions)
+            _log.info("rules reloaded", fingerprint=f"{definitions.fingerprint:08x}")
+
+    def _note_definitions(self, definitions: Definitions) -> None:
+        self.metrics.set("rules_info", 1, f"{definitions.ruleset.fingerprint:08x}", definitions.model.version)
+
+
+class _ConsumerReader:
+    """The consumer as the shards see it. Faust makes the consumer when the app starts."""
+
+    def __init__(self, app: faust.App, sources: tuple[str, ...]) -> None:
+        self._app, self._sources = app, sources
+
+    @property
+    def _consumer(self) -> Consumer:
+        return cast(Consumer, self._app.consumer)
+
+    def tail(self, tp: TopicPartition) -> Tail | None:
+        return self._consumer.tail(tp)
+
+    async def reseek(self, shards: set[int]) -> bool:
+        return await self._consumer.reseek(shards)
+
+    async def had_committed(self, shards: set[int]) -> set[int]:
+        thread = self._consumer._thread
+        client = thread._ensure_consumer()
+        known = set()
+        for shard in shards:
+            for topic in self._sources:
+                if await thread.call_thread(client.committed, TopicPartition(topic, shard)) is not None:
+                    known.add(shard)
+        return known
+
+    def partition_count(self) -> int:
+        return int(self._consumer.topic_partitions(self._sources[0]) or 0)
+
+
+class _Heartbeat:
+    """Liveness: every shard with queued records commits now and then. Readiness: shards are held."""
+
+    def __init__(self, shards: Shards) -> None:
+        self._shards = shards
+        self._progress: dict[int, tuple[int, float]] = {}  # partition -> (seq, since when)
+
+    def live(self) -> Health:
+        now_s = monotonic_s()
+        for partition, held in self._shards.held.items():
+            seq, since_s = self._progress.get(partition, (-1, now_s))
+            if held.shard.head.seq != seq or not len(held.shard.inbox):
+                self._progress[partition] = (held.shard.head.seq, now_s)
+            elif now_s - since_s > _STALLED_S:
+                return Health(False, f"shard {partition} has records and committed nothing for {_STALLED_S:.0f} s")
+        return Health(True, f"{len(self._shards.held)} shards")
+
+    def ready(self) -> Health:
+        if not self._shards.held:
+            return Health(False, "no shards assigned yet")
+        waiting = [partition for partition, held in self._shards.held.items() if not held.tasks]
+        return Health(not waiting, f"starting shards {waiting}" if waiting else "running")
+
+
+def _versions(paths: list[Path]) -> list[Any]:
+    """What changes when one of the files does."""
+    return [(path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else None for path in paths]

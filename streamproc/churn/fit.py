@@ -1,0 +1,193 @@
+"""Fit a churn model on a log of active days. Needs scipy, which is in the extra `science`.
+
+P0 needs no labels: maximum likelihood on sampled states. The scorecard needs states a horizon older than
+the log's end: a logistic regression, with its weights held at the signs that make risk rise with silence.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+import numpy as np
+from scipy.optimize import OptimizeResult, minimize
+from scipy.special import betaln, digamma, expit, gammaln
+
+from streamproc.churn.model import P0, TAUS_DAYS, ChurnModel, Scorecard, Tau, TermMeans
+from streamproc.churn.quality import Bools, log_loss
+from streamproc.churn.sampling import Sample
+from streamproc.churn.score import DAY_MS, Floats, Terms, repeats, score
+from streamproc.errors import StreamprocError
+
+#: Chances to leave for good: after any purchase (modified BG/NBD), or after repeat purchases only (BG/NBD).
+Dropout = Literal["after any", "after repeat"]
+
+#: Bounds of ln r, ln alpha, ln a, ln b: far outside anything sensible, near enough for the gamma functions.
+_LOG_BOUNDS = (-8.0, 12.0)
+
+_ALL_WEIGHTS = ("w1", "w2", "w3", "w4", "w5")
+
+
+@dataclass(frozen=True, slots=True)
+class Histories:
+    """What the likelihood needs of n customers, in any one unit of time."""
+
+    x: Floats  # repeat active days (or purchases)
+    last: Floats  # age at the last of them
+    age: Floats  # age at the end of observation
+
+
+class Labels(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model file says about its own origin."""
+
+    version: str
+    trained_on: str
+    created: str  # YYYY-MM-DD
+
+
+def histories_of(states: Sample, tau_days: Tau | None) -> Histories:
+    """Histories, in days, of sampled states, discounted with `tau_days` if given."""
+    x, last = repeats(states.columns, tau_days)
+    return Histories(x, last, last + (states.now_ms - states.columns.last_activity_ms) / DAY_MS)
+
+
+def log_likelihood(p: P0, past: Histories, dropout: Dropout) -> tuple[Floats, Floats]:
+    """Log likelihood of each history, float64[n], and its derivatives by r, alpha, a, b, float64[4, n].
+
+    "after any": Batislam, Denizel, Filiztekin 2007. "after repeat": Fader, Hardie, Lee 2005, eq. 6, in which
+    nobody leaves after the first purchase.
+    """
+    r, alpha, a, b = p.r, p.alpha, p.a, p.b
+    shape = r + past.x
+    chances = past.x + 1 if dropout == "after any" else past.x
+    end, last = alpha + past.age, alpha + past.last
+    stayed = gammaln(shape) - gammaln(r) + r * np.log(alpha) - shape * np.log(end)
+    stayed += betaln(a, b + chances) - betaln(a, b)
+    # D, the odds of having left at the last purchase; who had no chance to leave has none
+    failures = b + np.maximum(chances, 1) - 1
+    ln_growth = np.log(end / last)
+    ln_odds = np.where(chances > 0, np.log(a / failures) + shape * ln_growth, -np.inf)
+    left = expit(ln_odds)
+    derivatives = (
+        digamma(shape) - digamma(r) + np.log(alpha) - np.log(end) + left * ln_growth,
+        r / alpha - shape / end + left * shape * (1 / end - 1 / last),
+        digamma(a + b) - digamma(a + b + chances) + left / a,
+        digamma(a + b) - digamma(a + b + chances) + digamma(b + chances) - digamma(b) - left / failures,
+    )
+    return stayed + np.logaddexp(0.0, ln_odds), np.stack(derivatives)
+
+
+def fit_p0(past: Histories, dropout: Dropout = "after any") -> P0:
+    """Maximum likelihood estimate of r, alpha, a, b; a customer should be in `past` once.
+
+    Raises StreamprocError if the search does not converge.
+    """
+
+    def loss(log_parameters: Floats) -> tuple[float, Floats]:
+        likelihood, derivatives = log_likelihood(_p0(log_parameters), past, dropout)
+        return -float(likelihood.mean()), -derivatives.mean(axis=1) * np.exp(log_parameters)
+
+    start = np.log([0.5, max(float(np.mean(past.age)) / 10, 1e-3), 1.0, 2.0])
+    options = {"ftol": 1e-10, "gtol": 1e-6, "maxiter": 500}
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[_LOG_BOUNDS] * 4, options=options)
+    r, alpha, a, b = _rounded(np.exp(_converged(found, "P0")))
+    return P0(r=r, alpha=alpha, a=a, b=b)
+
+
+def fit_scorecard(terms: Terms, churned: Bools, weights: Collection[str] = _ALL_WEIGHTS) -> Scorecard:
+    """Logistic regression of `churned` on the terms; w0 is free, `weights` are >= 0, all others are 0.
+
+    `weights=("w2",)` is the recency rule. Raises StreamprocError if the search does not converge.
+    """
+    design = np.column_stack(
+        (
+            np.ones_like(terms.logit_p0),
+            terms.logit_p0,
+            terms.log_silence,
+            -terms.log_days,
+            -terms.log_e30,
+            -terms.log_e90,
+        )
+    )
+
+    def loss(w: Floats) -> tuple[float, Floats]:
+        logit = design @ w
+        gradient = design.T @ (expit(logit) - churned) / len(churned)
+        return float(np.mean(np.logaddexp(0.0, logit) - churned * logit)), gradient
+
+    bounds = [(None, None), *((0.0, None if name in weights else 0.0) for name in _ALL_WEIGHTS)]
+    options = {"ftol": 1e-12, "gtol": 1e-7, "maxiter": 2000}
+    found = minimize(loss, np.zeros(6), jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    w0, w1, w2, w3, w4, w5 = _rounded(_converged(found, "the scorecard"))
+    return Scorecard(w0=w0, w1=w1, w2=w2, w3=w3, w4=w4, w5=w5)
+
+
+def fit_model(states: Sample, horizon_days: int, labels: Labels, rng: np.random.Generator) -> ChurnModel:
+    """Fit P0 (with the tau of least log loss), the scorecard and the means of the terms on labelled states.
+
+    P0 sees one state of each customer, drawn by `rng`; everything else sees all states. The means are those
+    of customers active within the horizon: reasons compare with those an alert can still help, not with the
+    long gone.
+    """
+    model = min(p0_models(states, horizon_days, labels, rng), key=lambda model: p0_log_loss(model, states))
+    terms = score(model, states.columns, states.now_ms).terms
+    names = TermMeans.__struct_fields__
+    means = _rounded(getattr(terms, name)[states.near].mean() for name in names)
+    return msgspec.structs.replace(
+        model,
+        sc5=fit_scorecard(terms, states.churned),
+        means=TermMeans(**dict(zip(names, means, strict=True))),
+    )
+
+
+def p0_models(
+    states: Sample, horizon_days: int, labels: Labels, rng: np.random.Generator
+) -> list[ChurnModel]:
+    """P0 alone, fitted without forgetting and with each tau; needs no labels."""
+    once = one_state_each(states, rng)
+    return [
+        ChurnModel(
+            version=labels.version,
+            horizon_days=horizon_days,
+            tau_days=tau,
+            p0=fit_p0(histories_of(once, tau)),
+            sc5=None,
+            means=TermMeans(logit_p0=0.0, log_silence=0.0, log_days=0.0, log_e30=0.0, log_e90=0.0),
+            trained_on=labels.trained_on,
+            created=labels.created,
+        )
+        for tau in (None, *TAUS_DAYS)
+    ]
+
+
+def one_state_each(states: Sample, rng: np.random.Generator) -> Sample:
+    """One state of each customer, drawn at random."""
+    shuffled = rng.permutation(len(states.customer))
+    _, first = np.unique(states.customer[shuffled], return_index=True)
+    return states.take(shuffled[first])
+
+
+def p0_log_loss(model: ChurnModel, states: Sample) -> float:
+    """Log loss of P0 alone on labelled states."""
+    alone = msgspec.structs.replace(model, sc5=None)
+    return log_loss(score(alone, states.columns, states.now_ms).risk, states.churned)
+
+
+def _p0(log_parameters: Floats) -> P0:
+    r, alpha, a, b = (float(value) for value in np.exp(log_parameters))
+    return P0(r=r, alpha=alpha, a=a, b=b)
+
+
+def _rounded(values: Iterable[float]) -> list[float]:
+    """Six significant digits: more than the data hold, and a file that can be read and compared."""
+    return [float(f"{value:.6g}") for value in values]
+
+
+def _converged(found: OptimizeResult, what: str) -> Floats:
+    if not found.success:
+        raise StreamprocError(
+            f"fitting {what} did not converge: {found.message}",
+            fix="fit on more customers, or check that the activity log has repeat days",
+        )
+    parameters: Floats = found.x
+    return parameters

@@ -1,0 +1,148 @@
+"""Events in: the Segment spec's track, page, screen and identify calls, as far as they are read here.
+
+A field that is not named here is skipped, whatever it holds. A field that is named must have its type
+wherever it appears; `null` counts as absent. What a track call means is said by its name
+(`contracts.meanings`).
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal
+
+from msgspec import Meta, Struct
+
+#: A larger record is refused unread. Segment's own limit is 32 KB; Kafka's default is about this.
+EVENT_BYTES_MAX: Final = 1_048_576
+#: A longer duration is a mistake of unit (microseconds?), and would wreck a 90-day window.
+DURATION_MS_MAX: Final = 366 * 86_400_000
+#: More pieces in one cart event are a mistake, and sums of them must fit 64 bits.
+QUANTITY_MAX: Final = 1_000_000
+#: Customer ids of events without `userId` start so; a `userId` may not.
+ANONYMOUS_PREFIX: Final = "anon:"
+#: The properties that hold an order's money, first number wins.
+MONEY_PROPERTIES: Final = ("revenue", "total", "value")
+
+CustomerName = Annotated[str, Meta(min_length=1, max_length=200)]
+UserName = Annotated[
+    str,
+    Meta(min_length=1, max_length=200, extra_json_schema={"not": {"pattern": f"^{ANONYMOUS_PREFIX}"}}),
+]
+MessageId = Annotated[str, Meta(min_length=1, max_length=100)]
+EventName = Annotated[str, Meta(min_length=1, max_length=200)]
+_INSTANT_PATTERN: Final = (
+    "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?([Zz]|[+-][0-9]{2}:?[0-9]{2})$"
+)
+#: RFC 3339 with an offset; beyond six digits the fraction of a second is rounded to microseconds.
+Instant = Annotated[datetime, Meta(tz=True, extra_json_schema={"pattern": _INSTANT_PATTERN})]
+DurationMs = Annotated[float, Meta(ge=0, le=DURATION_MS_MAX)]
+
+
+class Properties(Struct, gc=False):
+    """What is read of `properties`. Where any value will do, the event's name decides if its type matters."""
+
+    revenue: Any = None
+    total: Any = None
+    value: Any = None
+    currency: Any = None
+    quantity: Any = None
+    duration_ms: DurationMs | None = None
+
+
+class Consent(Struct, gc=False):
+    """May the customer be contacted through the channel? Absent or null: this event does not say."""
+
+    email: bool | None = None
+    push: bool | None = None
+    sms: bool | None = None
+    phone: bool | None = None
+    in_app: bool | None = None
+
+
+class Traits(Struct, gc=False):
+    """What is read of `traits` (identify)."""
+
+    consent: Consent | None = None
+
+
+class Event(Struct, gc=False, kw_only=True, rename="camel"):
+    """One event: who, when, what."""
+
+    type: Literal["track", "page", "screen", "identify"]
+    message_id: MessageId
+    timestamp: Instant
+    event: EventName | None = None
+    user_id: UserName | None = None
+    anonymous_id: CustomerName | None = None
+    sent_at: Instant | None = None
+    original_timestamp: Instant | None = None
+    received_at: Instant | None = None
+    properties: Properties | None = None
+    traits: Traits | None = None
+
+
+class Field(Struct, frozen=True):
+    """A field for its reader: `shape` continues the sentence "it must be ..."."""
+
+    required: str
+    shape: str
+    meaning: str
+
+
+_INSTANT_SHAPE: Final = "an ISO 8601 time with a UTC offset, such as 2026-01-31T12:00:00.000Z"
+_NUMBER_OR_ANYTHING: Final = "a number (anything else is not taken for money)"
+_CONSENT_SHAPE: Final = "true or false"
+
+#: Every field that is read, by its JSON path, in the order of the documentation.
+FIELDS: Final[Mapping[str, Field]] = MappingProxyType(
+    {
+        "$.type": Field("yes", '"track", "page", "screen" or "identify"', "the kind of call"),
+        "$.event": Field(
+            "track", "a string of 1 to 200 characters", "the name of what happened, such as Order Completed"
+        ),
+        "$.userId": Field(
+            "one of the two",
+            f'a string of 1 to 200 characters that does not start with "{ANONYMOUS_PREFIX}"',
+            "your id of the customer",
+        ),
+        "$.anonymousId": Field(
+            "one of the two",
+            "a string of 1 to 200 characters",
+            f"an id of a visitor you do not know; counts only where `userId` is absent, as customer "
+            f"`{ANONYMOUS_PREFIX}<anonymousId>`",
+        ),
+        "$.messageId": Field(
+            "yes", "a string of 1 to 100 characters", "unique per event: a repeat within 24 h counts once"
+        ),
+        "$.timestamp": Field("yes", _INSTANT_SHAPE, "when it happened; 1970 or later, not in the future"),
+        "$.sentAt": Field("no", _INSTANT_SHAPE, "when the sender sent it, by the sender's clock"),
+        "$.originalTimestamp": Field(
+            "no",
+            _INSTANT_SHAPE,
+            "when it happened, by the sender's clock, if `timestamp` is corrected already",
+        ),
+        "$.receivedAt": Field("no", _INSTANT_SHAPE, "when your collector received it"),
+        "$.properties": Field("no", "an object", "what the event says of itself"),
+        "$.properties.revenue": Field("no", _NUMBER_OR_ANYTHING, "an order's money, first choice"),
+        "$.properties.total": Field("no", _NUMBER_OR_ANYTHING, "an order's money, second choice"),
+        "$.properties.value": Field("no", _NUMBER_OR_ANYTHING, "an order's money, third choice"),
+        "$.properties.currency": Field(
+            "no", "a string", "an order's currency; money in another than the rules file's is not counted"
+        ),
+        "$.properties.quantity": Field(
+            "no",
+            f"an integer from 1 to {QUANTITY_MAX}",
+            "pieces put into or taken out of the cart; default 1",
+        ),
+        "$.properties.duration_ms": Field(
+            "no", f"a number of milliseconds from 0 to {DURATION_MS_MAX} (366 days)", "how long it took"
+        ),
+        "$.traits": Field("no", "an object", "what is known of the customer (identify)"),
+        "$.traits.consent": Field("no", "an object", "may the customer be contacted, by channel (identify)"),
+        "$.traits.consent.email": Field("no", _CONSENT_SHAPE, "consent to e-mail"),
+        "$.traits.consent.push": Field("no", _CONSENT_SHAPE, "consent to push messages"),
+        "$.traits.consent.sms": Field("no", _CONSENT_SHAPE, "consent to text messages"),
+        "$.traits.consent.phone": Field("no", _CONSENT_SHAPE, "consent to calls"),
+        "$.traits.consent.in_app": Field("no", _CONSENT_SHAPE, "consent to messages inside the app"),
+    }
+)

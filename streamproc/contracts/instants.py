@@ -1,0 +1,31 @@
+"""Instants as the contracts write them: epoch milliseconds inside, ISO 8601 in UTC outside."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_UTC: Final = datetime(1970, 1, 1)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+def to_epoch_ms(instants: Sequence[datetime]) -> list[int]:
+    """Epoch milliseconds of instants with an offset, rounded down; exact for every year."""
+    since = [instant - _EPOCH for instant in instants]
+    return [delta.days * 86_400_000 + delta.seconds * 1000 + delta.microseconds // 1000 for delta in since]
+
+
+@lru_cache(maxsize=4096)  # the signals of one tick share their instants
+def to_iso(at_ms: int) -> str:
+    """`2026-01-31T12:00:00.000Z`. Raises OverflowError outside the years 1 to 9999."""
+    return (_EPOCH_UTC + timedelta(milliseconds=at_ms)).isoformat(timespec="milliseconds") + "Z"
+
+
+def to_corrected_epoch_ms(received: datetime, sent: datetime, original: datetime) -> int:
+    """When it happened by the receiver's clock, in epoch ms, rounded down: received - (sent - original).
+
+    The Segment spec's correction for a sender whose clock is wrong:
+    https://segment.com/docs/connections/spec/common/
+    """
+    return ((received - _EPOCH) - (sent - original)) // _MILLISECOND

@@ -1,0 +1,211 @@
+"""The shapes of the signals out. Encoding, schemas and documentation all come from these types."""
+
+from collections.abc import Sequence
+from typing import Annotated, Final, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+#: `properties` of an audience signal has the segment's key as a name; no segment may be called so.
+RESERVED_AUDIENCE_KEY: Final = "audience_key"
+
+_INSTANT_PATTERN: Final = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{3}Z$"
+Instant = Annotated[str, Meta(pattern=_INSTANT_PATTERN, extra_json_schema={"format": "date-time"})]
+SignalId = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+Cause = Literal["event", "time", "definition", "merge", "backfill"]
+Band = Literal["low", "medium", "high", "critical"]
+
+WhyNow = Annotated[
+    Cause,
+    Meta(
+        description="what led to it: an event, passing time, an edited rule, a merge of customers, a backfill"
+    ),
+]
+Version = Annotated[
+    int,
+    Meta(description="rises with every signal of the customer; drop one that is not newer"),
+]
+NextCheck = Annotated[
+    Instant | None,
+    Meta(description="before it, nothing changes unless an event arrives; null: nothing will without one"),
+]
+
+
+class Evidence(Struct, frozen=True, gc=False):
+    """A comparison that decided: `value op threshold`."""
+
+    feature: Annotated[str, Meta(description="name of the feature, as in the rules")]
+    value: Annotated[int | float, Meta(description="its value for the customer, in `unit`")]
+    op: Annotated[str, Meta(description="<, <=, >, >=, == or !=")]
+    threshold: Annotated[int | float | str, Meta(description="a number in `unit`, or another feature's name")]
+    unit: Annotated[str, Meta(description="ms, count, probability, or a currency (in millionths)")]
+    holds: Annotated[bool | None, Meta(description="did it hold? null: not known")]
+    exact: Annotated[
+        bool, Meta(description="false: history does not reach back far enough, the value may be greater")
+    ]
+
+
+Evidences = Annotated[
+    Sequence[Evidence], Meta(description="the comparisons that decided, such as recency > 14 days")
+]
+
+
+class Reason(Struct, frozen=True, gc=False):
+    """What speaks for the risk. A contributing signal, not a cause."""
+
+    code: Annotated[str, Meta(description="SILENCE, RATE_DROP, LOW_HISTORY, ...")]
+    text: Annotated[str, Meta(description="the same for a person, with the numbers")]
+    value: Annotated[float, Meta(description="the number behind it")]
+    contribution: Annotated[float, Meta(description="its share of the risk's log-odds")]
+
+
+class Signal(Struct, kw_only=True, gc=False, rename="camel"):
+    """What all signals have: they are Segment track calls of the customer."""
+
+    type: Annotated[Literal["track"], Meta(description="the kind of Segment call")]
+    event: str
+    message_id: Annotated[SignalId, Meta(description="the same as the header ce_id; deduplicate by it")]
+    user_id: Annotated[str, Meta(description="the customer's id")] | UnsetType = UNSET
+    anonymous_id: Annotated[str, Meta(description="instead, if only this is known")] | UnsetType = UNSET
+    timestamp: Annotated[Instant, Meta(description="when the change came to be, in event time")]
+
+
+class Personas(Struct, gc=False):
+    """How Segment marks the track calls of an audience."""
+
+    computation_class: Annotated[Literal["audience"], Meta(description="what Segment calls a segment")]
+    computation_key: Annotated[str, Meta(description="the segment's key")]
+
+
+class AudienceExplanation(Struct, kw_only=True, gc=False):
+    """Why the customer is in the segment, or no longer."""
+
+    cause: WhyNow
+    version: Version
+    rule_version: Annotated[int, Meta(description="version of the segment's rule")]
+    entry_seq: Annotated[
+        int,
+        Meta(description="counts the customer's entries into the segment; an exit has its entry's number"),
+    ]
+    entered_at: Annotated[Instant, Meta(description="instant of that entry")]
+    displaced_by: Annotated[
+        str | None, Meta(description="the segment of the same group that took this one's place")
+    ]
+    next_check_at: NextCheck
+    evidence: Evidences
+
+
+class ChurnExplanation(Struct, kw_only=True, gc=False):
+    """Why the customer's risk is in another band."""
+
+    cause: WhyNow
+    version: Version
+    model_version: Annotated[str, Meta(description="version of the model's parameters")]
+    next_check_at: NextCheck
+    evidence: Evidences
+
+
+class ActionExplanation(Struct, kw_only=True, gc=False):
+    """Why an action is requested, or not."""
+
+    cause: WhyNow
+    version: Version
+    rule_version: Annotated[int, Meta(description="version of the campaign")]
+    entry_seq: Annotated[int, Meta(description="counts the campaign's decisions for the customer")]
+    trigger: Annotated[str, Meta(description="what the campaign waited for, such as: enter dormant")]
+    next_check_at: NextCheck
+    evidence: Evidences
+
+
+class AudienceContext(Struct, gc=False):
+    """Context of an audience signal."""
+
+    personas: Annotated[Personas, Meta(description="for receivers of Segment audiences")]
+    streamproc: Annotated[AudienceExplanation, Meta(description="why")]
+
+
+class ChurnContext(Struct, gc=False):
+    """Context of a churn signal."""
+
+    streamproc: Annotated[ChurnExplanation, Meta(description="why")]
+
+
+class ActionContext(Struct, gc=False):
+    """Context of an action signal."""
+
+    streamproc: Annotated[ActionExplanation, Meta(description="why")]
+
+
+AudienceProperties = Annotated[
+    dict[str, str | bool],
+    Meta(
+        description="`audience_key`, and the segment's key as a name: is the customer inside now?",
+        extra_json_schema={
+            "allOf": [
+                {
+                    "required": [RESERVED_AUDIENCE_KEY],
+                    "properties": {RESERVED_AUDIENCE_KEY: {"type": "string"}},
+                    "additionalProperties": {"type": "boolean"},
+                    "minProperties": 2,
+                    "maxProperties": 2,
+                }
+            ]
+        },
+    ),
+]
+
+
+class ChurnProperties(Struct, kw_only=True, gc=False):
+    """The risk of no activity within the horizon, and its band."""
+
+    risk: Annotated[
+        float, Meta(ge=0, le=1, description="probability of no activity within the next `horizon_days`")
+    ]
+    band: Annotated[Band, Meta(description="the risk's band now")]
+    previous_band: Annotated[Band | None, Meta(description="the band before; null: the first one")]
+    horizon_days: Annotated[int, Meta(description="how many days the risk looks ahead")]
+    reasons: Annotated[Sequence[Reason], Meta(description="what raises the risk, the largest share first")]
+
+
+class ActionProperties(Struct, kw_only=True, gc=False):
+    """What is to be done, or was not to be."""
+
+    action_id: Annotated[SignalId, Meta(description="report the action's outcome under this id")]
+    campaign: Annotated[str, Meta(description="the campaign's key")]
+    campaign_version: Annotated[int, Meta(description="version of the campaign")]
+    step: Annotated[int, Meta(description="step of the campaign, from 1")]
+    channel: Annotated[str, Meta(description="email, push, sms, phone or in_app")]
+    variant: Annotated[str | None, Meta(description="variant of an experiment; null: none runs")]
+    holdout: Annotated[bool, Meta(description="true: do nothing, the customer is in the control group")]
+    reason: Annotated[str, Meta(description="the campaign's reason, for the message")]
+    offer: Annotated[str | None, Meta(description="the campaign's offer; null: none")]
+    expires_at: Annotated[Instant, Meta(description="do not act after this instant")]
+    abort_type: Annotated[
+        str | None,
+        Meta(description="why it is suppressed: definition, cooldown, no_consent; null: requested"),
+    ]
+
+
+class AudienceSignal(Signal, kw_only=True, gc=False, rename="camel"):
+    """A customer entered or left a segment."""
+
+    event: Annotated[Literal["Audience Entered", "Audience Exited"], Meta(description="what happened")]
+    properties: AudienceProperties
+    context: Annotated[AudienceContext, Meta(description="where it comes from")]
+
+
+class ChurnSignal(Signal, kw_only=True, gc=False, rename="camel"):
+    """A customer's churn risk is in another band."""
+
+    event: Annotated[Literal["Churn Risk Changed"], Meta(description="what happened")]
+    properties: Annotated[ChurnProperties, Meta(description="the risk")]
+    context: Annotated[ChurnContext, Meta(description="where it comes from")]
+
+
+class ActionSignal(Signal, kw_only=True, gc=False, rename="camel"):
+    """An action for a customer is requested, or suppressed with the reason."""
+
+    event: Annotated[
+        Literal["Reactivation Requested", "Reactivation Suppressed"], Meta(description="what happened")
+    ]
+    properties: Annotated[ActionProperties, Meta(description="the action")]
+    context: Annotated[ActionContext, Meta(description="where it comes from")]

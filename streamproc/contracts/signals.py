@@ -1,0 +1,244 @@
+"""Signals out: Segment track calls in CloudEvents envelopes, each the record of one change.
+
+A signal is made of plain arguments only, so the same change gives the same id and the same bytes, also after
+a crash. Every count and instant must be a Python number (no numpy scalar).
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from streamproc.contracts.events import ANONYMOUS_PREFIX
+from streamproc.contracts.instants import to_iso
+from streamproc.contracts.outbox import OutRecord, stable_id
+from streamproc.contracts.signal_types import (
+    RESERVED_AUDIENCE_KEY,
+    ActionContext,
+    ActionExplanation,
+    ActionProperties,
+    ActionSignal,
+    AudienceContext,
+    AudienceExplanation,
+    AudienceSignal,
+    Band,
+    Cause,
+    ChurnContext,
+    ChurnExplanation,
+    ChurnProperties,
+    ChurnSignal,
+    Evidence,
+    Personas,
+    Reason,
+    Signal,
+)
+
+__all__ = [
+    "ACTION_TOPIC",
+    "AUDIENCE_TOPIC",
+    "CHURN_TOPIC",
+    "RESERVED_AUDIENCE_KEY",
+    "Band",
+    "Cause",
+    "Evidence",
+    "OutRecord",
+    "Reason",
+    "action_signal",
+    "audience_signal",
+    "churn_signal",
+]
+
+AUDIENCE_TOPIC: Final = "segments.changes"
+CHURN_TOPIC: Final = "churn.risk"
+ACTION_TOPIC: Final = "actions.reactivation"
+
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+def audience_signal(
+    *,
+    customer: str,
+    entered: bool,
+    key: str,
+    rule_version: int,
+    entry_seq: int,
+    entered_at_ms: int,
+    at_ms: int,
+    version: int,
+    cause: Cause,
+    causation_id: str,
+    next_check_at_ms: int | None,
+    evidence: Sequence[Evidence],
+    displaced_by: str | None,
+) -> OutRecord:
+    """ "Audience Entered" or "Audience Exited". Instants in epoch ms; `key` is the segment's."""
+    direction = "entered" if entered else "exited"
+    id_ = stable_id("audience", customer, key, rule_version, entry_seq, direction, causation_id)
+    signal = AudienceSignal(
+        type="track",
+        event="Audience Entered" if entered else "Audience Exited",
+        message_id=id_,
+        timestamp=to_iso(at_ms),
+        properties={RESERVED_AUDIENCE_KEY: key, key: entered},
+        context=AudienceContext(
+            Personas("audience", key),
+            AudienceExplanation(
+                cause=cause,
+                version=version,
+                rule_version=rule_version,
+                entry_seq=entry_seq,
+                entered_at=to_iso(entered_at_ms),
+                displaced_by=displaced_by,
+                next_check_at=_to_iso_or_null(next_check_at_ms),
+                evidence=evidence,
+            ),
+        ),
+    )
+    return _record(
+        signal,
+        AUDIENCE_TOPIC,
+        f"audience.{direction}",
+        customer=customer,
+        version=version,
+        causation_id=causation_id,
+    )
+
+
+def churn_signal(
+    *,
+    customer: str,
+    at_ms: int,
+    version: int,
+    cause: Cause,
+    causation_id: str,
+    risk: float,
+    band: Band,
+    previous_band: Band | None,
+    horizon_days: int,
+    reasons: Sequence[Reason],
+    model_version: str,
+    next_check_at_ms: int | None,
+    evidence: Sequence[Evidence],
+) -> OutRecord:
+    """ "Churn Risk Changed". The risk, and the numbers of the reasons, are rounded to six decimals."""
+    id_ = stable_id("churn", customer, model_version, previous_band, band, causation_id)
+    signal = ChurnSignal(
+        type="track",
+        event="Churn Risk Changed",
+        message_id=id_,
+        timestamp=to_iso(at_ms),
+        properties=ChurnProperties(
+            risk=round(risk, 6),
+            band=band,
+            previous_band=previous_band,
+            horizon_days=horizon_days,
+            reasons=[Reason(r.code, r.text, round(r.value, 6), round(r.contribution, 6)) for r in reasons],
+        ),
+        context=ChurnContext(
+            ChurnExplanation(
+                cause=cause,
+                version=version,
+                model_version=model_version,
+                next_check_at=_to_iso_or_null(next_check_at_ms),
+                evidence=evidence,
+            )
+        ),
+    )
+    return _record(
+        signal, CHURN_TOPIC, "churn.changed", customer=customer, version=version, causation_id=causation_id
+    )
+
+
+def action_signal(
+    *,
+    customer: str,
+    at_ms: int,
+    version: int,
+    cause: Cause,
+    causation_id: str,
+    requested: bool,
+    abort_type: str | None,
+    campaign: str,
+    campaign_version: int,
+    campaign_seq: int,
+    channel: str,
+    reason: str,
+    offer: str | None,
+    expires_at_ms: int,
+    trigger: str,
+    next_check_at_ms: int | None,
+    evidence: Sequence[Evidence],
+) -> OutRecord:
+    """ "Reactivation Requested", or "Reactivation Suppressed" with its `abort_type`.
+
+    The `action_id` is that of the request, whatever its outcome.
+    """
+    outcome = "requested" if requested else "suppressed"
+    identity = ("action", customer, campaign, campaign_version, campaign_seq)
+    id_ = stable_id(*identity, outcome, causation_id)
+    signal = ActionSignal(
+        type="track",
+        event="Reactivation Requested" if requested else "Reactivation Suppressed",
+        message_id=id_,
+        timestamp=to_iso(at_ms),
+        properties=ActionProperties(
+            action_id=stable_id(*identity, causation_id),
+            campaign=campaign,
+            campaign_version=campaign_version,
+            step=1,
+            channel=channel,
+            variant=None,
+            holdout=False,
+            reason=reason,
+            offer=offer,
+            expires_at=to_iso(expires_at_ms),
+            abort_type=abort_type,
+        ),
+        context=ActionContext(
+            ActionExplanation(
+                cause=cause,
+                version=version,
+                rule_version=campaign_version,
+                entry_seq=campaign_seq,
+                trigger=trigger,
+                next_check_at=_to_iso_or_null(next_check_at_ms),
+                evidence=evidence,
+            )
+        ),
+    )
+    return _record(
+        signal,
+        ACTION_TOPIC,
+        f"reactivation.{outcome}",
+        customer=customer,
+        version=version,
+        causation_id=causation_id,
+    )
+
+
+def _to_iso_or_null(at_ms: int | None) -> str | None:
+    return None if at_ms is None else to_iso(at_ms)
+
+
+def _record(
+    signal: Signal, topic: str, ce_type: str, *, customer: str, version: int, causation_id: str
+) -> OutRecord:
+    """The signal in CloudEvents 1.0 Kafka binary mode, keyed by the customer."""
+    if customer.startswith(ANONYMOUS_PREFIX):
+        signal.anonymous_id = customer.removeprefix(ANONYMOUS_PREFIX)
+    else:
+        signal.user_id = customer
+    key = customer.encode()
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", signal.message_id.encode()),
+        ("ce_source", f"/streamproc/{topic}".encode()),
+        ("ce_type", f"io.streamproc.{ce_type}".encode()),
+        ("ce_time", signal.timestamp.encode()),
+        ("ce_subject", key),
+        ("ce_partitionkey", key),
+        ("ce_sequence", b"%020d" % version),
+        ("ce_causationid", causation_id.encode()),
+        ("content-type", b"application/json"),
+    ]
+    return OutRecord(topic, key, headers, _ENCODER.encode(signal))

@@ -1,0 +1,158 @@
+"""The parts of docs/events.md and docs/signals.md that follow from the types: tables and samples."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from streamproc.contracts import samples
+from streamproc.contracts.asyncapi import HEADERS
+from streamproc.contracts.events import FIELDS
+from streamproc.contracts.export import Schema, json_schema
+from streamproc.contracts.failures import REASONS
+from streamproc.contracts.meanings import DEFAULT_MEANINGS, EventMeaning
+from streamproc.errors import StreamprocError
+
+#: The topics of signals; all their values are one shape.
+SIGNALS: Final = ("segments.changes", "churn.risk", "actions.reactivation")
+
+#: More choices than these are told elsewhere.
+_CHOICES_MAX: Final = 6
+
+_PART: Final = re.compile(r"(<!-- generated: (?P<name>.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def fill(document: str) -> str:
+    """The document with every part between `<!-- generated: NAME -->` and `<!-- end -->` made anew.
+
+    Raises StreamprocError for a NAME that PARTS lacks.
+    """
+    return _PART.sub(lambda part: f"{part[1]}\n{_part(part['name'])}\n{part[3]}", document)
+
+
+def _part(name: str) -> str:
+    kind, _, topic = name.partition(" ")
+    make = PARTS.get(kind)
+    if make is None:
+        raise StreamprocError(f"no generated part is called {kind!r}", fix=f"use one of {', '.join(PARTS)}")
+    return make(topic)
+
+
+def _event_fields(_: str) -> str:
+    rows = (
+        (f"`{path.removeprefix('$.')}`", field.required, field.shape, field.meaning)
+        for path, field in FIELDS.items()
+    )
+    return _table(("field", "required", "must be", "meaning"), rows)
+
+
+def _event_names(_: str) -> str:
+    rows = ((f"`{name}`", _effect(meaning)) for name, meaning in DEFAULT_MEANINGS.items())
+    return _table(("event", "meaning"), rows)
+
+
+def _effect(meaning: EventMeaning) -> str:
+    effects: list[str] = [] if meaning.valence == "neutral" else [meaning.valence]
+    if meaning.activity is not None:
+        effects.append("activity" if meaning.activity else "no activity")
+    if meaning.order:
+        effects.append("an order; its money is the first number of `revenue`, `total`, `value`")
+    if meaning.cart:
+        effects.append(
+            "puts `quantity` into the cart" if meaning.cart == "add" else "takes `quantity` out of the cart"
+        )
+    effects += [
+        f"consent to {channel}: {'yes' if granted else 'no'}"
+        for channel, granted in (meaning.consent or {}).items()
+    ]
+    return "; ".join(effects) or "known, nothing special"
+
+
+def _reasons(_: str) -> str:
+    rows = ((f"`{reason}`", meaning, fix) for reason, (meaning, fix) in REASONS.items())
+    return _table(("reason", "meaning", "what to do"), rows)
+
+
+def _headers(_: str) -> str:
+    return _table(("header", "value"), ((f"`{name}`", meaning) for name, meaning in HEADERS.items()))
+
+
+def _signal_fields(topic: str) -> str:
+    """The fields of one topic's signals that not all signals have; of all signals, without a topic."""
+    common = set.intersection(*(set(_fields(signal)) for signal in SIGNALS))
+    if not topic:
+        return _fields_table([row for row in _fields(SIGNALS[0]) if row in common])
+    return _fields_table([row for row in _fields(topic) if row not in common])
+
+
+def _failed_fields(_: str) -> str:
+    return _fields_table(_fields("events.failed"))
+
+
+def _fields(topic: str) -> list[tuple[str, str, str]]:
+    schema = json_schema(topic)
+    return list(_walk(schema, schema["$defs"], ""))
+
+
+def _fields_table(rows: Iterable[tuple[str, str, str]]) -> str:
+    return _table(("field", "type", "meaning"), rows)
+
+
+def _walk(schema: Schema, definitions: dict[str, Schema], prefix: str) -> Iterator[tuple[str, str, str]]:
+    """Path, type and description of every field below an object's schema."""
+    for name, field in schema.get("properties", {}).items():
+        target = _resolve(field, definitions)
+        yield f"`{prefix}{name}`", _type(field, definitions), field.get("description", "")
+        if "items" in target:
+            yield from _walk(_resolve(target["items"], definitions), definitions, f"{prefix}{name}[].")
+        else:
+            yield from _walk(target, definitions, f"{prefix}{name}.")
+
+
+def _resolve(schema: Schema, definitions: dict[str, Schema]) -> Schema:
+    reference = schema.get("$ref")
+    return definitions[reference.removeprefix("#/$defs/")] if reference else schema
+
+
+def _type(schema: Schema, definitions: dict[str, Schema]) -> str:
+    schema = _resolve(schema, definitions)
+    if "anyOf" in schema:
+        types = dict.fromkeys(_type(option, definitions) for option in schema["anyOf"])
+        if "number" in types:
+            types.pop("integer", None)
+        return " or ".join(types)
+    if 1 <= len(schema.get("enum", ())) <= _CHOICES_MAX:
+        return " or ".join(json.dumps(value) for value in schema["enum"])
+    return "time" if schema.get("format") == "date-time" else str(schema.get("type", "string"))
+
+
+def _event_samples(topic: str) -> str:
+    return "```json\n" + "\n".join(json.dumps(event) for event in samples.EVENTS[topic]) + "\n```"
+
+
+def _record_samples(topic: str) -> str:
+    return "\n\n".join(
+        "```\n"
+        + f"key      {record.key.decode()}\n"
+        + "".join(f"header   {name}: {value.decode()}\n" for name, value in record.headers)
+        + f"```\n```json\n{json.dumps(json.loads(record.value), indent=2)}\n```"
+        for record in samples.records()[topic][:1]
+    )
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+#: Name to what makes the part; a word after the name is the topic.
+PARTS: Final[dict[str, Callable[[str], str]]] = {
+    "event-fields": _event_fields,
+    "event-names": _event_names,
+    "reasons": _reasons,
+    "headers": _headers,
+    "signal-fields": _signal_fields,
+    "failed-fields": _failed_fields,
+    "event-samples": _event_samples,
+    "record-sample": _record_samples,
+}

@@ -1,0 +1,1 @@
+"""Features: the named numbers that rules are written in, computed for a whole batch of customers at once."""

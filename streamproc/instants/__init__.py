@@ -1,0 +1,1 @@
+"""Instants: in which order events are applied, and at which moments customers are evaluated."""

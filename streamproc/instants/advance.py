@@ -1,0 +1,150 @@
+"""Live the customers of a slice through its instants: apply, evaluate, fire what falls due in between.
+
+Customers do not depend on each other, so all of them move one step a round, as columns. Most customers of a chunk have
+one event and need one round; the rounds end when nobody has anything left up to the limit.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamproc.contracts.columns import EventColumns
+from streamproc.transitions.definitions import Definitions, Origin
+from streamproc.transitions.evaluate import TICK_MS, evaluate
+from streamproc.transitions.publish import Signal
+from streamproc.windows.apply import apply_events
+from streamproc.windows.panes import INF
+from streamproc.windows.table import CustomerTable, concat
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+@dataclass(slots=True)
+class Plan:
+    """When the events of a slice are applied and evaluated: int64[n events] each, and up to where time moves.
+
+    Before an event is applied, everything due at `<= apply_ms` fires. `closed`: the evaluation instants are complete,
+    nothing more can be applied for them, so even those after `limit_ms` are evaluated.
+    """
+
+    row: Ints
+    apply_ms: Ints
+    evaluate_ms: Ints
+    limit_ms: int
+    closed: bool
+
+
+@dataclass(slots=True)
+class Lives:
+    """What came of it: the customers, each once, and the signals in published order."""
+
+    done: list[CustomerTable] = field(default_factory=list)
+    signals: list[Signal] = field(default_factory=list)
+    applied: int = 0
+    repeats: int = 0
+    too_late: int = 0
+    evaluations: int = 0
+
+
+@dataclass(slots=True)
+class _Steps:
+    """Runs of events of one customer with the same evaluation instant, sorted by customer, then time."""
+
+    event: Ints  # events sorted by customer
+    start: Ints
+    end: Ints
+    apply_ms: Ints
+    evaluate_ms: Ints
+
+
+def tick_plan(row: Ints, max_ms: Ints, time_ms: int) -> Plan:
+    """The event clock: ticks of one second of W, the greatest `max_ms` so far (from the shard's time `time_ms` on)."""
+    apply_ms = np.maximum(np.maximum.accumulate(max_ms), time_ms) // TICK_MS * TICK_MS
+    limit_ms = int(apply_ms[-1]) if len(apply_ms) else time_ms
+    return Plan(row, apply_ms, apply_ms + TICK_MS, limit_ms, closed=False)
+
+
+def live_plan(row: Ints, ts_ms: Ints, customers: int, time_ms: int) -> Plan:
+    """The live clock: a customer's events of the slice together, at the shard's time or the latest of them."""
+    earliest = np.full(customers, time_ms, np.int64)
+    latest = np.full(customers, time_ms, np.int64)
+    np.minimum.at(earliest, row, ts_ms)
+    np.maximum.at(latest, row, ts_ms)
+    return Plan(row, earliest[row], latest[row], time_ms, closed=True)
+
+
+def advance(
+    table: CustomerTable, events: EventColumns | None, plan: Plan, definitions: Definitions, origin: Origin
+) -> Lives:
+    """Move the customers of `table`, each at most once in it, through `plan`. `table` is used up."""
+    lives = Lives()
+    steps, next_step, last_step = _steps(len(table), plan)
+    while len(table):
+        has_step = next_step < last_step
+        step = np.minimum(next_step, max(len(steps.start) - 1, 0))
+        apply_ms = np.where(has_step, steps.apply_ms[step], INF) if len(steps.start) else np.full(len(table), INF)
+        now_ms = table.head["next_check_ms"].copy()
+        due = now_ms <= np.minimum(apply_ms, plan.limit_ms)
+        applying = np.flatnonzero(has_step & ~due)
+        if events is not None and len(applying):
+            now_ms[applying] = steps.evaluate_ms[step[applying]]
+            chosen = _events_of(steps, step[applying])
+            row = np.repeat(applying, steps.end[step[applying]] - steps.start[step[applying]])
+            touched = _apply(table, row, events.take(chosen), now_ms[row], definitions, lives)
+            # Until it is evaluated, an event is a timer like any other: it survives a restart.
+            table.head["next_check_ms"][touched] = now_ms[touched]
+            due |= touched & ((now_ms <= plan.limit_ms) | plan.closed)
+            next_step[applying] += 1
+        idle = ~due & (next_step < last_step)
+        _keep_done(table, ~due & ~idle, lives)
+        now, waiting = np.flatnonzero(due), np.flatnonzero(idle)
+        evaluated = table.take(now) if len(now) < len(table) else table
+        if len(now):
+            lives.signals += evaluate(evaluated, now_ms[now], definitions, origin)
+            lives.evaluations += len(now)
+        table = concat([evaluated, table.take(waiting)]) if len(waiting) else evaluated
+        order = np.concatenate((now, waiting))
+        next_step, last_step = next_step[order], last_step[order]
+    # The signals of one customer at one instant stand in their order already.
+    lives.signals.sort(key=lambda signal: (signal.at_ms, signal.customer))
+    return lives
+
+
+def _apply(
+    table: CustomerTable, row: Ints, events: EventColumns, at_ms: Ints, definitions: Definitions, lives: Lives
+) -> Bools:
+    """Apply one step of some customers; returns bool[n customers], true where an event was new."""
+    outcome = apply_events(table, row, events, at_ms, definitions.ruleset.session_gap_ms)
+    lives.applied += int(outcome.applied.sum())
+    lives.repeats += outcome.repeats
+    lives.too_late += outcome.too_late
+    touched = np.zeros(len(table), np.bool_)
+    touched[row[outcome.applied]] = True
+    return touched
+
+
+def _keep_done(table: CustomerTable, done: Bools, lives: Lives) -> None:
+    if done.all():
+        lives.done.append(table)
+    elif done.any():
+        lives.done.append(table.take(np.flatnonzero(done)))
+
+
+def _steps(customers: int, plan: Plan) -> tuple[_Steps, Ints, Ints]:
+    """The steps of a plan, and for each customer the first of its steps and the one after its last."""
+    order = np.argsort(plan.row, kind="stable")
+    row, evaluate_ms = plan.row[order], plan.evaluate_ms[order]
+    changes = (row[1:] != row[:-1]) | (evaluate_ms[1:] != evaluate_ms[:-1])
+    start = np.flatnonzero(np.concatenate(([True], changes))) if len(row) else np.empty(0, np.int64)
+    end = np.append(start[1:], len(row)).astype(np.int64)
+    steps = _Steps(order, start, end[: len(start)], plan.apply_ms[order][start], evaluate_ms[start])
+    last = np.cumsum(np.bincount(row[start], minlength=customers)).astype(np.int64)
+    return steps, np.append(0, last[:-1]).astype(np.int64), last
+
+
+def _events_of(steps: _Steps, chosen: Ints) -> Ints:
+    """The events of some steps, one step after the other."""
+    size = steps.end[chosen] - steps.start[chosen]
+    nth = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
+    return np.asarray(steps.event[np.repeat(steps.start[chosen], size) + nth], np.int64)

@@ -1,0 +1,107 @@
+"""The metric catalogue: every metric this program exports, in one typed list.
+
+Metrics move once per commit or relay batch, never per event. docs/metrics.md is generated from `CATALOGUE`.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+Kind = Literal["counter", "gauge", "histogram"]
+Metric = Counter | Gauge | Histogram
+
+_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One metric: its name without the prefix `streamproc_`, what it tells, and its labels."""
+
+    kind: Kind
+    name: str
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+CATALOGUE: Final = (
+    Definition("counter", "events_applied_total", "Events applied to customers", ("topic",)),
+    Definition("counter", "events_repeated_total", "Events recognised as repeats by their messageId"),
+    Definition("counter", "events_too_late_total", "Events older than the largest window; not applied"),
+    Definition("counter", "events_unknown_name_total", "Applied track events whose name has no declared meaning"),
+    Definition("counter", "events_failed_total", "Records sent to events.failed", ("topic", "reason")),
+    Definition("counter", "events_rekeyed_total", "Events found on the wrong partition and sent to streamproc.rekey"),
+    Definition("counter", "currency_mismatches_total", "Orders in another currency than the rules file's"),
+    Definition("counter", "evaluations_total", "Evaluations of a customer"),
+    Definition("counter", "signals_total", "Signals committed to the outbox", ("topic", "kind", "key")),
+    Definition("counter", "commits_total", "Commits of a shard", ("outcome",)),
+    Definition("histogram", "commit_seconds", "Time of one commit to Redis"),
+    Definition("histogram", "slice_seconds", "Time from taking a slice of events to its commit"),
+    Definition("counter", "relayed_total", "Records that Kafka acknowledged", ("topic",)),
+    Definition("gauge", "outbox_records", "Records that wait for Kafka", ("partition",)),
+    Definition("gauge", "shard_time_seconds", "The shard's time, seconds since 1970", ("partition",)),
+    Definition("gauge", "lag_records", "Records behind the end of the topic", ("topic", "partition")),
+    Definition("gauge", "assigned_shards", "Shards this worker owns"),
+    Definition("counter", "rebalances_total", "Partition assignments received"),
+    Definition("counter", "superseded_total", "Commits or loads refused because the shard was not where we left it"),
+    Definition("counter", "rewinds_total", "Times Redis was found behind what was committed"),
+    Definition("counter", "offsets_lost_total", "Records skipped because Kafka no longer had them", ("topic",)),
+    Definition("counter", "kafka_commit_failures_total", "Advisory offset commits that Kafka refused"),
+    Definition("counter", "store_unavailable_total", "Times Redis did not answer within the retries"),
+    Definition("gauge", "rules_info", "The rules and the model in force", ("rules", "model")),
+    Definition("counter", "rules_reloads_total", "Attempts to reload rules and model", ("outcome",)),
+    Definition("counter", "swept_customers_total", "Customers re-evaluated because the rules changed"),
+)
+
+
+class Metrics:
+    """The catalogue, made countable. One instance per process (or per test)."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry if registry is not None else CollectorRegistry()
+        self._metrics = {definition.name: self._make(definition) for definition in CATALOGUE}
+        self._children: dict[tuple[str, tuple[str, ...]], Metric] = {}
+
+    def count(self, name: str, amount: float = 1, *labels: str) -> None:
+        """Add to a counter. Raises KeyError for a name that is not in the catalogue."""
+        if amount:
+            child = self._child(name, labels)
+            assert isinstance(child, Counter)
+            child.inc(amount)
+
+    def set(self, name: str, value: float, *labels: str) -> None:
+        """Set a gauge. Raises KeyError for a name that is not in the catalogue."""
+        child = self._child(name, labels)
+        assert isinstance(child, Gauge)
+        child.set(value)
+
+    def observe(self, name: str, seconds: float, *labels: str) -> None:
+        """Add to a histogram of seconds. Raises KeyError for a name that is not in the catalogue."""
+        child = self._child(name, labels)
+        assert isinstance(child, Histogram)
+        child.observe(seconds)
+
+    def forget(self, name: str, *labels: str) -> None:
+        """Drop a label combination, such as the gauges of a shard that moved away."""
+        if self._children.pop((name, labels), None) is not None:
+            self._metrics[name].remove(*labels)
+
+    def _child(self, name: str, labels: tuple[str, ...]) -> Metric:
+        child = self._children.get((name, labels))
+        if child is None:
+            metric = self._metrics[name]
+            child = metric.labels(*labels) if labels else metric
+            self._children[name, labels] = child
+        return child
+
+    def _make(self, definition: Definition) -> Metric:
+        name = f"streamproc_{definition.name}"
+        match definition.kind:
+            case "counter":
+                return Counter(name, definition.help, definition.labels, registry=self.registry)
+            case "gauge":
+                return Gauge(name, definition.help, definition.labels, registry=self.registry)
+            case "histogram":
+                return Histogram(
+                    name, definition.help, definition.labels, registry=self.registry, buckets=_SECONDS
+                )

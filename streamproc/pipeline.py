@@ -1,0 +1,334 @@
+"""THE WAY OF THE DATA: one shard, from records to one atomic commit.
+
+    records → decode → apply order → load → dedupe → windows → features → rules, churn → transitions → actions
+            → states + timers + outbox + offsets in one step
+
+Due customers go the same way without events. Nothing here knows Faust or a Kafka client.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from streamproc.clock import monotonic_s, wall_ms
+from streamproc.contracts.decode import decode_chunk
+from streamproc.contracts.failed import failed_record
+from streamproc.contracts.failures import Failure, FailureReason
+from streamproc.contracts.meanings import CHANNELS
+from streamproc.contracts.outbox import OutRecord
+from streamproc.instants.advance import Lives, Plan, advance, live_plan, tick_plan
+from streamproc.instants.due import DueIndex
+from streamproc.instants.inbox import NO_TIME, Inbox, Slice
+from streamproc.metrics import Metrics
+from streamproc.settings import Settings
+from streamproc.state.keys import due_entry, minute_of
+from streamproc.state.layout import pack, unpack
+from streamproc.state.store import Commit, Head, Store
+from streamproc.transitions.definitions import Definitions, Origin
+from streamproc.transitions.evaluate import TICK_MS
+from streamproc.transport.partitioner import partition_of
+from streamproc.transport.topics import Topics
+from streamproc.windows.panes import INF, NEVER
+from streamproc.windows.table import CustomerTable
+
+#: Header of a re-keyed record: the short name of the topic it was first sent to, which says its channel.
+SOURCE_HEADER: Final = "streamproc-source-topic"
+
+#: The source topics, without prefix, by code. The order by name is the order in which the event clock breaks ties.
+SOURCES: Final = tuple(sorted(Topics().sources))
+
+#: Under the live clock a shard without events and timers commits its time this often.
+_IDLE_COMMIT_MS: Final = 10_000
+
+_REKEY: Final = Topics().rekey
+_REKEY_CODE: Final = SOURCES.index(_REKEY)
+_SEGMENT_NAMES: Final = msgspec.json.Encoder(order="deterministic")
+_SEGMENT_NAMES_DECODER: Final = msgspec.json.Decoder(dict[int, tuple[str, int]])
+_CHANNEL_OF: Final = {f"events.{channel}": code for code, channel in enumerate(CHANNELS)}
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one commit is made from: a slice of events (or none), and the customers due meanwhile."""
+
+    slice: Slice | None
+    due: list[str]
+    limit_ms: int  # up to where time moves
+    recheck: list[str]  # customers to evaluate because the rules changed
+
+
+class Shard:
+    """One shard of the stream, owned by this worker. Single-threaded: one call of `step` at a time."""
+
+    def __init__(
+        self, store: Store, head: Head, minutes: Sequence[int], definitions: Definitions, settings: Settings, metrics: Metrics
+    ) -> None:  # fmt: skip
+        self.head = head
+        self.time_ms = head.time_ms if head.time_ms is not None else 0
+        self.inbox = Inbox(
+            len(SOURCES), {SOURCES.index(topic): max_ms for topic, max_ms in head.max_ms.items()}
+        )
+        self._store, self._settings, self._metrics = store, settings, metrics
+        self._due = DueIndex(minutes)
+        self.redefine(definitions)
+
+    def redefine(self, definitions: Definitions) -> None:
+        """Put rules and model in force. Segments that these rules lack can still be left by those inside."""
+        names = _segment_names(self.head)
+        names.update((segment.id, (segment.key, segment.version)) for segment in definitions.ruleset.segments)
+        self.definitions = replace(definitions, retired=names)
+        self._extra = {"segments": _SEGMENT_NAMES.encode(names)}
+
+    def is_swept(self) -> bool:
+        """Whether every customer has been evaluated under the rules in force."""
+        return self.head.seq == 0 or self.head.extra.get("swept") == self._swept_mark()
+
+    async def finish_sweep(self) -> None:
+        """Remember that all customers have been evaluated under the rules in force."""
+        self.head = await self._store.commit(self.head, Commit(extra={"swept": self._swept_mark()}))
+
+    def put(self, topic: int, records: Sequence[Any], next_offset: int) -> None:
+        """Decode records of a source topic and queue them. Bad records become failures, never exceptions."""
+        decoded = decode_chunk(
+            records,
+            topic=topic,
+            channel=_channels(topic, records),
+            meanings=self.definitions.ruleset.meanings,
+            wall_now_ms=wall_ms(),
+            correct_skew=self._settings.clock == "live",
+        )
+        self.inbox.put(topic, records, decoded, next_offset)
+        self._metrics.count("events_unknown_name_total", decoded.unknown_names)
+        self._metrics.count("currency_mismatches_total", decoded.currency_mismatches)
+
+    async def take_ticks(self, waiting: Sequence[int], until_ms: int | None) -> Batch | None:
+        """The next batch under the event clock; None: nothing to do before more records come.
+
+        `waiting`: topics that have not shown their end. `until_ms`: where to move time once all is drained.
+        """
+        limit = self._settings.chunk_records
+        last_ms = self.inbox.last_ms(limit, waiting)
+        if last_ms is None:
+            if until_ms is None or waiting:
+                return None
+            target_ms = max(until_ms, self._last_evaluation_ms())
+            if target_ms <= self.time_ms:
+                return None
+            due, limit_ms = await self._pop_due(target_ms)
+            return Batch(None, due, limit_ms, [])
+        target_ms = max(last_ms, self.time_ms) // TICK_MS * TICK_MS
+        due, limit_ms = await self._pop_due(target_ms)
+        taken = self.inbox.take(limit, waiting, limit_ms + TICK_MS - 1)
+        return Batch(taken, due, limit_ms, [])
+
+    async def take_live(self, time_ms: int) -> Batch | None:
+        """The next batch under the live clock: all that is queued, and who is due up to the shard's time."""
+        taken = self.inbox.take(self._settings.chunk_records, ())
+        due, limit_ms = await self._pop_due(max(time_ms, self.time_ms))
+        if taken is None and not due and limit_ms - self.time_ms < _IDLE_COMMIT_MS:
+            return None
+        return Batch(taken, due, limit_ms, [])
+
+    async def take_scanned(self, cursor: int, count: int) -> tuple[int, Batch]:
+        """Some of all customers, to evaluate them under edited rules; and the cursor to go on with, 0 at the end."""
+        cursor, found = await self._store.scan(self.head, cursor, count)
+        return cursor, Batch(None, [], self.time_ms, [customer.decode() for customer, _ in found])
+
+    async def step(self, batch: Batch) -> Lives:
+        """The whole way of one batch, ending in its commit.
+
+        Raises what the store raises; then nothing has happened, and the shard must be acquired anew.
+        """
+        started_s = monotonic_s()
+        table, rows = await self._load(batch)
+        kept, rekeyed, failed = self._keep_own(batch.slice, table, rows)
+        lives = self._live(batch, table, rows, kept)
+        commit = self._commit_of(batch, lives, rekeyed, failed)
+        committing_s = monotonic_s()
+        self.head = await self._store.commit(self.head, commit)
+        self.time_ms = batch.limit_ms
+        self._count(batch, lives, rekeyed, failed, monotonic_s() - started_s, monotonic_s() - committing_s)
+        return lives
+
+    async def _load(self, batch: Batch) -> tuple[CustomerTable, np.ndarray[Any, np.dtype[np.int64]]]:
+        """The customers of a batch, each once, and the row of every event's customer: int64[n events]."""
+        customers = batch.slice.events.customer if batch.slice else []
+        row_of: dict[str, int] = {}
+        for customer in (*customers, *batch.due, *batch.recheck):
+            row_of.setdefault(customer, len(row_of))
+        ids = list(row_of)
+        blobs = await self._store.load(self.head, [customer.encode() for customer in ids]) if ids else []
+        rows = np.fromiter((row_of[customer] for customer in customers), np.int64, len(customers))
+        return unpack(ids, blobs), rows
+
+    def _keep_own(
+        self, taken: Slice | None, table: CustomerTable, rows: np.ndarray[Any, np.dtype[np.int64]]
+    ) -> tuple[np.ndarray[Any, np.dtype[np.int64]], list[OutRecord], list[OutRecord]]:
+        """Which events belong here; the others go to their own partition.
+
+        A producer whose partitioner is not murmur2 puts customers elsewhere. It is enough to look at customers
+        without a state: the events of one who has a state here belong here.
+        """
+        failed = [self._failed(topic, failure, record) for topic, failure, record in taken.failures] if taken else []
+        if taken is None or not len(rows):
+            return rows[:0], [], failed
+        strangers = np.flatnonzero(table.head["first_seen_ms"] == INF)
+        stray = np.zeros(len(table), np.bool_)
+        for row in strangers:
+            home = partition_of(table.ids[row].encode(), self.head.partitions)
+            stray[row] = home != self.head.partition
+        rekeyed = []
+        for place in np.flatnonzero(stray[rows]):
+            record, topic = taken.raw[place], int(taken.events.topic[place])
+            if topic == _REKEY_CODE:  # it was brought here and does not belong here: never send it in circles
+                failed.append(self._failed(topic, _misplaced(record), record))
+                continue
+            rekeyed.append(
+                OutRecord(
+                    topic=_REKEY,
+                    key=taken.events.customer[place].encode(),
+                    headers=[*record.headers, (SOURCE_HEADER, SOURCES[topic].encode())],
+                    value=record.value,
+                )
+            )
+        return np.flatnonzero(~stray[rows]), rekeyed, failed
+
+    def _live(
+        self, batch: Batch, table: CustomerTable, rows: np.ndarray[Any, np.dtype[np.int64]], kept: np.ndarray[Any, np.dtype[np.int64]]
+    ) -> Lives:  # fmt: skip
+        """The customers' lives from the shard's time up to the batch's limit."""
+        origin = Origin(SOURCES, self.head.partition, self.head.rewinds)
+        if batch.recheck:
+            fingerprint = self.definitions.fingerprint
+            outdated = (table.head["rules"] != fingerprint) & (table.head["cause_offset"] == NEVER)
+            table.head["next_check_ms"][outdated] = batch.limit_ms
+        if batch.slice is None or not len(kept):
+            nothing = np.empty(0, np.int64)
+            plan = Plan(nothing, nothing, nothing, batch.limit_ms, closed=True)
+            events = batch.slice.events.take(nothing) if batch.slice else None
+            return advance(table, events, plan, self.definitions, origin)
+        events = batch.slice.events.take(kept)
+        if self._settings.clock == "event":
+            plan = tick_plan(rows[kept], batch.slice.max_ms[kept], self.time_ms)
+            plan = replace(plan, limit_ms=batch.limit_ms)
+        else:
+            plan = live_plan(rows[kept], events.ts_ms, len(table), batch.limit_ms)
+        return advance(table, events, plan, self.definitions, origin)
+
+    def _commit_of(
+        self, batch: Batch, lives: Lives, rekeyed: list[OutRecord], failed: list[OutRecord]
+    ) -> Commit:
+        """One atomic step: states, timers, outbox, offsets, time."""
+        due: dict[int, list[bytes]] = {}
+        states: list[tuple[bytes, bytes]] = []
+        for table in lives.done:
+            self._schedule(table, batch.limit_ms, due)
+            ids = [customer.encode() for customer in table.ids]
+            seen = table.head["first_seen_ms"] != INF
+            states += [pair for pair, keep in zip(zip(ids, pack(table), strict=True), seen, strict=True) if keep]
+        records = [signal.record for signal in lives.signals] + rekeyed + failed
+        taken = batch.slice
+        return Commit(
+            states=states,
+            consumed_minutes=self._due.consumed(batch.limit_ms),
+            due=due,
+            outbox=[record.pack() for record in records],
+            offsets={SOURCES[topic]: offset for topic, offset in taken.next_offset.items()} if taken else {},
+            max_ms={SOURCES[topic]: ms for topic, ms in taken.log_max_ms.items() if ms != NO_TIME} if taken else {},
+            time_ms=batch.limit_ms,
+            extra=self._extra_of_commit(),
+        )
+
+    def _extra_of_commit(self) -> dict[str, bytes]:
+        """What the head keeps beside: segment names, and on the first commit that there is nothing to sweep."""
+        extra = {name: value for name, value in self._extra.items() if self.head.extra.get(name) != value}
+        return {**extra, "swept": self._swept_mark()} if self.head.seq == 0 else extra
+
+    def _swept_mark(self) -> bytes:
+        return f"{self.definitions.fingerprint:08x}".encode()
+
+    def _schedule(self, table: CustomerTable, limit_ms: int, due: dict[int, list[bytes]]) -> None:
+        """Add a due entry where the next check comes before the entry that exists (entries up to now are used up)."""
+        head = table.head
+        exists = (head["timer_ms"] > limit_ms) & (head["timer_ms"] != INF)
+        next_ms = head["next_check_ms"]
+        needed = (next_ms != INF) & (~exists | (next_ms < head["timer_ms"]))
+        head["timer_ms"] = np.where(needed, next_ms, np.where(exists, head["timer_ms"], INF))
+        for row in np.flatnonzero(needed):
+            due_ms, customer = int(next_ms[row]), table.ids[row]
+            due.setdefault(minute_of(due_ms), []).append(due_entry(due_ms, customer.encode()))
+            self._due.add(due_ms, customer)
+
+    async def _pop_due(self, limit_ms: int) -> tuple[list[str], int]:
+        """Who is due up to an instant, and that instant, or an earlier one if there are very many."""
+        most = self._settings.due_customers
+        while (minute := self._due.unloaded(limit_ms)) is not None and self._due.loaded() < most:
+            entries = await self._store.due_entries(self.head, minute)
+            self._due.load(minute, [(due_ms, customer.decode()) for due_ms, customer in entries])
+        reached_ms, due = self._due.pop(limit_ms, most)
+        return due, max(reached_ms, self.time_ms)
+
+    def _last_evaluation_ms(self) -> int:
+        """The evaluation instant of the last record applied."""
+        latest_ms = max(self.head.max_ms.values(), default=NO_TIME)
+        return 0 if latest_ms == NO_TIME else latest_ms // TICK_MS * TICK_MS + TICK_MS
+
+    def _failed(self, topic: int, failure: Failure, record: Any) -> OutRecord:
+        return failed_record(
+            failure,
+            topic=SOURCES[topic],
+            partition=self.head.partition,
+            key=record.key,
+            value=record.value,
+            timestamp_ms=record.timestamp,
+        )
+
+    def _count(
+        self, batch: Batch, lives: Lives, rekeyed: list[OutRecord], failed: list[OutRecord], took_s: float, commit_s: float
+    ) -> None:  # fmt: skip
+        metrics, partition = self._metrics, str(self.head.partition)
+        if batch.slice is not None:
+            topics, counts = np.unique(batch.slice.events.topic, return_counts=True)
+            for topic, count in zip(topics, counts, strict=True):
+                metrics.count("events_applied_total", int(count), SOURCES[topic])
+            for topic, failure, _ in batch.slice.failures:
+                metrics.count("events_failed_total", 1, SOURCES[topic], failure.reason)
+        metrics.count("events_repeated_total", lives.repeats)
+        metrics.count("events_too_late_total", lives.too_late)
+        metrics.count("events_rekeyed_total", len(rekeyed))
+        metrics.count("evaluations_total", lives.evaluations)
+        metrics.count("swept_customers_total", len(batch.recheck))
+        for signal in lives.signals:
+            metrics.count("signals_total", 1, signal.record.topic, signal.kind, signal.key)
+        metrics.count("commits_total", 1, "applied")
+        metrics.observe("commit_seconds", commit_s)
+        metrics.observe("slice_seconds", took_s)
+        metrics.set("shard_time_seconds", self.time_ms / 1000, partition)
+
+
+def _channels(topic: int, records: Sequence[Any]) -> int | list[int]:
+    """The channel of records: their topic's; of re-keyed ones, that of the topic they were first sent to."""
+    if topic != _REKEY_CODE:
+        return _CHANNEL_OF[SOURCES[topic]]
+    sources = [dict(record.headers).get(SOURCE_HEADER, b"").decode(errors="replace") for record in records]
+    return [_CHANNEL_OF.get(source, 0) for source in sources]
+
+
+def _segment_names(head: Head) -> dict[int, tuple[str, int]]:
+    """Key and version of every segment that any rules of this shard ever had, by id."""
+    stored = head.extra.get("segments")
+    return _SEGMENT_NAMES_DECODER.decode(stored) if stored else {}
+
+
+def _misplaced(record: Any) -> Failure:
+    return Failure(
+        position=0,
+        offset=record.offset,
+        reason=FailureReason.WRONG_PARTITION,
+        field="$",
+        message="The record was brought to this partition by streamproc.rekey and does not belong here; "
+        "the topics must all have the same number of partitions.",
+    )

@@ -1,0 +1,85 @@
+"""Outbox → Kafka: send what was committed, wait for the acks, trim.
+
+Every record leaves at least once and in the order it was committed; one that is sent again has the same bytes. Trimming
+is fenced and absolute, so a stalled former owner cannot remove what its successor has not sent.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import Final, Protocol
+
+import structlog
+from aiokafka.errors import KafkaError
+
+from streamproc.contracts.outbox import OutRecord, unpack
+from streamproc.metrics import Metrics
+from streamproc.state.store import OutboxEntry, Store, StoreUnavailable
+from streamproc.pipeline import Shard
+
+_log = structlog.get_logger(__name__)
+
+BATCH_RECORDS: Final = 1_000
+_BACKOFF_MIN_S: Final = 0.1
+_BACKOFF_MAX_S: Final = 10.0
+
+
+class Producer(Protocol):
+    """What the relay needs of a Kafka producer with `acks=all`."""
+
+    async def send(
+        self, topic: str, value: bytes, key: bytes | None, headers: Sequence[tuple[str, bytes]]
+    ) -> Awaitable[object]: ...
+
+
+class Relay:
+    """Empties the outbox of one shard. `run` lives as long as the shard is owned."""
+
+    def __init__(self, store: Store, shard: Shard, producer: Producer, topic_prefix: str, metrics: Metrics) -> None:
+        self._store, self._shard, self._producer = store, shard, producer
+        self._prefix, self._metrics = topic_prefix, metrics
+        self._committed = asyncio.Event()
+        self._committed.set()  # there may be records from before
+
+    def wake(self) -> None:
+        """There is something new in the outbox."""
+        self._committed.set()
+
+    async def run(self) -> None:
+        """Send for ever. Raises Superseded when the shard is no longer ours; waits out everything else."""
+        backoff_s = _BACKOFF_MIN_S
+        while True:
+            await self._committed.wait()
+            self._committed.clear()
+            try:
+                while await self.send_batch():
+                    backoff_s = _BACKOFF_MIN_S
+            except (KafkaError, StoreUnavailable) as error:
+                _log.warning(
+                    "relay waits", partition=self._shard.head.partition, error=str(error), retry_in_s=backoff_s
+                )
+                self._committed.set()
+                await asyncio.sleep(backoff_s)
+                backoff_s = min(backoff_s * 2, _BACKOFF_MAX_S)
+
+    async def send_batch(self) -> int:
+        """Send the oldest records and trim them once all are acknowledged; how many there were.
+
+        Raises KafkaError or what the store raises; then the same records are sent again by the next call.
+        """
+        head = self._shard.head
+        entries = await self._store.outbox_read(head, None, BATCH_RECORDS)
+        if entries:
+            await self._send(entries)
+            await self._store.outbox_trim(head, entries[-1].id)
+        self._metrics.set("outbox_records", await self._store.outbox_length(head.partition), str(head.partition))
+        return len(entries)
+
+    async def _send(self, entries: Sequence[OutboxEntry]) -> None:
+        records: list[OutRecord] = [unpack(entry.record) for entry in entries]
+        acks = [
+            await self._producer.send(self._prefix + record.topic, record.value, record.key, record.headers)
+            for record in records
+        ]
+        await asyncio.gather(*acks)
+        for record in records:
+            self._metrics.count("relayed_total", 1, record.topic)

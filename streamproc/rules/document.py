@@ -1,0 +1,71 @@
+"""A YAML document with the places of its values, and what is wrong with it."""
+
+from typing import Final, Literal
+
+import yaml
+from yaml.nodes import Node, ScalarNode
+
+from streamproc.rules.positions import Lines, source_index
+from streamproc.rules.problems import Problem
+
+_SYNTAX_HINTS: Final = {
+    "mapping values are not allowed here": "put texts that contain `: ` in quotes; check the indentation",
+    "could not find expected ':'": "every entry looks like `name: value`",
+    "that cannot start any token": "indent with spaces, not tabs; put texts with special signs in quotes",
+    "expected <block end>": "check the indentation: entries that belong together start in one column",
+}
+
+
+class Document:
+    """One YAML file. `problems` collects what is wrong with it, so that all is told in one go."""
+
+    def __init__(self, file: str, text: str) -> None:
+        self.file = file
+        self.problems: list[Problem] = []
+        self._text = text
+        self._lines = Lines(text)
+
+    def root(self) -> Node | None:
+        """The document's one node; None if it is empty or not YAML. Builds nothing but nodes."""
+        try:
+            root: Node | None = yaml.compose(self._text, Loader=yaml.SafeLoader)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            text = str(error.problem or error.context)
+            hint = next((hint for sign, hint in _SYNTAX_HINTS.items() if sign in text), "")
+            self._report_at(mark.index if mark else 0, f"this is not YAML: {text}", hint)
+        except yaml.reader.ReaderError as error:
+            character = f"U+{ord(error.character):04X}" if isinstance(error.character, str) else "this byte"
+            self._report_at(error.position, f"this is not YAML: {character} is not allowed", "remove it")
+        except RecursionError:
+            self._report_at(0, "this is nested too deep to be a rules file")
+        else:
+            if root is None:
+                self._report_at(0, "the file is empty", "start with `segments:`; docs/rules.md shows how")
+            return root
+        return None
+
+    def report(self, node: Node, message: str, hint: str = "") -> None:
+        """Note an error at the start of `node`."""
+        self._report_at(node.start_mark.index, message, hint)
+
+    def report_inside(
+        self,
+        node: ScalarNode,
+        offset: int,
+        message: str,
+        hint: str = "",
+        severity: Literal["error", "warning"] = "error",
+    ) -> None:
+        """Note a problem at the character `offset` of the node's value."""
+        self._report_at(source_index(self._text, node, offset), message, hint, severity)
+
+    def line(self, node: Node) -> int:
+        """The line, from 1, on which `node` starts."""
+        return int(node.start_mark.line) + 1
+
+    def _report_at(
+        self, index: int, message: str, hint: str = "", severity: Literal["error", "warning"] = "error"
+    ) -> None:
+        line, column, source = self._lines.place(index)
+        self.problems.append(Problem(self.file, line, column, message, hint, source, severity))

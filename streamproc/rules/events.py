@@ -1,0 +1,58 @@
+"""The `events:` section of a rules file: what the names of events mean."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from streamproc.contracts.meanings import CONSENT_CHANNELS, DEFAULT_MEANINGS, EventMeaning
+from streamproc.rules.fields import Fields
+
+_KEYS: Final = EventMeaning.__struct_fields__
+_NULLABLE: Final = ("activity", "value", "duration", "cart", "consent")
+
+
+def read_events(root: Fields) -> Mapping[str, EventMeaning]:
+    """The default meanings, and over them, field by field, what the section says about a name."""
+    meanings = dict(DEFAULT_MEANINGS)
+    section = root.mapping("events", allowed=None)
+    if section is not None:
+        for name in section.values:
+            meanings[name] = _read_meaning(section, name, meanings.get(name, EventMeaning()))
+    return meanings
+
+
+def _read_meaning(section: Fields, name: str, default: EventMeaning) -> EventMeaning:
+    fields = None if section.is_null(name) else section.mapping(name, allowed=_KEYS)
+    if fields is None:
+        return default
+    said: dict[str, object] = {}
+    for key in fields.values:
+        value = _read_field(fields, key)
+        if value is not None or (key in _NULLABLE and fields.is_null(key)):
+            said[key] = value
+    return msgspec.structs.replace(default, **said)
+
+
+def _read_field(fields: Fields, key: str) -> object:
+    if key in _NULLABLE and fields.is_null(key):
+        return None
+    match key:
+        case "activity" | "order":
+            return fields.boolean(key)
+        case "valence":
+            return fields.word(key, ("positive", "neutral", "negative"))
+        case "cart":
+            return fields.word(key, ("add", "remove"))
+        case "consent":
+            return _read_consent(fields)
+        case _:
+            return fields.text(key)
+
+
+def _read_consent(fields: Fields) -> dict[str, bool] | None:
+    channels = fields.mapping("consent", allowed=CONSENT_CHANNELS)
+    if channels is None:
+        return None
+    granted = {channel: channels.boolean(channel) for channel in channels.values}
+    return {channel: value for channel, value in granted.items() if value is not None} or None

@@ -1,0 +1,191 @@
+"""The values of a YAML mapping, read with their types; what is wrong is noted in the document."""
+
+import re
+from collections.abc import Callable, Collection
+from typing import Final
+
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from streamproc.rules.document import Document
+from streamproc.rules.literals import LiteralError, parse_duration
+from streamproc.rules.nearest import did_you_mean, one_of
+
+_INTEGER: Final = re.compile(r"[0-9]{1,9}")
+_NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
+_KEY: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_TRUE: Final = ("true", "yes", "on")  # YAML 1.1
+
+
+class Fields:
+    """A mapping whose keys are known.
+
+    Each reading method returns None (or its default) if the key is missing or its value wrong; what is wrong
+    is then noted. So a reader goes on to the end of the file and looks at the document's problems there.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        node: Node,
+        name: str,
+        *,
+        allowed: Collection[str] | None,
+        required: Collection[str] = (),
+    ) -> None:
+        """`name` is what messages call the mapping. `allowed` None: all keys are."""
+        self.document = document
+        self.node = node
+        self.values: dict[str, Node] = {}
+        self._keys: dict[str, Node] = {}
+        if isinstance(node, MappingNode):
+            for key_node, value in node.value:
+                self._add(key_node, value, allowed)
+            for key in required:
+                if key not in self._keys:
+                    document.report(node, f"{name} has no `{key}`", f"add `{key}:`")
+        else:
+            document.report(node, f"{name} must be a mapping (`key: value` lines), not {_shown(node)}")
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.values
+
+    def report(self, key: str, message: str, hint: str = "") -> None:
+        """Note a problem with the value of `key`."""
+        self.document.report(self.values[key], message, hint)
+
+    def is_null(self, key: str) -> bool:
+        """Whether the key is there with nothing behind it (or `null`, `~`)."""
+        return key in self.values and _is_null(self.values[key])
+
+    def mapping(self, key: str, allowed: Collection[str] | None) -> "Fields | None":
+        """A mapping inside this one."""
+        if key not in self.values:
+            return None
+        return Fields(self.document, self.values[key], f"`{key}`", allowed=allowed)
+
+    def items(self, key: str) -> list[Node]:
+        """The entries of a list; none if nothing stands there."""
+        node = self.values.get(key)
+        if isinstance(node, SequenceNode):
+            return list(node.value)
+        if node is not None and not _is_null(node):
+            self._wrong(key, "a list (lines that start with `- `)")
+        return []
+
+    def scalar(self, key: str, wanted: str) -> ScalarNode | None:
+        """A single value of any type. `wanted` says in a message what should stand there."""
+        node = self.values.get(key)
+        if isinstance(node, ScalarNode) and not _is_null(node):
+            return node
+        if node is not None:
+            self._wrong(key, wanted)
+        return None
+
+    def text(self, key: str) -> str | None:
+        """A text that is not empty."""
+        return self._value(key, "a text", _is_text, lambda _: "put it in quotes")
+
+    def key(self, key: str) -> str | None:
+        """A name for machines, such as `cart_abandoner`."""
+        wanted = "a name of small letters, digits and `_`"
+        return self._value(key, wanted, lambda node: _KEY.fullmatch(node.value) is not None, _suggest_key)
+
+    def word(self, key: str, candidates: Collection[str]) -> str | None:
+        """One of `candidates`."""
+        return self._value(
+            key,
+            one_of(candidates),
+            lambda node: node.value in candidates,
+            lambda text: did_you_mean(text, candidates),
+        )
+
+    def integer(self, key: str, minimum: int) -> int | None:
+        """A whole number, at least `minimum`."""
+        text = self._value(
+            key,
+            f"a whole number from {minimum}",
+            lambda node: _INTEGER.fullmatch(node.value) is not None and int(node.value) >= minimum,
+        )
+        return None if text is None else int(text)
+
+    def share(self, key: str, default: float) -> float:
+        """A number from 0 to 1."""
+        text = self._value(
+            key,
+            "a number from 0 to 1",
+            lambda node: _NUMBER.fullmatch(node.value) is not None and float(node.value) <= 1,
+        )
+        return default if text is None else float(text)
+
+    def boolean(self, key: str) -> bool | None:
+        """true or false."""
+        text = self._value(key, "`true` or `false`", lambda node: str(node.tag).endswith(":bool"))
+        return None if text is None else text.lower() in _TRUE
+
+    def duration_ms(self, key: str, default: int = 0) -> int:
+        """A duration such as `14d`."""
+        scalar = self.scalar(key, "a duration such as `14d`")
+        if scalar is None:
+            return default
+        try:
+            return parse_duration(scalar.value)
+        except LiteralError as error:
+            self.report(key, f"`{key}`: {error.message}", error.hint)
+            return default
+
+    def _value(
+        self,
+        key: str,
+        wanted: str,
+        fits: Callable[[ScalarNode], bool],
+        hint: Callable[[str], str] = lambda _: "",
+    ) -> str | None:
+        scalar = self.scalar(key, wanted)
+        if scalar is None:
+            return None
+        if not fits(scalar):
+            self._wrong(key, wanted, hint(scalar.value))
+            return None
+        return str(scalar.value)
+
+    def _add(self, key_node: Node, value: Node, allowed: Collection[str] | None) -> None:
+        if not isinstance(key_node, ScalarNode):
+            self.document.report(key_node, "a key must be a word, not a list or a mapping")
+            return
+        key = str(key_node.value)
+        if key in self._keys:
+            first = self.document.line(self._keys[key])
+            self.document.report(key_node, f"`{key}` is given twice", f"the first is on line {first}")
+            return
+        self._keys[key] = key_node
+        if allowed is not None and key not in allowed:
+            hint = did_you_mean(key, allowed) or f"possible here: {one_of(allowed)}"
+            self.document.report(key_node, f"unknown key `{key}`", hint)
+        else:
+            self.values[key] = value
+
+    def _wrong(self, key: str, wanted: str, hint: str = "") -> None:
+        self.report(key, f"`{key}` must be {wanted}, not {_shown(self.values[key])}", hint)
+
+
+def _is_null(node: Node) -> bool:
+    return isinstance(node, ScalarNode) and str(node.tag).endswith(":null")
+
+
+def _is_text(node: ScalarNode) -> bool:
+    return str(node.tag).endswith(":str") and bool(node.value.strip())
+
+
+def _suggest_key(text: str) -> str:
+    plain = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:64]
+    return f"for example `{plain}`" if _KEY.fullmatch(plain) else ""
+
+
+def _shown(node: Node) -> str:
+    if isinstance(node, MappingNode):
+        return "a mapping"
+    if isinstance(node, SequenceNode):
+        return "a list"
+    if _is_null(node) or not node.value.strip():
+        return "empty"
+    return f"`{node.value.strip().splitlines()[0]}`"

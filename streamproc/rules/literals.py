@@ -1,0 +1,95 @@
+"""The values that rules are written in, and back to text: `14d`, `1d12h`, `9.99 USD`, `3`."""
+
+import re
+from decimal import Decimal
+from typing import Final
+
+#: Longest first, as in `1d12h`. Months and years are left out: they have no fixed length.
+DURATION_UNITS_MS: Final = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000}
+DURATION_EXAMPLES: Final = "a duration is written like `90s`, `5m`, `1h`, `14d`, `2w` or `1d12h`"
+MICROS: Final = 1_000_000
+
+# Far above every real threshold, and small enough that an instant plus a threshold stays inside int64.
+MAX_DURATION_MS: Final = 36_500 * DURATION_UNITS_MS["d"]
+MAX_NUMBER: Final = 10**12
+
+_DURATION: Final = re.compile("".join(rf"(?:(\d{{1,15}}){unit})?" for unit in DURATION_UNITS_MS))
+_NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
+_CURRENCY: Final = re.compile(r"[A-Z]{3}")
+
+
+class LiteralError(ValueError):
+    """A value that cannot be read: what is wrong with it, and a hint."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+def is_currency(text: str) -> bool:
+    """Whether `text` has the shape of an ISO 4217 code, such as `USD`."""
+    return _CURRENCY.fullmatch(text) is not None
+
+
+def parse_duration(text: str) -> int:
+    """Milliseconds of a duration: one or more of weeks, days, hours, minutes, seconds, longest first.
+
+    Raises LiteralError.
+    """
+    match = _DURATION.fullmatch(text)
+    if not match or not text:
+        raise LiteralError(f"`{text}` is not a duration", _duration_hint(text))
+    total_ms = sum(
+        int(amount) * unit_ms
+        for amount, unit_ms in zip(match.groups(), DURATION_UNITS_MS.values(), strict=True)
+        if amount
+    )
+    if total_ms > MAX_DURATION_MS:
+        raise LiteralError(f"`{text}` is longer than a hundred years", "use a shorter duration")
+    return total_ms
+
+
+def _duration_hint(text: str) -> str:
+    if _NUMBER.fullmatch(text):
+        return f"add a unit: `{text}d` are days; {DURATION_EXAMPLES}"
+    if re.fullmatch(r"[\d.]+ ?(M|y|mo|months?|years?)", text):
+        return "months and years have no fixed length: write days, for example `30d` or `365d`"
+    if re.fullmatch(r"\d*\.\d+[a-z]", text):
+        return "write a fraction in smaller units, for example `1h30m` for one and a half hours"
+    if re.fullmatch(r"(\d+[wdhms])+", text):
+        return "write each unit once, the longest first, for example `1d12h`"
+    return DURATION_EXAMPLES
+
+
+def parse_number(text: str) -> Decimal:
+    """A number that is not negative, exactly as written. Raises LiteralError."""
+    if not _NUMBER.fullmatch(text):
+        raise LiteralError(f"`{text}` is not a number", "write a number such as `3` or `9.99`")
+    number = Decimal(text)
+    if number > MAX_NUMBER:
+        raise LiteralError(f"`{text}` is too large", f"the greatest number is {MAX_NUMBER}")
+    return number
+
+
+def parse_money(text: str) -> int:
+    """Millionths of a currency unit. Raises LiteralError."""
+    micros = parse_number(text) * MICROS
+    if micros != micros.to_integral_value():
+        raise LiteralError(f"`{text}` has more than six decimals", "money is kept in millionths")
+    return int(micros)
+
+
+def format_duration(duration_ms: int) -> str:
+    """Text that `parse_duration` reads as `duration_ms` (whole seconds): `14d`, `36h`, `90s`."""
+    for unit in ("d", "h", "m"):
+        amount, rest_ms = divmod(duration_ms, DURATION_UNITS_MS[unit])
+        if amount and not rest_ms:
+            return f"{amount}{unit}"
+    return f"{duration_ms // DURATION_UNITS_MS['s']}s"
+
+
+def format_money(micros: int) -> str:
+    """Currency units without a trailing zero: `9.99`, `100`."""
+    units, rest = divmod(micros, MICROS)
+    return f"{units}.{rest:06d}".rstrip("0") if rest else str(units)

@@ -1,0 +1,97 @@
+"""A rules file → a Ruleset, or all its problems at once."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+from yaml.nodes import Node
+
+from streamproc.contracts.meanings import Meanings
+from streamproc.rules.campaigns import read_campaigns
+from streamproc.rules.churn_policy import read_churn
+from streamproc.rules.document import Document
+from streamproc.rules.events import read_events
+from streamproc.rules.fields import Fields
+from streamproc.rules.lint import lint_segments
+from streamproc.rules.literals import DURATION_UNITS_MS, is_currency
+from streamproc.rules.model import Ruleset
+from streamproc.rules.problems import Problem, RulesError
+from streamproc.rules.segments import read_segments
+from streamproc.rules.versions import fingerprint
+
+#: The name of the packaged rules in messages.
+PLAYBOOK: Final = "playbook.yaml"
+
+_KEYS: Final = ("currency", "session_gap", "events", "segments", "churn", "campaigns")
+_DEFAULT_CURRENCY: Final = "USD"
+_DEFAULT_SESSION_GAP_MS: Final = 30 * DURATION_UNITS_MS["m"]
+
+
+def load_ruleset(path: Path | None) -> Ruleset:
+    """The rules in the file at `path`; None: the packaged playbook. Raises RulesError with all problems."""
+    ruleset, problems = check_ruleset(path)
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if ruleset is None or errors:
+        raise RulesError(errors)
+    return ruleset
+
+
+def check_ruleset(path: Path | None) -> tuple[Ruleset | None, list[Problem]]:
+    """The rules, None if there are errors; and all problems, warnings too, in the order of the file."""
+    file = PLAYBOOK if path is None else str(path)
+    try:
+        raw = (files("streamproc.rules") / PLAYBOOK).read_bytes() if path is None else path.read_bytes()
+        text = raw.decode("utf-8-sig")
+    except OSError as error:
+        return None, [Problem(file, 1, 1, f"cannot read the file: {error.strerror}")]
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        return None, [Problem(file, line, 1, "this is not UTF-8 text", "save the file in UTF-8")]
+    return check_text(text, file)
+
+
+def check_text(text: str, file: str) -> tuple[Ruleset | None, list[Problem]]:
+    """As `check_ruleset`, of a text; `file` is what messages call it."""
+    document = Document(file, text)
+    root = document.root()
+    ruleset = None if root is None else _read_ruleset(document, root)
+    problems = sorted(document.problems, key=lambda problem: (problem.line, problem.column))
+    return ruleset, problems
+
+
+def _read_ruleset(document: Document, node: Node) -> Ruleset | None:
+    root = Fields(document, node, "a rules file", allowed=_KEYS)
+    currency = _read_currency(root)
+    session_gap_ms = root.duration_ms("session_gap", _DEFAULT_SESSION_GAP_MS)
+    if session_gap_ms == 0:
+        root.report("session_gap", "sessions need a gap longer than 0")
+    entries = read_segments(document, root.items("segments"), currency)
+    campaigns = read_campaigns(
+        document, root.items("campaigns"), [entry.key for entry in entries if entry.key is not None]
+    )
+    churn, events = read_churn(root), read_events(root)
+    if document.problems:
+        return None
+    lint_segments(document, entries)
+    segments = tuple(entry.segment for entry in entries if entry.segment is not None)
+    return Ruleset(
+        path=document.file,
+        segments=segments,
+        campaigns=tuple(campaigns),
+        churn=churn,
+        meanings=Meanings(events, currency),
+        currency=currency,
+        session_gap_ms=session_gap_ms,
+        fingerprint=fingerprint(segments, churn),
+    )
+
+
+def _read_currency(root: Fields) -> str:
+    scalar = root.scalar("currency", "a currency code such as `USD`")
+    if scalar is None:
+        return _DEFAULT_CURRENCY
+    if is_currency(scalar.value):
+        return str(scalar.value)
+    message = f"`{scalar.value}` is not a currency code"
+    root.report("currency", message, "write three capital letters, such as `USD`")
+    return _DEFAULT_CURRENCY

@@ -1,0 +1,53 @@
+"""What is wrong with a rules file, and where."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+from unicodedata import east_asian_width
+
+from streamproc.errors import StreamprocError
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake, or one thing that is probably not meant (a warning).
+
+    `line` and `column` count from 1; `source` is the line's text, empty where there is none.
+    """
+
+    file: str
+    line: int
+    column: int
+    message: str
+    hint: str = ""
+    source: str = ""
+    severity: Literal["error", "warning"] = "error"
+
+    @property
+    def place(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+    def __str__(self) -> str:
+        """The problem as compilers show it: place and message, the line with a caret, the hint."""
+        lines = [f"{self.place}: {self.severity}: {self.message}"]
+        if self.source:
+            lines += [f"    {self.source}", f"    {_blank(self.source[: self.column - 1])}^"]
+        if self.hint:
+            lines.append(f"  {self.hint}")
+        return "\n".join(lines)
+
+
+class RulesError(StreamprocError):
+    """A rules file that cannot be used, with all its problems."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = list(problems)
+        count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
+        message = "\n".join([f"{problems[0].file} has {count}", *map(str, problems)])
+        super().__init__(message, fix="correct the file; `streamproc segments lint` checks it")
+
+
+def _blank(text: str) -> str:
+    """White space as wide as `text` is on a terminal."""
+    wide = {"W": "  ", "F": "  "}
+    return "".join("\t" if sign == "\t" else wide.get(east_asian_width(sign), " ") for sign in text)

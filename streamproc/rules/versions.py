@@ -1,0 +1,57 @@
+"""When are two rules files the same rules? Fingerprints, and edits that forgot to raise a version.
+
+What is said to people (name, description, reason) and how an expression is written (spaces, comments) are not
+part of a definition.
+"""
+
+from collections.abc import Sequence
+
+import xxhash
+
+from streamproc.rules.expression import Not
+from streamproc.rules.model import BandPolicy, Campaign, Ruleset, Segment
+from streamproc.rules.problems import Problem
+
+
+def fingerprint(segments: Sequence[Segment], churn: BandPolicy) -> int:
+    """A 32-bit hash of all that decides about memberships and bands: segments with versions, and churn bands.
+
+    When it changes, every customer is due for an evaluation with cause `definition`. So it leaves out what no
+    membership or band depends on: campaigns, the order in the file, and what events mean (that only matters
+    to events yet to come).
+    """
+    by_key = sorted(segments, key=lambda segment: segment.key)
+    lines = [f"{segment.key} {segment.version} {_definition(segment)}" for segment in by_key]
+    lines.append(f"churn {churn.thresholds} {churn.hysteresis} {churn.min_history_ms}")
+    return xxhash.xxh32_intdigest("\n".join(lines).encode())
+
+
+def changed_without_version(old: Ruleset, new: Ruleset) -> list[Problem]:
+    """What `new` defines otherwise than `old` without a later version: its segments, then its campaigns."""
+    problems = []
+    for what, before, after in (
+        ("segment", old.segments, new.segments),
+        ("campaign", old.campaigns, new.campaigns),
+    ):
+        known = {item.key: item for item in before}
+        for item in after:
+            earlier = known.get(item.key)
+            if earlier is None or item.version > earlier.version:
+                continue
+            if _definition(item) != _definition(earlier):
+                message = f"{what} `{item.key}` was changed, but its version is still {item.version}"
+            elif item.version < earlier.version:
+                message = f"the version of {what} `{item.key}` fell from {earlier.version} to {item.version}"
+            else:
+                continue
+            hint = f"set `version: {earlier.version + 1}`"
+            problems.append(Problem(new.path, item.line, 1, message, hint))
+    return problems
+
+
+def _definition(item: Segment | Campaign) -> tuple[object, ...]:
+    if isinstance(item, Segment):
+        place = (item.group, item.priority) if item.group is not None else None
+        leave = Not(item.enter) if item.exit is None else item.exit
+        return (str(item.enter), str(leave), item.min_dwell_ms, place)
+    return (item.trigger, item.channel, item.offer, item.expires_after_ms, item.cooldown_ms)

@@ -1,0 +1,80 @@
+"""Settings: one frozen struct, read once from `STREAMPROC_*` variables.
+
+`STREAMPROC_X_FILE` names a file that holds the value of `STREAMPROC_X`, for secrets.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final, Literal, get_args, get_type_hints
+
+import msgspec
+
+from streamproc.errors import StreamprocError
+
+_PREFIX: Final = "STREAMPROC_"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Every setting; the variable is the field's name in upper case behind `STREAMPROC_`."""
+
+    kafka: str = "localhost:9092"  # bootstrap servers, comma separated
+    redis: str = "redis://localhost:6379/0"
+    rules: str = ""  # path of the rules file; empty: the packaged playbook
+    model: str = ""  # path of the churn parameters; empty: the packaged default
+    topic_prefix: str = ""
+    group: str = "streamproc"
+    clock: Literal["live", "event"] = "live"
+    http_host: str = "127.0.0.1"
+    http_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 6066  # 0: no HTTP server
+    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    chunk_records: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 2_000  # records per commit
+    due_customers: Annotated[int, msgspec.Meta(ge=1)] = 5_000  # timers per commit
+    grace_ms: Annotated[int, msgspec.Meta(ge=0)] = 500  # live clock: how far the shard's time stays behind
+    session_timeout_ms: Annotated[int, msgspec.Meta(ge=1_000)] = 10_000
+    heartbeat_ms: Annotated[int, msgspec.Meta(ge=100)] = 2_000
+    lost_offsets: Literal["fail", "skip"] = "fail"  # when Kafka no longer has the stored offset
+
+    @property
+    def rules_path(self) -> Path | None:
+        return Path(self.rules) if self.rules else None
+
+    @property
+    def model_path(self) -> Path | None:
+        return Path(self.model) if self.model else None
+
+
+def load_settings(environment: Mapping[str, str]) -> Settings:
+    """Settings from an environment.
+
+    Raises StreamprocError naming the variable, its value and what is allowed.
+    """
+    values: dict[str, object] = {}
+    for name, kind in get_type_hints(Settings, include_extras=True).items():
+        raw = _read(environment, _PREFIX + name.upper())
+        if raw is None:
+            continue
+        try:
+            values[name] = msgspec.convert(raw, kind, strict=False)
+        except msgspec.ValidationError as error:
+            choices = get_args(kind) if isinstance(kind, type(Literal["a"])) else ()
+            raise StreamprocError(
+                f"{_PREFIX}{name.upper()}={raw!r} is not valid: {error}",
+                fix=f"use one of {', '.join(map(repr, choices))}" if choices else "correct or unset the variable",
+            ) from error
+    return Settings(**values)  # type: ignore[arg-type]
+
+
+def _read(environment: Mapping[str, str], variable: str) -> str | None:
+    """The value of a variable, or of the file that its `_FILE` twin names."""
+    if variable in environment:
+        return environment[variable]
+    path = environment.get(f"{variable}_FILE")
+    if path is None:
+        return None
+    try:
+        return Path(path).read_text().strip()
+    except OSError as error:
+        raise StreamprocError(
+            f"{variable}_FILE={path!r} cannot be read: {error.strerror}", fix="correct the path or unset the variable"
+        ) from error

@@ -1,0 +1,306 @@
+"""The shards this worker owns: acquired with their offsets, run until they are released, fenced by their store.
+
+A shard's loop is all there is to a shard's life: take a batch (events, or customers due), send it down the pipeline,
+wake the relay. Its failures end in one place: forget everything, acquire again, read on from where Redis says.
+"""
+
+import asyncio
+import random
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+import structlog
+from aiokafka.structs import TopicPartition
+
+from streamproc.metrics import Metrics
+from streamproc.pipeline import SOURCES, Batch, Shard
+from streamproc.relay import Producer, Relay
+from streamproc.settings import Settings
+from streamproc.state.layout import LAYOUT_VERSION
+from streamproc.state.store import Head, Store, StoreError, StoreUnavailable
+from streamproc.transitions.definitions import Definitions
+from streamproc.transport.chunks import Chunk, Tail
+
+_log = structlog.get_logger(__name__)
+
+#: How often a shard with nothing to do looks at the clock and at the ends of its topics.
+_IDLE_S: Final = 0.05
+#: Between two attempts to reach Redis, on top of the store's own retries.
+_STORE_PAUSE_S: Final = 2.0
+#: Queued records per topic, in chunks, at which an agent has to wait.
+_QUEUED_CHUNKS: Final = 4
+#: Customers per step of a sweep; one step for every batch of events, so that neither starves.
+_SWEEP_CUSTOMERS: Final = 500
+
+
+class Reader(Protocol):
+    """What the shards need to know of the consumer that feeds them."""
+
+    def tail(self, tp: TopicPartition) -> Tail | None: ...
+
+    async def reseek(self, shards: set[int]) -> bool:
+        """Acquire and seek these shards again; False: a rebalance is about to do the same."""
+
+    async def had_committed(self, shards: set[int]) -> set[int]:
+        """Those of the shards for which Kafka holds a committed offset of this group."""
+
+    def partition_count(self) -> int:
+        """Partitions of the source topics."""
+
+
+@dataclass(slots=True)
+class Held:
+    """An acquired shard, from its acquisition to its release."""
+
+    shard: Shard
+    relay: Relay
+    session: int = 0
+    received: dict[int, int] = field(default_factory=dict)  # by topic: the offset after the last queued chunk
+    sweep_cursor: int | None = None  # None: no sweep is under way
+    stirred: asyncio.Event = field(default_factory=asyncio.Event)  # there may be something to do
+    room: asyncio.Event = field(default_factory=asyncio.Event)  # a batch was taken from the inbox
+    stopping: bool = False
+    drained: bool = False  # `--until`: everything up to the instant is committed
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+
+class Shards:
+    """Owner of the offsets (`transport.owner.Owner`): acquires, runs and releases shards.
+
+    `until_ms`: drain the topics, move time to this instant, and be done (`done`).
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        producer: Producer,
+        definitions: Definitions,
+        settings: Settings,
+        metrics: Metrics,
+        until_ms: int | None = None,
+    ) -> None:
+        self.held: dict[int, Held] = {}
+        self.done = asyncio.Event()
+        self.reader: Reader | None = None
+        self.failure: BaseException | None = None
+        self._store, self._producer, self._definitions = store, producer, definitions
+        self._settings, self._metrics, self._until_ms = settings, metrics, until_ms
+        self._reseeks: dict[int, asyncio.Task[None]] = {}
+
+    # -- the owner's side of the transport
+
+    async def acquire(self, shards: set[int], generation: int) -> Mapping[TopicPartition, int | None]:
+        """See Owner.acquire."""
+        assert self.reader is not None
+        await self.release(shards)
+        known = await self.reader.had_committed(shards)
+        offsets: dict[TopicPartition, int | None] = {}
+        for partition in sorted(shards):
+            head = await self._store.acquire(
+                partition,
+                generation=generation,
+                member=self._settings.group,
+                partitions=self.reader.partition_count(),
+                layout=LAYOUT_VERSION,
+                offsets_if_new={},
+                create=partition not in known,
+            )
+            self.held[partition] = await self._hold(head)
+            for topic in SOURCES:
+                tp = TopicPartition(self._settings.topic_prefix + topic, partition)
+                offsets[tp] = head.offsets.get(topic)
+        self._metrics.count("rebalances_total")
+        self._metrics.set("assigned_shards", len(self.held))
+        return offsets
+
+    def started(self, starts: Mapping[TopicPartition, int], session: int) -> None:
+        """See Owner.started."""
+        for tp, offset in starts.items():
+            held = self.held[tp.partition]
+            held.session = session
+            held.received[self._code(tp.topic)] = offset
+        for held in self.held.values():
+            if not held.tasks:
+                held.tasks = [
+                    asyncio.create_task(self._guard(held, self._run(held))),
+                    asyncio.create_task(self._guard(held, held.relay.run())),
+                ]
+
+    async def release(self, shards: set[int]) -> None:
+        """See Owner.release."""
+        leaving = [self.held.pop(partition) for partition in shards if partition in self.held]
+        for held in leaving:
+            held.stopping = True
+            held.stirred.set()
+            held.room.set()
+            for task in held.tasks[1:]:
+                task.cancel()
+        for held in leaving:
+            if held.tasks and held.tasks[0] is not asyncio.current_task():
+                await asyncio.wait(held.tasks[:1])  # lets a commit in flight finish
+            partition = str(held.shard.head.partition)
+            for gauge in ("shard_time_seconds", "outbox_records"):
+                self._metrics.forget(gauge, partition)
+        self._metrics.set("assigned_shards", len(self.held))
+
+    def committed_offsets(self) -> Mapping[TopicPartition, int]:
+        """See Owner.committed_offsets."""
+        return {
+            TopicPartition(self._settings.topic_prefix + topic, partition): offset
+            for partition, held in self.held.items()
+            for topic, offset in held.shard.head.offsets.items()
+        }
+
+    def on_lost(self, tp: TopicPartition, count: int) -> None:
+        """See Owner.on_lost."""
+        self._metrics.count("offsets_lost_total", count, tp.topic)
+
+    # -- the agents' side
+
+    async def deliver(self, chunk: Chunk) -> None:
+        """Queue a chunk; waits while its shard has enough of that topic. A chunk of an earlier seek is dropped."""
+        topic = self._code(chunk.topic)
+        most = _QUEUED_CHUNKS * self._settings.chunk_records
+        while (held := self._holder(chunk)) is not None and held.shard.inbox.buffered(topic) >= most:
+            held.room.clear()
+            await held.room.wait()
+        if held is not None:
+            held.shard.put(topic, chunk.records, chunk.next_offset)
+            held.received[topic] = chunk.next_offset
+            held.stirred.set()
+
+    def redefine(self, definitions: Definitions) -> None:
+        """Put new rules or a new model in force, and re-evaluate everybody in the background."""
+        self._definitions = definitions
+        for held in self.held.values():
+            held.shard.redefine(definitions)
+            held.sweep_cursor = 0
+            held.stirred.set()
+
+    # -- a shard's life
+
+    async def _hold(self, head: Head) -> Held:
+        minutes = await self._store.minutes(head)
+        shard = Shard(self._store, head, minutes, self._definitions, self._settings, self._metrics)
+        relay = Relay(self._store, shard, self._producer, self._settings.topic_prefix, self._metrics)
+        return Held(shard, relay, sweep_cursor=None if shard.is_swept() else 0)
+
+    async def _run(self, held: Held) -> None:
+        while not held.stopping:
+            batch = await self._next_batch(held)
+            if batch is None and held.sweep_cursor is None:
+                if self._until_ms is not None:
+                    await self._settle(held)
+                held.stirred.clear()
+                try:
+                    await asyncio.wait_for(held.stirred.wait(), _IDLE_S)
+                except TimeoutError:
+                    continue
+                continue
+            if batch is not None:
+                await self._step(held, batch)
+            if held.sweep_cursor is not None:
+                await self._sweep(held, held.sweep_cursor)
+
+    async def _next_batch(self, held: Held) -> Batch | None:
+        if self._settings.clock == "event":
+            return await held.shard.take_ticks(self._waiting(held), self._until_ms)
+        return await held.shard.take_live(self._live_time_ms(held))
+
+    async def _step(self, held: Held, batch: Batch) -> None:
+        held.room.set()
+        await held.shard.step(batch)
+        held.relay.wake()
+        await asyncio.sleep(0)  # the other shards, the relay and the web server want their turn
+
+    async def _sweep(self, held: Held, cursor: int) -> None:
+        """Evaluate some of all customers under the rules now in force."""
+        next_cursor, batch = await held.shard.take_scanned(cursor, _SWEEP_CUSTOMERS)
+        await self._step(held, batch)
+        if held.sweep_cursor == cursor:  # not started anew meanwhile
+            held.sweep_cursor = next_cursor or None
+            if next_cursor == 0:
+                await held.shard.finish_sweep()
+
+    async def _settle(self, held: Held) -> None:
+        """`--until`: nothing is left to do; it is over once Kafka has everything and all shards are as far."""
+        if self._waiting(held) or len(held.shard.inbox):
+            return
+        held.drained = await self._store.outbox_length(held.shard.head.partition) == 0
+        if all(other.drained for other in self.held.values()):
+            self.done.set()
+
+    async def _guard(self, held: Held, work: Coroutine[Any, Any, None]) -> None:
+        """Run a shard's task; when it fails, go back to what the store says, or give up the worker."""
+        try:
+            await work
+        except StoreError as error:
+            if held.stopping:
+                return
+            unavailable = isinstance(error, StoreUnavailable)
+            self._metrics.count("store_unavailable_total" if unavailable else "superseded_total")
+            _log.warning("shard starts over", partition=held.shard.head.partition, error=error.message, fix=error.fix)
+            partition = held.shard.head.partition
+            self._reseeks[partition] = asyncio.create_task(self._reseek(partition))
+        except Exception as error:
+            if not held.stopping:
+                self._fail(error)
+
+    async def _reseek(self, partition: int) -> None:
+        """Start a shard over, in a task of its own: the seek waits for the one that failed."""
+        assert self.reader is not None
+        try:
+            await self._until_store_answers()
+            await self.reader.reseek({partition})
+        except Exception as error:
+            self._fail(error)
+
+    async def _until_store_answers(self) -> None:
+        """Redis may be away for long: the worker waits for it, and reads nothing meanwhile."""
+        while True:
+            try:
+                await self._store.read_head(0)
+                return
+            except StoreUnavailable as error:
+                _log.warning("waiting for Redis", error=error.message)
+                await asyncio.sleep(random.uniform(_STORE_PAUSE_S / 2, _STORE_PAUSE_S))
+
+    def _fail(self, error: BaseException) -> None:
+        self.failure = error
+        self.done.set()
+
+    # -- what is known of the topics
+
+    def _waiting(self, held: Held) -> list[int]:
+        """The topics that have not shown their end, or whose last chunk is still on its way."""
+        return [code for code in range(len(SOURCES)) if not self._caught_up(held, code)[0]]
+
+    def _live_time_ms(self, held: Held) -> int:
+        """The shard's time: where caught up, the time of the fetch that showed it, less the grace period."""
+        grace_ms = self._settings.grace_ms
+        all_fits = len(held.shard.inbox) <= self._settings.chunk_records  # into the next batch
+        times_ms = []
+        for code, topic in enumerate(SOURCES):
+            caught_up, polled_at_ms = self._caught_up(held, code)
+            if caught_up and all_fits:
+                times_ms.append(polled_at_ms - grace_ms)
+            else:
+                times_ms.append(held.shard.head.max_ms.get(topic, 0))
+        return min(times_ms)
+
+    def _caught_up(self, held: Held, code: int) -> tuple[bool, int]:
+        """Whether all of a topic is queued here, and since when that is known (epoch ms)."""
+        assert self.reader is not None
+        tp = TopicPartition(self._settings.topic_prefix + SOURCES[code], held.shard.head.partition)
+        tail = self.reader.tail(tp)
+        if tail is None:
+            return False, 0
+        return tail.at_end and tail.handed_next_offset == held.received.get(code), tail.polled_at_ms
+
+    def _holder(self, chunk: Chunk) -> Held | None:
+        held = self.held.get(chunk.partition)
+        return held if held is not None and held.session == chunk.session and not held.stopping else None
+
+    def _code(self, topic: str) -> int:
+        return SOURCES.index(topic.removeprefix(self._settings.topic_prefix))

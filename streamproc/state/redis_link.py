@@ -1,0 +1,215 @@
+"""Connections to one Redis server: packing, retries, and Redis's errors in words a user can act on.
+
+redis-py's asyncio connection packs arguments in Python (about 1 µs each), so commands are packed by hiredis
+here and sent as bytes. An operation has one connection to itself; whatever goes wrong, the connection is
+closed, so that no reply, WATCH or open transaction is left behind for the next one.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from importlib.resources import files
+from typing import Any, TypeVar, cast
+
+import hiredis
+import stamina
+from redis.asyncio.connection import AbstractConnection, ConnectionPool, parse_url
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    BusyLoadingError,
+    ClusterError,
+    ConnectionError,
+    MasterDownError,
+    NoPermissionError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    TimeoutError,
+)
+
+from streamproc.state.store import RedisConfigError, StateCorrupt, StoreError, StoreUnavailable
+
+Command = Sequence[bytes | str | int]
+T = TypeVar("T")
+
+_DENIED = (AuthenticationError, AuthorizationError, NoPermissionError)
+_PASSING = (ConnectionError, TimeoutError, OutOfMemoryError, ReadOnlyError, MasterDownError)
+#: Refusals that pass by themselves, for which redis-py has no class of their own.
+_PASSING_CODES = ("BUSY ", "MISCONF ", "NOREPLICAS ", "TRYAGAIN ", "CLUSTERDOWN ")
+
+
+class RedisLink:
+    """A pool of connections to the server at `url` (redis://, rediss:// or unix://).
+
+    An operation is tried `attempts` times within `patience_s` seconds, with growing, jittered pauses. Raises
+    RedisConfigError for a URL that cannot be used; the message never holds the URL, which has the password.
+    """
+
+    def __init__(
+        self, url: str, *, socket_timeout_s: float = 5.0, attempts: int = 6, patience_s: float = 30.0
+    ) -> None:
+        defaults: dict[str, Any] = {
+            "socket_timeout": socket_timeout_s,
+            "socket_connect_timeout": socket_timeout_s,
+        }
+        fixed: dict[str, Any] = {
+            "protocol": 2,
+            "decode_responses": False,
+            "retry": Retry(NoBackoff(), 0),  # retries are decided here, not inside redis-py
+            "driver_info": None,
+        }
+        try:
+            self._pool = ConnectionPool(**{**defaults, **parse_url(url), **fixed})
+            # refuses unknown options, and does not connect
+            self._pool.make_connection()  # type: ignore[no-untyped-call]
+        except (TypeError, ValueError):
+            raise RedisConfigError(
+                "the Redis URL cannot be used",
+                fix="STREAMPROC_REDIS=redis://[user:password@]host:port/db; rediss:// for TLS. "
+                "Percent-encode special characters of the password",
+            ) from None
+        options = self._pool.connection_kwargs
+        self.where = options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
+        self._attempts = attempts
+        self._patience_s = patience_s
+
+    async def run(self, operation: Callable[[AbstractConnection], Awaitable[T]]) -> T:
+        """The result of `operation` on a connection of its own, tried again after what can pass by itself.
+
+        `operation` must be safe to repeat when it may have been carried out already.
+        """
+        try:
+            async for attempt in stamina.retry_context(
+                on=_may_pass,
+                attempts=self._attempts,
+                timeout=self._patience_s,
+                wait_initial=0.05,
+                wait_max=2.0,
+                wait_jitter=0.1,
+            ):
+                with attempt:
+                    return await self._once(operation)
+        except RedisError as error:
+            raise self._in_words(error) from error
+        raise AssertionError("a retry loop ends with a result or an error")
+
+    async def _once(self, operation: Callable[[AbstractConnection], Awaitable[T]]) -> T:
+        connection: AbstractConnection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+        try:
+            return await operation(connection)
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
+        finally:
+            await self._pool.release(connection)
+
+    async def call(self, *command: bytes | str | int) -> Any:
+        """The reply to one command."""
+        return (await self.run(lambda connection: exchange(connection, [command])))[0]
+
+    async def script(self, script: "Script", keys: Sequence[bytes], args: Command) -> Any:
+        """The reply of a script, which is loaded first if the server does not know it (new, restarted)."""
+        evaluate = (b"EVALSHA", script.sha, len(keys), *keys, *args)
+
+        async def operation(connection: AbstractConnection) -> Any:
+            try:
+                return (await exchange(connection, [evaluate]))[0]
+            except NoScriptError:
+                return (await exchange(connection, [(b"SCRIPT", b"LOAD", script.source), evaluate]))[1]
+
+        return await self.run(operation)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._pool.disconnect()
+
+    def _in_words(self, error: RedisError) -> StoreError:
+        text = str(error)
+        if isinstance(error, _DENIED):
+            return RedisConfigError(
+                f"Redis at {self.where} denies access: {text}",
+                fix="check user, password and ACL of STREAMPROC_REDIS",
+            )
+        if "WRONGTYPE" in text:
+            return StateCorrupt(f"a key of another type stands in the way: {text}", fix="see docs/state.md")
+        if isinstance(error, OutOfMemoryError):
+            return StoreUnavailable(
+                f"Redis at {self.where} is out of memory and refuses writes",
+                fix="raise maxmemory; the worker goes on by itself",
+            )
+        if _may_pass(error):
+            return StoreUnavailable(f"Redis at {self.where} does not serve: {_name(error)}: {text}")
+        if isinstance(error, ClusterError) or text.startswith(("MOVED", "ASK", "CROSSSLOT")):
+            return RedisConfigError(f"Redis at {self.where} is a cluster node", fix="use a single primary")
+        return StoreError(f"Redis at {self.where} refused: {text}")
+
+
+class Script:
+    """A Lua file of this package, and the name a server gives it."""
+
+    def __init__(self, name: str) -> None:
+        self.source = files("streamproc.state").joinpath(f"{name}.lua").read_bytes()
+        self.sha = hashlib.sha1(self.source, usedforsecurity=False).hexdigest()
+
+
+async def exchange(connection: AbstractConnection, commands: Sequence[Command]) -> list[Any]:
+    """The replies to `commands`, sent at once. All are read before the first error among them is raised."""
+    await connection.send_packed_command(b"".join(_pack(tuple(command)) for command in commands))
+    replies = [await _reply(connection) for _ in commands]
+    _raise_first_error(replies)
+    return replies
+
+
+async def execute(connection: AbstractConnection, commands: Sequence[Command]) -> bool:
+    """Queue `commands` in the transaction that is open on `connection`, and carry it out as one step.
+
+    False, with nothing done, if a watched key has changed. A command that is refused while it is queued (out
+    of memory, read-only) raises its error, with nothing done. Raises StateCorrupt if one failed beside others
+    that were carried out.
+    """
+    results = (await exchange(connection, [*commands, (b"EXEC",)]))[-1]
+    for result in results or ():
+        if isinstance(result, RedisError):
+            raise StateCorrupt(
+                f"Redis carried out a commit but for one command: {result}",
+                fix="something else writes to this Redis; wipe the shard and rebuild it",
+            )
+    return results is not None
+
+
+def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """`items` in order, at most `size` at a time."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+async def _reply(connection: AbstractConnection) -> Any:
+    try:
+        return await connection.read_response()
+    except ResponseError as error:
+        return error
+
+
+def _raise_first_error(replies: Sequence[Any]) -> None:
+    for reply in replies:
+        if isinstance(reply, RedisError):
+            raise reply
+
+
+def _pack(command: tuple[bytes | str | int, ...]) -> bytes:
+    # hiredis types its argument as a tuple of exactly one element
+    return cast(bytes, hiredis.pack_command(command))  # type: ignore[arg-type]
+
+
+def _may_pass(error: Exception) -> bool:
+    if isinstance(error, _DENIED):
+        return False
+    return isinstance(error, _PASSING) or str(error).startswith(_PASSING_CODES)
+
+
+def _name(error: RedisError) -> str:
+    return "loading its data" if isinstance(error, BusyLoadingError) else type(error).__name__

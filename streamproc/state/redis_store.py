@@ -1,0 +1,202 @@
+"""The state store on Redis 7.0 or later, or Valkey. `store.Store` says what each method promises."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from redis.asyncio.connection import AbstractConnection
+
+from streamproc.state.keys import Keyspace, read_due_entry
+from streamproc.state.redis_commit import apply_commit
+from streamproc.state.redis_head import check, fence, parse_head
+from streamproc.state.redis_link import Command, RedisLink, Script, chunks, exchange
+from streamproc.state.redis_server import server_warnings
+from streamproc.state.refusals import Claim, refused
+from streamproc.state.store import Commit, Head, OutboxEntry, superseded
+
+#: Customers in one HMGET and entries in one LRANGE: some milliseconds of the server's time.
+_CHUNK = 4_000
+
+
+class RedisStore:
+    """State in the Redis at `url`, under the keys `sp:<prefix>:<group>:...`; does not connect before it is
+    used.
+
+    A request waits `socket_timeout_s` for a reply and is tried `attempts` times within `patience_s` seconds.
+    Raises RedisConfigError for a URL that cannot be used, StreamprocError for a name that cannot be part of a
+    key.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        prefix: str,
+        group: str,
+        socket_timeout_s: float = 5.0,
+        attempts: int = 6,
+        patience_s: float = 30.0,
+    ) -> None:
+        self._keyspace = Keyspace(prefix, group)
+        self._link = RedisLink(
+            url, socket_timeout_s=socket_timeout_s, attempts=attempts, patience_s=patience_s
+        )
+        self._acquire = Script("acquire")
+        self._trim = Script("trim")
+        self._reset_generation = Script("reset_generation")
+
+    async def acquire(
+        self,
+        partition: int,
+        *,
+        generation: int,
+        member: str,
+        partitions: int,
+        layout: int,
+        offsets_if_new: Mapping[str, int],
+        create: bool,
+    ) -> Head:
+        """See Store.acquire."""
+        keys = self._keyspace.shard(partition)
+        owner = secrets.token_hex(8)
+        args: list[bytes | str | int] = [owner, generation, member, partitions, layout, int(create)]
+        for topic, offset in offsets_if_new.items():
+            args += (topic, offset)
+        status, *reply = await self._link.script(
+            self._acquire, (keys.head, keys.state, keys.minutes, keys.outbox), args
+        )
+        head = parse_head(partition, reply) if status == b"ok" else None
+        if head is None:
+            claim = Claim(
+                partition=partition,
+                generation=generation,
+                member=member,
+                partitions=partitions,
+                layout=layout,
+            )
+            raise refused(claim, status.decode(), [part.decode() for part in reply])
+        return head
+
+    async def reload(self, head: Head) -> Head:
+        """See Store.reload."""
+        stored = await self.read_head(head.partition)
+        if stored is None:
+            raise superseded(head.partition, "epoch", None, head.epoch)
+        floor = stored if stored.seq >= head.seq else head
+        check(head.partition, fence(replace(head, seq=floor.seq)), list(fence(stored).values()))
+        return stored
+
+    async def load(self, head: Head, customers: Sequence[bytes]) -> list[bytes | None]:
+        """See Store.load. Every 4,000 customers are one request; all show the same seq, so they agree."""
+        key = self._keyspace.shard(head.partition).state
+        found: list[bytes | None] = []
+        for some in chunks(customers, _CHUNK):
+            found += await self._read(head, (b"HMGET", key, *some))
+        return found
+
+    async def commit(self, head: Head, commit: Commit) -> Head:
+        """See Store.commit."""
+        after = commit.after(head)
+        keys = self._keyspace.shard(head.partition)
+        await self._link.run(lambda connection: apply_commit(connection, keys, head, commit, after))
+        return after
+
+    async def minutes(self, head: Head) -> list[int]:
+        """See Store.minutes."""
+        key = self._keyspace.shard(head.partition).minutes
+        return [int(minute) for minute in await self._read(head, (b"ZRANGE", key, 0, -1))]
+
+    async def due_entries(self, head: Head, minute: int) -> list[tuple[int, bytes]]:
+        """See Store.due_entries."""
+        key = self._keyspace.shard(head.partition).due(minute)
+        found: list[bytes] = []
+        while True:
+            some = await self._read(head, (b"LRANGE", key, len(found), len(found) + _CHUNK - 1))
+            found += some
+            if len(some) < _CHUNK:
+                return [read_due_entry(minute, entry) for entry in found]
+
+    async def outbox_read(self, head: Head, after: str | None, limit: int) -> list[OutboxEntry]:
+        """See Store.outbox_read."""
+        key = self._keyspace.shard(head.partition).outbox
+        start = "-" if after is None else f"({after}"
+        entries = await self._read(head, (b"XRANGE", key, start, b"+", b"COUNT", limit))
+        return [OutboxEntry(id.decode(), record) for id, (_, record) in entries]
+
+    async def outbox_trim(self, head: Head, up_to_id: str) -> int:
+        """See Store.outbox_trim."""
+        keys = self._keyspace.shard(head.partition)
+        seq, i = up_to_id.split("-")
+        status, *reply = await self._link.script(
+            self._trim, (keys.head, keys.outbox), (head.epoch, head.owner, f"{seq}-{int(i) + 1}")
+        )
+        if status != b"ok":
+            raise superseded(head.partition, reply[0].decode(), reply[1], fence(head)[reply[0].decode()])
+        return int(reply[0])
+
+    async def outbox_length(self, partition: int) -> int:
+        """See Store.outbox_length."""
+        return int(await self._link.call(b"XLEN", self._keyspace.shard(partition).outbox))
+
+    async def scan(self, head: Head, cursor: int, count: int) -> tuple[int, list[tuple[bytes, bytes]]]:
+        """See Store.scan."""
+        key = self._keyspace.shard(head.partition).state
+        following, flat = await self._read(head, (b"HSCAN", key, cursor, b"COUNT", count))
+        return int(following), list(zip(flat[::2], flat[1::2], strict=True))
+
+    async def get(self, partition: int, customer: bytes) -> bytes | None:
+        """See Store.get."""
+        value: bytes | None = await self._link.call(b"HGET", self._keyspace.shard(partition).state, customer)
+        return value
+
+    async def read_head(self, partition: int) -> Head | None:
+        """See Store.read_head."""
+        return parse_head(partition, await self._link.call(b"HGETALL", self._keyspace.shard(partition).head))
+
+    async def customers(self, partition: int) -> int:
+        """See Store.customers."""
+        return int(await self._link.call(b"HLEN", self._keyspace.shard(partition).state))
+
+    async def reset_generation(self, partition: int) -> bool:
+        """See Store.reset_generation."""
+        keys = self._keyspace.shard(partition)
+        return bool(await self._link.script(self._reset_generation, (keys.head,), ()))
+
+    async def wipe(self, partition: int) -> int:
+        """See Store.wipe. The index of minutes goes after the lists it names: a wipe cut short can be run
+        again.
+        """
+        keys = self._keyspace.shard(partition)
+        await self._link.call(b"UNLINK", keys.head)
+        minutes = await self._link.call(b"ZRANGE", keys.minutes, 0, -1)
+        for some in chunks(minutes, _CHUNK):
+            await self._link.call(b"UNLINK", *(keys.due(int(minute)) for minute in some))
+        forgotten = await self.customers(partition)
+        await self._link.call(b"UNLINK", keys.state, keys.minutes, keys.outbox)
+        return forgotten
+
+    async def check_server(self) -> list[str]:
+        """See Store.check_server."""
+        return await self._link.run(lambda connection: server_warnings(connection, self._link.where))
+
+    async def aclose(self) -> None:
+        """See Store.aclose."""
+        await self._link.aclose()
+
+    async def _read(self, head: Head, command: Command) -> Any:
+        """The reply to a reading command, from a time during which `head` was true.
+
+        The head is read before and after: every commit raises seq, so if both show ours, nothing changed in
+        between. (MULTI would refuse even reads when Redis is out of memory, and the relay must go on then.)
+        """
+        expected = fence(head)
+        look: Command = (b"HMGET", self._keyspace.shard(head.partition).head, *expected)
+
+        async def operation(connection: AbstractConnection) -> Any:
+            before, reply, after = await exchange(connection, [look, command, look])
+            check(head.partition, expected, before)
+            check(head.partition, expected, after)
+            return reply
+
+        return await self._link.run(operation)

@@ -1,0 +1,56 @@
+"""Why a shard could not be acquired, in words; both stores say it the same way."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from streamproc.state.store import Fenced, StateCorrupt, StateMismatch, StateMissing, StoreError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What `Store.acquire` compares with the stored head."""
+
+    partition: int
+    generation: int
+    member: str
+    partitions: int
+    layout: int
+
+
+_RESTORE = "restore all keys of the shard from one backup, or wipe it and rebuild it from the topics"
+_FOREIGN = "something else writes to this Redis; docs/state.md lists our keys"
+
+#: First word of a refusal of acquire.lua -> error, message, what to do. {0}, {1} stand for the words that
+#: follow.
+_REFUSALS: dict[str, tuple[type[StoreError], str, str]] = {
+    "fenced": (
+        Fenced,
+        "a worker of generation {0} has it, ours is {claim.generation}",
+        "rejoin the group; if the consumer group was deleted and made anew, its generations started again "
+        "at 1: reset the stored generation",
+    ),
+    "layout": (
+        StateMismatch,
+        "the state has layout {0}, this program reads layout {claim.layout}",
+        "run the version that wrote it, or wipe the shard and rebuild it from the topics",
+    ),
+    "partitions": (
+        StateMismatch,
+        "the state is of topics with {0} partitions, they have {claim.partitions} now",
+        "go back to that number, or wipe all shards and rebuild them from the topics",
+    ),
+    "missing": (
+        StateMissing,
+        "there is no state, though the group has read from this partition before",
+        "restore Redis from its backup, or reset the group's offsets to rebuild from the topics",
+    ),
+    "orphaned": (StateCorrupt, "the head is gone, but {0} is there", _RESTORE),
+    "ahead": (StateCorrupt, "the outbox has had entry {0}, but the head counts {1} commits", _RESTORE),
+    "wrongtype": (StateCorrupt, "the key {0} is a {1}", _FOREIGN),
+}
+
+
+def refused(claim: Claim, reason: str, stored: Sequence[str] = ()) -> StoreError:
+    """The error for `reason`, the first word of a refusal of acquire.lua, with the words that follow it."""
+    error, message, fix = _REFUSALS[reason]
+    return error(f"partition {claim.partition}: {message.format(*stored, claim=claim)}", fix=fix)

@@ -1,0 +1,40 @@
+"""What decides: the rules and the churn model in force, and what older rules called their segments."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import xxhash
+
+from streamproc.churn.model import ChurnModel
+from streamproc.rules.model import Ruleset
+
+
+@dataclass(frozen=True, slots=True)
+class Definitions:
+    """The rules and the churn model in force.
+
+    `retired`: segments of earlier rules by id, as (key, version): customers may still be inside them.
+    """
+
+    ruleset: Ruleset
+    model: ChurnModel
+    retired: Mapping[int, tuple[str, int]] = field(default_factory=dict)
+
+    @property
+    def fingerprint(self) -> int:
+        """Identifies everything that an evaluation depends on but the customer: u32, never 0."""
+        both = f"{self.ruleset.fingerprint}/{self.model.version}"
+        return xxhash.xxh32_intdigest(both.encode()) or 1
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a shard's signals come from.
+
+    `topics`: the source topics' names, by code, without prefix. `rewinds`: how often the shard's Redis lost
+    acknowledged writes; the high part of every signal's version, so that what was sent from a lost future is older.
+    """
+
+    topics: tuple[str, ...]
+    partition: int
+    rewinds: int = 0

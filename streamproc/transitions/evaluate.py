@@ -1,0 +1,141 @@
+"""Evaluate customers: features → segments and churn → what changed → signals.
+
+`evaluate` is all that decides; the stream, the timers, the sweep and a backtest call nothing else. It is a function of
+the customers' columns and their instants: no clock, no I/O.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamproc.churn.bands import decide as decide_band
+from streamproc.churn.bands import threshold_above
+from streamproc.churn.deadline import crossing_ms
+from streamproc.churn.score import ChurnColumns, score
+from streamproc.features.frame import Frame
+from streamproc.rules.evaluate import Evaluation
+from streamproc.transitions.definitions import Definitions, Origin
+from streamproc.transitions.memberships import (
+    Memberships,
+    next_flip_ms,
+    read_memberships,
+    wanted_memberships,
+    write_memberships,
+)
+from streamproc.transitions.publish import Outcome, Signal, publish
+from streamproc.windows.panes import INF, NEVER, prune
+from streamproc.windows.table import CustomerTable
+
+TICK_MS: Final = 1_000
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+def evaluate(table: CustomerTable, now_ms: Ints, definitions: Definitions, origin: Origin) -> list[Signal]:
+    """Evaluate every customer of `table` at its own instant `now_ms` (int64[n]); update `table` in place.
+
+    Returns the signals, those of one customer in order. Sets every customer's `next_check_ms`.
+    """
+    table.panes = prune(table.panes, now_ms)
+    frame = Frame(table, now_ms)
+    outcome, held_until_ms = _decide(table, frame, definitions)
+    head = table.head
+    head["next_check_ms"] = _next_check_ms(table, frame, outcome, held_until_ms, definitions)
+    head["band"] = outcome.band_after
+    write_memberships(table, definitions.ruleset.segments, outcome.after)
+    signals = publish(outcome, table, definitions, origin)
+    head["rules"] = definitions.fingerprint
+    head["cause_offset"] = NEVER
+    return signals
+
+
+def churn_columns(table: CustomerTable) -> ChurnColumns:
+    """The churn state of the customers of `table`."""
+    head = table.head
+    return ChurnColumns(
+        first_day=head["first_day"],
+        last_day=head["last_day"],
+        active_days=head["active_days"],
+        e30=head["decayed_days"][:, 0],
+        e90=head["decayed_days"][:, 1],
+        e365=head["decayed_days"][:, 2],
+        last_activity_ms=head["last_activity_ms"],
+    )
+
+
+def churn_known(table: CustomerTable, now_ms: Ints, definitions: Definitions) -> Bools:
+    """Where there is enough history to tell a churn band: bool[n]."""
+    age_ms = now_ms - table.head["first_seen_ms"]
+    enough = age_ms >= definitions.ruleset.churn.min_history_ms
+    return np.asarray((table.head["active_days"] > 0) & enough, np.bool_)
+
+
+def _decide(table: CustomerTable, frame: Frame, definitions: Definitions) -> tuple[Outcome, Ints]:
+    head, now_ms, segments = table.head, frame.now_ms, definitions.ruleset.segments
+    evaluation = Evaluation(frame)
+    redefined = (head["rules"] != 0) & (head["rules"] != definitions.fingerprint)
+    before = read_memberships(table, segments)
+    inside, held_until_ms = wanted_memberships(segments, evaluation, before, now_ms, redefined)
+    entered = inside & ~before.inside
+    after = Memberships(
+        inside,
+        np.where(entered, now_ms[:, None], np.where(inside, before.entered_ms, NEVER)),
+        before.entry_seq + entered,
+        before.retired.copy(),
+    )
+    after.retired["entered_ms"] = NEVER
+    columns = churn_columns(table)
+    risk = score(definitions.model, columns, now_ms)
+    policy = definitions.ruleset.churn
+    band = decide_band(
+        policy.thresholds,
+        policy.hysteresis,
+        risk.risk,
+        head["band"],
+        churn_known(table, now_ms, definitions),
+    )
+    outcome = Outcome(
+        now_ms, evaluation, before, after, columns, risk, head["band"].copy(), band, redefined
+    )
+    return outcome, held_until_ms
+
+
+def _next_check_ms(
+    table: CustomerTable, frame: Frame, outcome: Outcome, held_until_ms: Ints, definitions: Definitions
+) -> Ints:
+    """The first whole second at which something of a silent customer may change: early perhaps, never late."""
+    segments = definitions.ruleset.segments
+    due_ms = np.minimum(held_until_ms, next_flip_ms(segments, outcome.evaluation, outcome.after.inside))
+    due_ms = np.minimum(due_ms, _churn_due_ms(table, frame.now_ms, outcome.band_after, definitions))
+    due_ms = np.minimum(due_ms, frame.unfolds_at_ms())
+    if (outcome.after.inside != outcome.before.inside).any():
+        # What was just entered may have to be left at the next tick already (enter and exit both true), or may be
+        # held by a dwell that began right now.
+        nobody = np.zeros(frame.n, np.bool_)
+        settled, held_until_ms = wanted_memberships(
+            segments, outcome.evaluation, outcome.after, frame.now_ms, nobody
+        )
+        restless = (settled != outcome.after.inside).any(axis=1)
+        next_tick_ms = (frame.now_ms // TICK_MS + 1) * TICK_MS
+        due_ms = np.where(restless, np.minimum(due_ms, next_tick_ms), due_ms)
+        due_ms = np.minimum(due_ms, held_until_ms)
+    return np.where(due_ms > INF - TICK_MS, INF, -(-due_ms // TICK_MS) * TICK_MS)
+
+
+def _churn_due_ms(
+    table: CustomerTable, now_ms: Ints, band: NDArray[np.int8], definitions: Definitions
+) -> Ints:
+    """When a silent customer reaches the next band up, or has enough history for the first one: int64[n]."""
+    head, policy = table.head, definitions.ruleset.churn
+    due_ms = np.full(len(table), INF, np.int64)
+    known = churn_known(table, now_ms, definitions)
+    waiting = (head["active_days"] > 0) & ~known
+    due_ms[waiting] = head["first_seen_ms"][waiting] + policy.min_history_ms
+    rising = np.flatnonzero(known & (band < len(policy.thresholds)))
+    if len(rising):
+        thresholds = threshold_above(policy.thresholds, band[rising])
+        columns = churn_columns(table).take(rising)
+        due_ms[rising] = crossing_ms(definitions.model, columns, now_ms[rising], thresholds)
+    return due_ms

@@ -1,0 +1,1 @@
+"""Records from Kafka to Faust agents, one chunk per partition, from offsets that the state store owns."""

@@ -1,0 +1,311 @@
+"""Faust's aiokafka transport, changed to hand agents one message per chunk of records.
+
+What is changed, and why it must be (faust-streaming 0.15.3):
+
+- Faust moves one record at a time through a dozen coroutines: 10k events/s for an agent that does nothing.
+  Here the message is a whole `Chunk`.
+- Faust starts where Kafka's committed offset says, and commits what agents acknowledged. Here the owner's
+  offsets decide (`seek.py`), and what is committed to Kafka is for lag monitors.
+- Faust's bookkeeping of acknowledged offsets, gaps and read offsets silently drops what does not fit it. Here
+  a chunk counts if it is of its partition's latest seek session; nothing else is looked at.
+- Faust seeks on the wrong thread and accepts fetches that were under way. Here `reader.py` orders both.
+- Faust pauses every partition and sleeps when one agent is slow. Here each partition waits for its own agent.
+
+The consumer object lives on the worker's main event loop; `_thread` runs aiokafka on a loop of its own.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, cast
+
+from aiokafka.errors import ConsumerStoppedError, IllegalStateError, OffsetOutOfRangeError
+from aiokafka.structs import TopicPartition
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, AppT, ConsumerMessage, Message
+from faust.types.transports import ConsumerT, TPorTopicSet
+from mode import ServiceT
+from yarl import URL
+
+from streamproc.errors import StreamprocError
+from streamproc.transport.assignor import check_copartitioned
+from streamproc.transport.chunks import Chunk, Tail
+from streamproc.transport.owner import Owner
+from streamproc.transport.reader import ReadStats
+from streamproc.transport.seek import SeekSessions
+from streamproc.transport.settings import TransportSettings
+from streamproc.transport.thread import ConsumerThread
+
+logger = logging.getLogger(__name__)
+
+#: How long one look for records waits when every assigned partition may be read ...
+_READ_TIMEOUT_S = 0.5
+#: ... and when some may not, because their agents have not taken the last chunk yet.
+_READ_TIMEOUT_BUSY_S = 0.01
+
+
+@dataclass(slots=True)
+class Stats:
+    """Counters since the start, for metrics."""
+
+    #: Chunks read before a seek or a rebalance and dropped after it.
+    chunks_void: int = 0
+    seeks: int = 0
+    commit_failures: int = 0
+    releases_abandoned: int = 0
+
+
+class Consumer(driver.Consumer):
+    """Hands out chunks; see the module's docstring. All methods belong to the main event loop."""
+
+    transport: "Transport"
+    _thread: ConsumerThread
+
+    def __init__(self, transport: "Transport", *args: Any, **kwargs: Any) -> None:
+        self.stats = Stats()
+        self._settings = transport.settings
+        self._owner = transport.owner
+        #: Per partition, the session and the offset after the last chunk handed to the conductor.
+        self._handed: dict[TP, tuple[int, int]] = {}
+        self._committed: dict[TopicPartition, int] = {}
+        super().__init__(transport, *args, **kwargs)
+        self._seek_sessions = SeekSessions(
+            self._owner,
+            self._thread,
+            policy=self._settings.lost_policy,
+            # Faust's recovery waits for a seek as long as for a request, then forgets about it.
+            deadline_s=self.app.conf.broker_request_timeout / 2,
+        )
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(
+            self,
+            chunk_records=self._settings.chunk_records,
+            now_ms=self.transport.now_ms,
+            loop=self.loop,
+            beacon=self.beacon,
+        )
+
+    # -- what agents and shards ask
+
+    def is_current(self, chunk: Chunk) -> bool:
+        """Whether `chunk` is of its partition's latest seek; if not, it must be dropped unapplied."""
+        reader = self._thread.reader
+        cursor = None if reader is None else reader.cursors.get(chunk.tp)
+        return cursor is not None and cursor.session == chunk.session
+
+    def tail(self, tp: TopicPartition) -> Tail | None:
+        """How far `tp` was handed over and whether that was all; None while it is not being read."""
+        reader = self._thread.reader
+        cursor = None if reader is None else reader.cursors.get(tp)
+        if reader is None or cursor is None:
+            return None
+        session, handed = self._handed.get(TP(*tp), (0, 0))
+        if session != cursor.session:
+            handed = cursor.start_offset
+        poll = reader.polls.get(tp)
+        if poll is None:
+            return Tail(handed, at_end=False, polled_at_ms=0)
+        return Tail(handed, at_end=handed >= poll.end, polled_at_ms=poll.sent_ms)
+
+    @property
+    def read_stats(self) -> ReadStats:
+        """The reader's counters."""
+        reader = self._thread.reader
+        return ReadStats() if reader is None else reader.stats
+
+    async def reseek(self, shards: set[int]) -> bool:
+        """Start these shards again from the offsets the owner holds, in a new session.
+
+        For a shard whose commit was refused, or which was handed a chunk that does not start where the last
+        one ended. False if a rebalance is under way, which does the same. A failure stops the worker.
+        """
+        try:
+            await self._run_session(lambda: {tp for tp in self._assigned() if tp.partition in shards})
+        except IllegalStateError:
+            return False
+        return True
+
+    # -- seeking
+
+    def _assigned(self) -> set[TopicPartition]:
+        return {TopicPartition(*tp) for tp in self.assignment() if tp.topic in self._settings.sources}
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Every way by which Faust starts to read leads here."""
+        return cast(Mapping[TP, int], await self._run_session(self._assigned))
+
+    async def _run_session(self, assigned: Callable[[], set[TopicPartition]]) -> dict[TopicPartition, int]:
+        try:
+            starts = await self._seek_sessions.run(assigned, self.app.consumer_generation_id)
+        except IllegalStateError:
+            raise
+        except Exception as error:
+            await self._give_up(error)
+            raise
+        self.stats.seeks += 1
+        return starts
+
+    async def _give_up(self, error: Exception) -> None:
+        """Stop the whole worker, loudly: one that cannot seek would live on and read nothing."""
+        logger.critical("the worker stops: %s", error)
+        await self.crash(error)
+
+    async def seek(self, partition: TP, offset: int) -> None:
+        """Nothing may seek but a session."""
+        raise StreamprocError(f"{partition} cannot be sought to {offset}", fix="call Consumer.reseek")
+
+    # -- reading
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
+        """One look for records: at most one chunk per partition whose agent has taken the last one."""
+        await self._wait_for_flow()
+        active = set() if self.should_stop else set(self._get_active_partitions())
+        wanted = {tp for tp in active if self._has_room(tp)}
+        all_wanted = bool(wanted) and wanted == active
+        try:
+            chunks = await self._thread.read(wanted, timeout if all_wanted else _READ_TIMEOUT_BUSY_S)
+        except OffsetOutOfRangeError as error:
+            # Retention overtook us, or the topic was made anew: a session finds out which and what to do.
+            [offsets] = error.args
+            logger.error("the log no longer has %s", offsets)
+            await self.reseek({tp.partition for tp in offsets})
+            return
+        for chunk in chunks:
+            # Chunks that count may come between a seek and the end of its rebalance: they wait for it.
+            await self._wait_for_flow()
+            if self.should_stop:
+                return
+            if self.is_current(chunk):
+                tp = TP(chunk.topic, chunk.partition)
+                self._handed[tp] = (chunk.session, chunk.next_offset)
+                yield tp, self._to_message(tp, chunk)
+            else:
+                self.stats.chunks_void += 1
+
+    async def _wait_for_flow(self) -> None:
+        while not self.flow_active and not self.should_stop:
+            await self.wait(self.can_resume_flow)  # type: ignore[arg-type]  # asyncio's events will do
+
+    def _has_room(self, tp: TP) -> bool:
+        """Whether the agents of `tp` have taken what they were handed.
+
+        Each partition has its own queue (`isolated_partitions=True`), so one whose shard is busy, or waits
+        for another topic of the shard, does not hold up the others.
+        """
+        channels = self.app.topics._tp_index.get(tp, ())  # type: ignore[attr-defined]
+        return all(channel.queue.empty() for channel in channels)
+
+    def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
+        chunk: Chunk = record
+        return ConsumerMessage(
+            chunk.topic,
+            chunk.partition,
+            offset=chunk.next_offset - 1,
+            timestamp=0.0,
+            timestamp_type=0,
+            headers=None,
+            key=None,
+            value=cast(bytes, chunk),  # a chunk topic's schema passes it on as it is
+            checksum=None,
+            tp=tp,
+            generation_id=chunk.generation,
+        )
+
+    async def _drain_messages(self, fetcher: ServiceT) -> None:
+        """Faust's fetch task, without the offsets it would remember and compare."""
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                async for _, message in self.getmany(timeout=_READ_TIMEOUT_S):
+                    await self.callback(message)
+        except (asyncio.CancelledError, ConsumerStoppedError):
+            if not self.app.should_stop:
+                raise
+
+    def on_buffer_full(self, tp: TP) -> None:
+        """`_has_room` does this; Faust would stop reading and sleep for a second."""
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """See `on_buffer_full`."""
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Faust's watchdog takes silence for a hang; `tail` tells them apart."""
+
+    # -- rebalances
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Refuse shards that are not whole; acquiring and seeking come later, in the recovery task."""
+        counts = await self._thread.partition_counts(self._settings.sources)
+        sources = [TopicPartition(*tp) for tp in assigned if tp.topic in self._settings.sources]
+        try:
+            check_copartitioned(self._settings.sources, sources, counts)
+        except StreamprocError as error:
+            # aiokafka would log what its listener raises, and go on.
+            await self._give_up(error)
+            return
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Hand over nothing more, then let the owner finish what it began."""
+        await super().on_partitions_revoked(revoked)
+        await self._release({tp.partition for tp in revoked})
+
+    async def _release(self, shards: set[int]) -> None:
+        self._committed.clear()
+        if not shards:
+            return
+        limit_s = self.app.conf.broker_rebalance_timeout / 5
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._owner.release(shards)
+        except TimeoutError:
+            self.stats.releases_abandoned += 1
+            logger.warning("letting go of shards took more than %.1f s; fencing protects them", limit_s)
+        except Exception:
+            self.stats.releases_abandoned += 1
+            logger.exception("letting go of shards failed; fencing protects them")
+
+    async def on_stop(self) -> None:
+        """Agents have stopped before; afterwards the thread leaves the group."""
+        if self._thread.reader is not None:
+            await self._release({tp.partition for tp in self._assigned()})
+        await super().on_stop()
+
+    # -- Kafka's committed offsets
+
+    async def force_commit(
+        self, topics: TPorTopicSet | None = None, start_new_transaction: bool = True
+    ) -> bool:
+        """Tell Kafka the owner's offsets, where they have changed."""
+        owned = self._owner.committed_offsets()
+        changed = {tp: offset for tp, offset in owned.items() if self._committed.get(tp) != offset}
+        if not changed:
+            return False
+        done = await self._thread.commit(cast(Mapping[TP, int], changed))
+        if done:
+            self._committed.update(changed)
+        else:
+            self.stats.commit_failures += 1
+        return done
+
+
+class Transport(driver.Transport):
+    """Faust's view of Kafka for one app; see `faust_app.batch_app`."""
+
+    Consumer: ClassVar[type[ConsumerT]] = Consumer
+    driver_version = f"chunks over {driver.Transport.driver_version}"
+
+    def __init__(
+        self,
+        url: list[URL],
+        app: AppT,
+        *,
+        owner: Owner,
+        settings: TransportSettings,
+        now_ms: Callable[[], int],
+    ) -> None:
+        super().__init__(url, app)
+        self.owner = owner
+        self.settings = settings
+        self.now_ms = now_ms

@@ -1,0 +1,40 @@
+"""What the transport asks of the part of the program that owns the state."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from aiokafka.structs import TopicPartition
+
+
+class Owner(Protocol):
+    """Owns the offsets. All methods are called on the worker's main event loop.
+
+    A *shard* is one partition number of all source topics; it is acquired and released as a whole.
+    """
+
+    async def acquire(self, shards: set[int], generation: int) -> Mapping[TopicPartition, int | None]:
+        """Become the only writer of `shards` and say where to read on.
+
+        Called at every assignment, also for shards held before it, and by `Consumer.reseek`. Returns the next
+        offset of every source partition of these shards; None: never read, start at the beginning. May be
+        cancelled by the next rebalance and must bear being called again. The transport's seek deadline bounds
+        it; what it raises stops the worker.
+        """
+
+    def started(self, starts: Mapping[TopicPartition, int], session: int) -> None:
+        """The partitions have been sought; only chunks of `session`, from these offsets on, count now.
+
+        `starts` differs from what `acquire` returned where that was None, or lost and skipped.
+        """
+
+    async def release(self, shards: set[int]) -> None:
+        """Finish the commit in flight and let go. Chunks handed over before are void from now on, and agents
+        waiting to hand over one must be let go at once. Bounded to a fifth of the rebalance timeout, then
+        abandoned (the fencing epoch keeps that safe).
+        """
+
+    def committed_offsets(self) -> Mapping[TopicPartition, int]:
+        """The next offsets that are durable now, for Kafka's lag monitors only."""
+
+    def on_lost(self, tp: TopicPartition, count: int) -> None:
+        """Policy `skip` jumped over up to `count` records of `tp` that Kafka no longer holds."""

@@ -1,0 +1,82 @@
+"""What the transport needs to be told, and the Faust settings it relies on, each with its reason."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from streamproc.errors import StreamprocError
+
+CHUNK_RECORDS_MAX = 10_000
+
+#: What to do about unread records that Kafka no longer holds: stop the worker, or go on behind them.
+LostPolicy = Literal["fail", "skip"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TransportSettings:
+    """What the transport needs to know beyond Faust's settings."""
+
+    #: Topics of which a shard has one partition each; the agents must read all of them.
+    sources: tuple[str, ...]
+    #: Most records in a chunk, 1 to 10,000: larger saves CPU per event, smaller saves latency.
+    chunk_records: int = 2_000
+    lost_policy: LostPolicy = "fail"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.chunk_records <= CHUNK_RECORDS_MAX:
+            raise StreamprocError(
+                f"a chunk cannot hold {self.chunk_records} records",
+                fix=f"choose a number from 1 to {CHUNK_RECORDS_MAX:,}",
+            )
+
+
+def faust_options(
+    *,
+    bootstrap: str,
+    session_timeout_s: float = 30.0,
+    heartbeat_interval_s: float = 3.0,
+    rebalance_timeout_s: float = 60.0,
+    request_timeout_s: float = 60.0,
+    commit_interval_s: float = 5.0,
+    instance_id: str | None = None,
+) -> dict[str, Any]:
+    """Keyword arguments for `faust.App(group, **faust_options(...))`.
+
+    `bootstrap` is "host:port,host:port". Tansu answers a join only after half the session timeout: give it a
+    session of 6 s and heartbeats every second. `instance_id` makes the group member static, for a worker that
+    is restarted under the same name within the session timeout. Raises StreamprocError if the timeouts cannot
+    work together.
+    """
+    if not heartbeat_interval_s < session_timeout_s <= request_timeout_s:
+        raise StreamprocError(
+            f"Kafka timeouts must rise: heartbeat {heartbeat_interval_s:g} s, session {session_timeout_s:g} "
+            f"s, request {request_timeout_s:g} s",
+            fix="keep the heartbeat at a third of the session timeout, and the request timeout above both",
+        )
+    return {
+        "broker": [f"kafka://{address.strip()}" for address in bootstrap.split(",")],
+        "broker_session_timeout": session_timeout_s,
+        "broker_heartbeat_interval": heartbeat_interval_s,
+        "broker_rebalance_timeout": rebalance_timeout_s,
+        # Seek sessions take at most half of it, or Faust's recovery gives up on them without a word.
+        "broker_request_timeout": request_timeout_s,
+        # Offsets committed to Kafka are for lag monitors; nothing waits for them.
+        "broker_commit_interval": commit_interval_s,
+        # Where the owner's offset is gone from the log, a jump must be a decision, never a default.
+        "consumer_auto_offset_reset": "none",
+        "consumer_group_instance_id": instance_id,
+        # Counts chunks. The transport itself asks for one at a time; see `Consumer.getmany`.
+        "stream_buffer_maxsize": 2,
+        # Waits without limit for agents, so a rebalance could hang. The owner's release is bounded.
+        "stream_wait_empty": False,
+        # Delay of the seek after an assignment: nothing to wait for, there are no tables.
+        "stream_recovery_delay": 0.0,
+        # The leader topic would be a fifth subscription, created behind the operator's back.
+        "topic_disable_leader": True,
+        "topic_allow_declare": False,
+        # Everything that must be exact is in Redis; Kafka transactions do not reach there.
+        "processing_guarantee": "at_least_once",
+        # Logging is set up by the command line, and nothing prints.
+        "worker_redirect_stdouts": False,
+        # Faust's own web server would listen on all interfaces.
+        "web_enabled": False,
+    }

@@ -1,0 +1,119 @@
+"""The thread that runs aiokafka, so that heartbeats survive a busy main loop."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, cast
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import CommitFailedError, KafkaError
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from streamproc.transport.assignor import ShardAssignor
+from streamproc.transport.chunks import Chunk
+from streamproc.transport.reader import Reader
+
+logger = logging.getLogger(__name__)
+
+#: How long the broker may hold back an answer that has no data; Faust's 1.5 s would delay every first event,
+#: and the clock of a shard knows the end of a topic no better than this.
+FETCH_MAX_WAIT_MS = 50
+#: A commit to Kafka is advisory; it must never hold up a seek or a shutdown.
+_COMMIT_TIMEOUT_S = 3.0
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Faust's consumer thread with a `Reader` on its consumer. Also the `Log` of the seek sessions.
+
+    Methods belong to the main loop unless they say otherwise.
+    """
+
+    #: Set once aiokafka has started.
+    reader: Reader | None = None
+
+    def __init__(
+        self, consumer: driver.Consumer, *, chunk_records: int, now_ms: Callable[[], int], **kwargs: Any
+    ) -> None:
+        self._chunk_records = chunk_records
+        self._now_ms = now_ms
+        self._assignor_of_shards = ShardAssignor()
+        super().__init__(consumer, **kwargs)
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        # aiokafka reads these when it starts; Faust's factory has no argument for them.
+        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
+        consumer._isolation_level = "read_committed"
+        consumer._partition_assignment_strategy = [self._assignor_of_shards]
+        return consumer
+
+    async def on_start(self) -> None:
+        """In the thread's loop."""
+        await super().on_start()
+        self.reader = Reader(self._ensure_consumer(), chunk_records=self._chunk_records, now_ms=self._now_ms)
+
+    async def subscribe(self, topics: Iterable[str]) -> None:
+        # Faust subscribes again, 45 s late, whenever it stops an agent of a revoked partition; the same
+        # topics would only cause another rebalance.
+        if set(topics) != set(self._ensure_consumer().subscription()):
+            await super().subscribe(topics)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """In the thread's loop, inside aiokafka's rebalance."""
+        self._started_reader().forget()
+        await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """In the thread's loop, inside aiokafka's rebalance."""
+        self._assignor_of_shards.remember(cast(set[TopicPartition], assigned), generation_id)
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def read(self, wanted: set[TP], timeout_s: float) -> list[Chunk]:
+        """See `Reader.read`."""
+        return cast(list[Chunk], await self.call_thread(self._started_reader().read, wanted, timeout_s))
+
+    async def partition_counts(self, topics: Iterable[str]) -> dict[str, int]:
+        """See `Reader.partition_counts`."""
+        counts = await self.call_thread(self._started_reader().partition_counts, topics)
+        return cast(dict[str, int], counts)
+
+    async def log_bounds(self, tps: set[TopicPartition]) -> Mapping[TopicPartition, tuple[int, int]]:
+        """See `Reader.log_bounds`."""
+        bounds = await self.call_thread(self._started_reader().log_bounds, tps)
+        return cast(Mapping[TopicPartition, tuple[int, int]], bounds)
+
+    async def is_within_log(self, tp: TopicPartition, offset: int) -> bool:
+        """See `Reader.is_within_log`."""
+        return bool(await self.call_thread(self._started_reader().is_within_log, tp, offset))
+
+    async def start_reading(
+        self, starts: Mapping[TopicPartition, int], *, session: int, generation: int
+    ) -> None:
+        """See `Reader.seek`."""
+
+        async def seek() -> None:
+            self._started_reader().seek(starts, session=session, generation=generation)
+
+        await self.call_thread(seek)
+
+    def _started_reader(self) -> Reader:
+        self._ensure_consumer()
+        assert self.reader is not None
+        return self.reader
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """In the thread's loop: commit to Kafka, bounded, and never fatal as it is in Faust."""
+        consumer = self._ensure_consumer()
+        assigned = consumer.assignment()
+        wanted = {tp: OffsetAndMetadata(offset, "") for tp, offset in offsets.items() if tp in assigned}
+        try:
+            async with asyncio.timeout(_COMMIT_TIMEOUT_S):
+                await consumer.commit(wanted)
+        except (KafkaError, TimeoutError) as error:
+            # A rebalance under way is no news; whoever gets the partition commits again.
+            level = logging.DEBUG if isinstance(error, CommitFailedError) else logging.WARNING
+            logger.log(level, "offsets were not committed to Kafka (they are for lag monitors): %r", error)
+            return False
+        return True

@@ -1,0 +1,129 @@
+"""Panes: the fixed slices of time that windows are made of.
+
+A pane of width `w` is `floor(t / w)`. A window of length `L` holds, at `t`, the panes
+`floor(t / w) - L / w + 1 .. floor(t / w)`: whole panes, so that a sum is exact and needs no tolerance.
+Only panes with activity exist, as rows `(customer, tier | series | pane) -> (count, value)`.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+MINUTE_MS: Final = 60_000
+HOUR_MS: Final = 60 * MINUTE_MS
+DAY_MS: Final = 24 * HOUR_MS
+
+#: No instant: later than every timestamp. Also the first-seen time of a customer without events.
+INF: Final = int(np.iinfo(np.int64).max)
+#: The timestamp of what never happened: earlier than every timestamp.
+NEVER: Final = -1
+
+
+class Tier(NamedTuple):
+    """Panes of one width, kept as long as the longest window over them needs them."""
+
+    code: int
+    width_ms: int
+    kept: int  # panes
+
+
+TIERS: Final = (
+    Tier(0, 5 * MINUTE_MS, 12),
+    Tier(1, HOUR_MS, 24),
+    Tier(2, DAY_MS, 90),
+)
+
+
+class Window(NamedTuple):
+    """A rolling window: its name in rules, its tier and its length in panes."""
+
+    name: str
+    tier: Tier
+    panes: int
+
+    @property
+    def length_ms(self) -> int:
+        return self.panes * self.tier.width_ms
+
+
+WINDOWS: Final = (
+    Window("1h", TIERS[0], 12),
+    Window("24h", TIERS[1], 24),
+    Window("7d", TIERS[2], 7),
+    Window("30d", TIERS[2], 30),
+    Window("90d", TIERS[2], 90),
+)
+
+# Series: what a pane counts. The first three are the channels, in the order of their codes.
+WEB, APP, SUPPORT, ORDERS, SESSIONS = range(5)
+SERIES_COUNT: Final = 5
+
+_SERIES_SHIFT: Final = 32
+_TIER_SHIFT: Final = 40
+_ROW_SHIFT: Final = 43
+_PANE_MASK: Final = (1 << _SERIES_SHIFT) - 1
+_KEY_MASK: Final = (1 << _ROW_SHIFT) - 1
+
+#: One pane of one customer: `key` = tier | series | pane; sorted by (row, key).
+PANE_DTYPE: Final = np.dtype([("row", "<i4"), ("key", "<i8"), ("count", "<i8"), ("value", "<i8")])
+
+Ints = NDArray[np.int64]
+Panes = NDArray[np.void]
+
+
+def pane_key(tier: int, series: Ints | int, pane: Ints) -> Ints:
+    """The sort key of panes: by tier, then series, then time."""
+    return (tier << _TIER_SHIFT) | (np.asarray(series, np.int64) << _SERIES_SHIFT) | pane
+
+
+def tier_of(key: Ints) -> Ints:
+    return key >> _TIER_SHIFT
+
+
+def series_of(key: Ints) -> Ints:
+    return (key >> _SERIES_SHIFT) & 0xFF
+
+
+def pane_of(key: Ints) -> Ints:
+    return key & _PANE_MASK
+
+
+def make_panes(row: Ints, key: Ints, count: Ints, value: Ints) -> Panes:
+    """Rows of the pane table, unsorted and not yet summed."""
+    panes = np.empty(len(row), PANE_DTYPE)
+    panes["row"], panes["key"], panes["count"], panes["value"] = row, key, count, value
+    return panes
+
+
+def union(parts: list[Panes]) -> Panes:
+    """The union of pane tables: equal (row, key) summed, sorted by (row, key).
+
+    The merge of two customers is the same union.
+    """
+    panes = np.concatenate(parts)
+    if len(panes) == 0:
+        return panes
+    order_key = (panes["row"].astype(np.int64) << _ROW_SHIFT) | panes["key"]
+    order = np.argsort(order_key, kind="stable")
+    order_key, panes = order_key[order], panes[order]
+    first = np.flatnonzero(np.concatenate(([True], order_key[1:] != order_key[:-1])))
+    if len(first) == len(panes):
+        return panes
+    return make_panes(
+        order_key[first] >> _ROW_SHIFT,
+        order_key[first] & _KEY_MASK,
+        np.add.reduceat(panes["count"], first),
+        np.add.reduceat(panes["value"], first),
+    )
+
+
+def prune(panes: Panes, now_ms: Ints) -> Panes:
+    """Without the panes that no window can hold at or after `now_ms` (int64[n], per customer)."""
+    if len(panes) == 0:
+        return panes
+    tier, pane = tier_of(panes["key"]), pane_of(panes["key"])
+    widths = np.array([t.width_ms for t in TIERS], np.int64)
+    kept = np.array([t.kept for t in TIERS], np.int64)
+    alive = pane > now_ms[panes["row"]] // widths[tier] - kept[tier]
+    return panes if alive.all() else panes[alive]

@@ -1,0 +1,58 @@
+"""The engine does exactly what the reference says, on small lives full of boundaries and random rules."""
+
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from streamproc.churn.model import load_model
+from streamproc.rules.load import check_text
+from streamproc.transitions.definitions import Definitions
+from tests.oracle.compare import assert_same, signal_bytes
+from tests.oracle.engine import run_engine
+from tests.reference.model import Reference
+from tests.reference.strategies import MINUTES, MONTHS, Scenario, scenarios
+
+
+def definitions_of(scenario: Scenario) -> Definitions:
+    ruleset, problems = check_text(scenario.rules_yaml, "random.yaml")
+    assert ruleset is not None, [str(problem) for problem in problems]
+    return Definitions(ruleset, load_model(scenario.model_json))
+
+
+def check(scenario: Scenario) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        rules = Path(folder) / "rules.yaml"
+        rules.write_text(scenario.rules_yaml)
+        reference = Reference(rules, scenario.model_json, scenario.partitions)
+        result = reference.run(scenario.logs, scenario.wall_now_ms, scenario.until_ms)
+    definitions = definitions_of(scenario)
+    whole = run_engine(scenario.logs, definitions, scenario.partitions, scenario.until_ms)
+    assert_same(whole, result)
+    for options in (
+        {"chunk_records": 1},
+        {"chunk_records": 3, "due_customers": 1, "fetch_records": 2, "restart_every": 1},
+    ):
+        pieces = run_engine(scenario.logs, definitions, scenario.partitions, scenario.until_ms, **options)
+        assert signal_bytes(pieces) == signal_bytes(whole)
+        assert pieces.features == whole.features
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(scenario=scenarios(MINUTES))
+def test_minutes(scenario: Scenario) -> None:
+    check(scenario)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(scenario=scenarios(MONTHS))
+def test_months(scenario: Scenario) -> None:
+    check(scenario)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(scenario=scenarios(MINUTES, contradictory=True), _=st.none())
+def test_rules_that_contradict_themselves(scenario: Scenario, _: None) -> None:
+    """Enter and exit may hold at once: such a segment flips at every second, and does so exactly."""
+    check(scenario)

@@ -1,0 +1,167 @@
+"""Truth, next flip and evidence of rules, against a naive evaluator that tries every instant."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streamproc.rules.evaluate import FALSE, TRUE, UNKNOWN, Evaluation
+from streamproc.rules.expression import And, Comparison, Expr, Not, Or
+from streamproc.rules.parse import parse_expression
+from streamproc.windows.panes import INF
+from tests.unit.rules import naive
+from tests.unit.rules.customers import Age, Customer, StepFrame, Total, Window
+from tests.unit.rules.strategies import END_MS, NOW_MS, comparisons, customers, expressions, literal_comparisons
+
+groups_of_customers = st.lists(customers, min_size=1, max_size=4)
+
+
+def truth_at(expr: Expr, customer: Customer, now_ms: int) -> int:
+    return naive.truth(expr, lambda name: customer[name].at(now_ms))
+
+
+def first_flip_ms(expr: Expr, customer: Customer) -> int:
+    """The first instant after NOW_MS at which the truth is another than at NOW_MS."""
+    now = truth_at(expr, customer, NOW_MS)
+    return next((t for t in range(NOW_MS + 1, END_MS + 1) if truth_at(expr, customer, t) != now), INF)
+
+
+def expression(text: str) -> Expr:
+    parsed = parse_expression(text, currency="USD")
+    assert parsed.expr is not None, parsed.mistakes
+    return parsed.expr
+
+
+@given(expressions, groups_of_customers)
+def test_truth_is_that_of_the_table(expr: Expr, group: list[Customer]) -> None:
+    """Vectorised truth equals the naive one for every customer."""
+    expected = [truth_at(expr, customer, NOW_MS) for customer in group]
+    assert Evaluation(StepFrame(group, NOW_MS)).truth(expr).tolist() == expected
+
+
+@settings(max_examples=400)
+@given(expressions, groups_of_customers)
+def test_no_flip_is_ever_missed(expr: Expr, group: list[Customer]) -> None:
+    """The next flip lies after now and not after the first instant at which the truth is really another."""
+    flips_ms = Evaluation(StepFrame(group, NOW_MS)).flips_at_ms(expr)
+    assert (flips_ms > NOW_MS).all()
+    for customer, flip_ms in zip(group, flips_ms, strict=True):
+        assert flip_ms <= first_flip_ms(expr, customer)
+
+
+@settings(max_examples=400)
+@given(literal_comparisons.filter(lambda c: c.op not in ("==", "!=")), groups_of_customers)
+def test_the_next_flip_of_an_inequality_is_exact(comparison: Comparison, group: list[Customer]) -> None:
+    """For `>`, `>=`, `<` and `<=` against a value the next flip is not even early: no check is wasted."""
+    flips_ms = Evaluation(StepFrame(group, NOW_MS)).flips_at_ms(comparison)
+    assert flips_ms.tolist() == [first_flip_ms(comparison, customer) for customer in group]
+
+
+@given(comparisons, groups_of_customers)
+def test_evidence_says_what_is_so(comparison: Comparison, group: list[Customer]) -> None:
+    """One comparison is its own evidence, with its truth as `holds`."""
+    evaluation = Evaluation(StepFrame(group, NOW_MS))
+    for row, customer in enumerate(group):
+        (evidence,) = evaluation.evidence(comparison, row)
+        assert {False: FALSE, None: UNKNOWN, True: TRUE}[evidence.holds] == truth_at(comparison, customer, NOW_MS)
+        assert (evidence.feature, evidence.op) == (comparison.feature, comparison.op)
+
+
+@given(expressions, customers)
+def test_evidence_suffices(expr: Expr, customer: Customer) -> None:
+    """With the comparisons of the evidence kept and all others unknown, the truth of the rule is the same."""
+    evaluation = Evaluation(StepFrame([customer], NOW_MS))
+    kept = {(e.feature, e.op, str(e.threshold)) for e in evaluation.evidence(expr, 0)}
+
+    def truth(part: Expr) -> int:
+        match part:
+            case Not(child):
+                return TRUE - truth(child)
+            case And(children):
+                return min(map(truth, children))
+            case Or(children):
+                return max(map(truth, children))
+            case Comparison():
+                (own,) = evaluation.evidence(part, 0)
+                known = (own.feature, own.op, str(own.threshold)) in kept
+                return truth_at(part, customer, NOW_MS) if known else UNKNOWN
+
+    assert truth(expr) == truth_at(expr, customer, NOW_MS)
+
+
+def one(**features: Age | Window | Total) -> Evaluation:
+    return Evaluation(StepFrame([features], NOW_MS))
+
+
+def test_an_age_that_does_not_run_never_flips() -> None:
+    """The anchor of an empty cart's idle time is INF; INF plus the threshold must not wrap around."""
+    evaluation = one(cart_idle=Age(None))
+    for op in (">", ">=", "<", "<=", "==", "!="):
+        assert evaluation.flips_at_ms(expression(f"cart_idle {op} 36500d")).tolist() == [INF]
+
+
+def test_rules_share_the_answers_to_equal_questions() -> None:
+    """`> 4`, `>= 5`, `<= 4` and `< 5` cost one question to the frame."""
+    asked = []
+
+    class Counting(StepFrame):
+        def falls_below_ms(self, name: str, threshold: int) -> np.ndarray:  # type: ignore[type-arg]
+            asked.append(threshold)
+            return super().falls_below_ms(name, threshold)
+
+    evaluation = Evaluation(Counting([{"events_7d": Window(((60, 5),), 0)}], NOW_MS))
+    for condition in ("> 4", ">= 5", "<= 4", "< 5"):
+        assert evaluation.flips_at_ms(expression(f"events_7d {condition}")).tolist() == [60]
+    assert asked == [5]
+
+
+def test_answers_are_read_only() -> None:
+    """They are shared, so nobody may write into them."""
+    evaluation = one(events_total=Total(3))
+    with pytest.raises(ValueError, match="read-only"):
+        evaluation.truth(expression("events_total > 1"))[0] = 0
+    with pytest.raises(ValueError, match="read-only"):
+        evaluation.flips_at_ms(expression("events_total > 1"))[0] = 0
+
+
+EVIDENCE = {
+    "events_total > 1 and cart_items > 1": ["events_total > 1: True", "cart_items > 1: True"],
+    "events_total > 1 and cart_items > 9": ["cart_items > 9: False"],
+    "events_total > 1 or cart_items > 9": ["events_total > 1: True"],
+    "events_total > 9 or cart_items > 9": ["events_total > 9: False", "cart_items > 9: False"],
+    "not (events_total > 9 or cart_items > 9)": ["events_total > 9: False", "cart_items > 9: False"],
+    "events_7d < 9 and events_total > 1": ["events_7d < 9: None"],
+    "events_7d < 9 or events_total > 9": ["events_7d < 9: None"],
+    "events_total > 1 and (cart_items > 1 or events_7d < 9)": ["events_total > 1: True", "cart_items > 1: True"],
+    "events_total > 1 and (cart_items > 1 or events_total > 1)": ["events_total > 1: True", "cart_items > 1: True"],
+}
+
+
+@pytest.mark.parametrize("text", EVIDENCE)
+def test_evidence_is_what_decides(text: str) -> None:
+    """All children of a true `and`, the false ones of a false one; mirrored for `or`; the unknown ones if unknown."""
+    evaluation = one(events_total=Total(3), cart_items=Total(2), events_7d=Window(((60, 3),), known_ms=70))
+    found = evaluation.evidence(expression(text), 0)
+    assert [f"{e.feature} {e.op} {e.threshold}: {e.holds}" for e in found] == EVIDENCE[text]
+
+
+def test_evidence_is_in_units_people_use() -> None:
+    """Money in units of the currency, durations in ms, counts as they are."""
+    evaluation = one(money_7d=Window(((60, 12_340_000),), 0), recency=Age(NOW_MS - 7), events_7d=Window((), 99))
+    (money,) = evaluation.evidence(expression("money_7d >= 9.99 USD"), 0)
+    assert (money.value, money.threshold, money.unit, money.holds, money.exact) == (12.34, 9.99, "USD", True, True)
+    (age,) = evaluation.evidence(expression("recency > 1h"), 0)
+    assert (age.value, age.threshold, age.unit, age.holds, age.exact) == (7, 3_600_000, "ms", False, True)
+    (count,) = evaluation.evidence(expression("events_7d < 2"), 0)
+    assert (count.value, count.threshold, count.unit, count.holds, count.exact) == (0, 2, "count", None, False)
+
+
+def test_evidence_of_two_features_names_the_other_and_its_value() -> None:
+    """The threshold is the other feature's name and value; `>=` where that value may be greater."""
+    evaluation = one(
+        events_7d=Window(((60, 5),), 0), web_events_7d=Window(((60, 2),), 99), cart_items=Total(4)
+    )
+    (exact,) = evaluation.evidence(expression("events_7d > cart_items"), 0)
+    assert (exact.value, exact.threshold, exact.exact) == (5, "cart_items=4", True)
+    (vague,) = evaluation.evidence(expression("events_7d > web_events_7d"), 0)
+    assert (vague.value, vague.threshold, vague.exact, vague.holds) == (5, "web_events_7d>=2", False, None)

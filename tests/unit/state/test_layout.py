@@ -1,0 +1,95 @@
+"""Packing loses nothing, and refuses what it cannot read."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamproc.errors import StreamprocError
+from streamproc.state.layout import LAYOUT_VERSION, pack, unpack
+from streamproc.windows.panes import INF, make_panes, pane_key, union
+from streamproc.windows.table import (
+    CAMPAIGN_DTYPE,
+    CONSENT_DTYPE,
+    MEMBER_DTYPE,
+    RING_DTYPE,
+    SPARSE_TABLES,
+    CustomerTable,
+    new_customers,
+)
+
+
+def customers(seed: int, n: int) -> CustomerTable:
+    """n customers with random content in every field."""
+    random = np.random.default_rng(seed)
+    table = new_customers([f"c{i}" for i in range(n)])
+    for name in ("first_seen_ms", "last_activity_ms", "money_micros", "cart_changed_ms", "cause_offset"):
+        table.head[name] = random.integers(-1, 2**45, n)
+    for name in ("events", "orders", "sessions", "active_days", "cart_items", "version"):
+        table.head[name] = random.integers(0, 2**31, n)
+    table.head["first_day"] = np.where(random.random(n) < 0.5, INF, 20_000)
+    table.head["next_check_ms"] = np.where(random.random(n) < 0.5, INF, random.integers(0, 2**31, n) * 1000)
+    table.head["days_high"] = random.integers(0, 2**64, n, dtype=np.uint64)
+    table.head["decayed_days"] = random.random((n, 3))
+    size = int(random.integers(0, 4 * n))
+    row = np.sort(random.integers(0, n, size))
+    table.panes = union(
+        [
+            make_panes(
+                row,
+                pane_key(2, random.integers(0, 5, size), random.integers(0, 2**31, size)),
+                random.integers(0, 2**31, size),
+                random.integers(-(2**62), 2**62, size),
+            )
+        ]
+    )
+    for name, dtype in (
+        ("ring", RING_DTYPE),
+        ("members", MEMBER_DTYPE),
+        ("campaigns", CAMPAIGN_DTYPE),
+        ("consents", CONSENT_DTYPE),
+    ):
+        sparse = np.zeros(size, dtype)
+        for field in dtype.names or ():
+            sparse[field] = row if field == "row" else random.integers(0, 2**8, size)
+        setattr(table, name, sparse)
+    return table
+
+
+@given(seed=st.integers(0, 2**32), n=st.integers(1, 6))
+def test_unpack_is_the_inverse_of_pack(seed: int, n: int) -> None:
+    table = customers(seed, n)
+    again = unpack(table.ids, pack(table))
+    assert again.ids == table.ids
+    for name in ("head", *SPARSE_TABLES):
+        assert (getattr(again, name) == getattr(table, name)).all(), name
+
+
+def test_unknown_customers_are_new_and_keep_their_place() -> None:
+    table = customers(7, 2)
+    first, second = pack(table)
+    again = unpack(["a", "new", "b"], [first, None, second])
+    assert again.head["first_seen_ms"][1] == INF
+    assert (again.take(np.array([0, 2])).head == table.head).all()
+
+
+def test_a_state_does_not_depend_on_its_neighbours() -> None:
+    table = customers(3, 5)
+    together = pack(table)
+    alone = [pack(table.take(np.array([i])))[0] for i in range(5)]
+    assert together == alone
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda blob: bytes([LAYOUT_VERSION + 1]) + blob[1:], "layout 2, this version reads 1"),
+        (lambda blob: blob[:20], "only 20 bytes"),
+        (lambda blob: blob + b"x", "not what its head says"),
+    ],
+)
+def test_damaged_states_name_the_customer(damage, says) -> None:  # type: ignore[no-untyped-def]
+    blobs = pack(customers(1, 2))
+    blobs[1] = damage(blobs[1])
+    with pytest.raises(StreamprocError, match=r"'c1'.*" + says):
+        unpack(["c0", "c1"], blobs)
