@@ -45,7 +45,7 @@ _IDLE_COMMIT_MS: Final = 10_000
 
 _REKEY: Final = Topics().rekey
 _REKEY_CODE: Final = SOURCES.index(_REKEY)
-_SEGMENT_NAMES: Final = msgspec.json.Encoder(order="deterministic")
+_SEGMENT_NAMES: Final = msgspec.json.Encoder()
 _SEGMENT_NAMES_DECODER: Final = msgspec.json.Decoder(dict[int, tuple[str, int]])
 _CHANNEL_OF: Final = {f"events.{channel}": code for code, channel in enumerate(CHANNELS)}
 
@@ -80,7 +80,7 @@ class Shard:
         names = _segment_names(self.head)
         names.update((segment.id, (segment.key, segment.version)) for segment in definitions.ruleset.segments)
         self.definitions = replace(definitions, retired=names)
-        self._extra = {"segments": _SEGMENT_NAMES.encode(names)}
+        self._extra = {"segments": _SEGMENT_NAMES.encode(dict(sorted(names.items())))}
 
     def is_swept(self) -> bool:
         """Whether every customer has been evaluated under the rules in force."""
@@ -267,7 +267,9 @@ class Shard:
         most = self._settings.due_customers
         while (minute := self._due.unloaded(limit_ms)) is not None and self._due.loaded() < most:
             entries = await self._store.due_entries(self.head, minute)
-            self._due.load(minute, [(due_ms, customer.decode()) for due_ms, customer in entries])
+            # What was due up to the shard's time has fired, in the commit that moved the time there.
+            ahead = [(due_ms, customer.decode()) for due_ms, customer in entries if due_ms > self.time_ms]
+            self._due.load(minute, ahead)
         reached_ms, due = self._due.pop(limit_ms, most)
         return due, max(reached_ms, self.time_ms)
 

@@ -4,9 +4,20 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, Phase, settings
 
 from tests.servers.kafka import choose_kafka
 from tests.servers.redis import choose_redis
+
+settings.register_profile(
+    "streamproc",
+    # How long an example takes says more about a busy machine than about the code.
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    # Explaining a failure traces every line: minutes for a test of the engine on Python 3.11.
+    phases=[phase for phase in Phase if phase is not Phase.explain],
+)
+settings.load_profile("streamproc")
 
 
 def pytest_report_header() -> list[str]:

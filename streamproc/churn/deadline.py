@@ -77,7 +77,7 @@ def _search(model: ChurnModel, past: History, threshold: Floats, low: _Edge, hig
     rose = np.zeros(len(row), np.int8)  # the last probe: +1 above the threshold, -1 below, 0 none yet
     for rounds in count(1):
         is_open = high.ms - low.ms > _TICK_MS
-        if 4 * np.count_nonzero(is_open) < 3 * len(row) or not len(row):
+        if 4 * np.count_nonzero(is_open) < 3 * len(row):
             found[row] = high.ms
             if not is_open.any():
                 break

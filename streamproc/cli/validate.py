@@ -13,6 +13,7 @@ from typing import IO, Any
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.text import Text
 
 from streamproc.clock import wall_ms
 from streamproc.contracts.decode import Failure, decode_chunk
@@ -58,7 +59,7 @@ class Tally:
 
 
 @click.command("validate")
-@click.argument("file", type=click.File("rb"))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @click.option(
     "--channel", type=click.Choice(CHANNELS), default="web", show_default=True, help="The topic's channel."
 )
@@ -71,7 +72,7 @@ class Tally:
 @click.option(
     "--json", "as_json", is_flag=True, help="Print JSON: one object per bad line, then the summary."
 )
-def validate_command(file: IO[bytes], channel: str, rules: Path | None, as_json: bool) -> None:
+def validate_command(file: str, channel: str, rules: Path | None, as_json: bool) -> None:
     """Check the events in FILE (one JSON object per line; - is standard input) as the worker does.
 
     Prints every bad line with its number, reason, field and fix. Exit code 0: all events are good; 1: some
@@ -79,28 +80,35 @@ def validate_command(file: IO[bytes], channel: str, rules: Path | None, as_json:
     """
     meanings = load_ruleset(rules).meanings
     tally = Tally()
-    for failure in _check(file, CHANNELS.index(channel), meanings, tally):
-        _print_failure(failure, file.name, as_json)
+    name = "<stdin>" if file == "-" else file
+    out = Console(highlight=False, soft_wrap=True)
+    with click.open_file(file, "rb") as stream, _progress(out) as progress:
+        task = progress.add_task(name, total=_size(stream))
+        for chunk in _chunks(stream):
+            for failure in _check(chunk, CHANNELS.index(channel), meanings, tally):
+                _print_failure(out, failure, name, as_json)
+            progress.advance(task, sum(len(line.value) + 1 for line in chunk))
     if not tally.accepted and not tally.reasons:
-        raise StreamprocError(f"{file.name} holds no events", fix="give a file with one JSON object per line")
-    _print_summary(tally, as_json)
+        raise StreamprocError(f"{name} holds no events", fix="give a file with one JSON object per line")
+    _print_summary(out, tally, as_json)
     if tally.reasons:
         sys.exit(1)
 
 
-def _check(file: IO[bytes], channel: int, meanings: Meanings, tally: Tally) -> Iterator[Failure]:
-    """The failures of the file's lines, in order; `tally` counts along."""
+def _check(chunk: list[Line], channel: int, meanings: Meanings, tally: Tally) -> list[Failure]:
+    """The failures among some lines, in order; `tally` counts along."""
+    decoded = decode_chunk(chunk, topic=0, channel=channel, meanings=meanings, wall_now_ms=wall_ms())
+    tally.accepted += len(decoded.columns)
+    tally.unknown_names += decoded.unknown_names
+    tally.currency_mismatches += decoded.currency_mismatches
+    tally.reasons.update(failure.reason.value for failure in decoded.failures)
+    return decoded.failures
+
+
+def _chunks(file: IO[bytes]) -> Iterator[list[Line]]:
     lines = _lines(file)
-    with _progress() as progress:
-        task = progress.add_task(file.name, total=_size(file))
-        while chunk := list(islice(lines, _CHUNK_LINES)):
-            decoded = decode_chunk(chunk, topic=0, channel=channel, meanings=meanings, wall_now_ms=wall_ms())
-            tally.accepted += len(decoded.columns)
-            tally.unknown_names += decoded.unknown_names
-            tally.currency_mismatches += decoded.currency_mismatches
-            tally.reasons.update(failure.reason.value for failure in decoded.failures)
-            yield from decoded.failures
-            progress.advance(task, sum(len(line.value) + 1 for line in chunk))
+    while chunk := list(islice(lines, _CHUNK_LINES)):
+        yield chunk
 
 
 def _lines(file: IO[bytes]) -> Iterator[Line]:
@@ -124,45 +132,42 @@ def _size(file: IO[bytes]) -> int | None:
         return None
 
 
-def _progress() -> Progress:
-    """A bar on the terminal that leaves no trace; nothing where standard error is no terminal."""
-    console = Console(stderr=True)
+def _progress(out: Console) -> Progress:
+    """A bar that leaves no trace: with the output if that is a terminal, else on standard error if it is."""
+    console = out if out.is_terminal else Console(stderr=True)
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         console=console,
         transient=True,
         disable=not console.is_terminal,
-        redirect_stdout=sys.stdout.isatty(),
+        redirect_stdout=False,
     )
 
 
-def _print_failure(failure: Failure, name: str, as_json: bool) -> None:
+def _print_failure(out: Console, failure: Failure, name: str, as_json: bool) -> None:
     if as_json:
-        line = {
+        told = {
             "line": failure.offset,
             "reason": failure.reason,
             "field": failure.field,
             "message": failure.message,
         }
-        click.echo(json.dumps(line, ensure_ascii=False))
+        out.print(Text(json.dumps(told, ensure_ascii=False)))
     else:
-        place = click.style(f"{name}:{failure.offset}", bold=True)
-        click.echo(f"{place}: {click.style(failure.reason, fg='red')} at {failure.field}: {failure.message}")
+        place, reason = (f"{name}:{failure.offset}", "bold"), (failure.reason.value, "red")
+        out.print(Text.assemble(place, ": ", reason, f" at {failure.field}: {failure.message}"))
 
 
-def _print_summary(tally: Tally, as_json: bool) -> None:
+def _print_summary(out: Console, tally: Tally, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(tally.as_dict()))
+        out.print(Text(json.dumps(tally.as_dict())))
         return
-    failed = tally.reasons.total()
-    click.echo(f"{tally.accepted:,} good, {failed:,} bad")
+    out.print(f"{tally.accepted:,} good, {tally.reasons.total():,} bad")
     for reason, count in tally.reasons.most_common():
-        click.echo(f"  {count:>9,} {reason}")
+        out.print(f"  {count:>9,} {reason}")
     if tally.unknown_names:
-        click.echo(f"{tally.unknown_names:,} events have a name without a meaning")
+        out.print(f"{tally.unknown_names:,} events have a name without a meaning")
     if tally.currency_mismatches:
-        click.echo(
-            f"{tally.currency_mismatches:,} orders are in another currency; their money is not counted"
-        )
+        out.print(f"{tally.currency_mismatches:,} orders are in another currency; their money is not counted")

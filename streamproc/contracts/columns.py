@@ -1,6 +1,6 @@
 """Accepted events as columns: what the engine works on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -38,11 +38,10 @@ class EventColumns:
     def __len__(self) -> int:
         return len(self.customer)
 
-    def take(self, index: NDArray[np.intp] | Sequence[int]) -> "EventColumns":
-        """The events at the positions `index` (int[m], or bool[n]), in its order."""
+    def take(self, index: NDArray[np.integer[Any] | np.bool_] | Sequence[int]) -> "EventColumns":
+        """The events at `index`, in its order: int[m] positions, or bool[n] with true for those to keep."""
         positions = np.asarray(index)
-        if positions.dtype == np.bool_:
-            positions = np.flatnonzero(positions)
+        positions = np.flatnonzero(positions) if positions.dtype == np.bool_ else positions.astype(np.intp)
         customer = self.customer
         return _build([customer[i] for i in positions.tolist()], lambda name: getattr(self, name)[positions])
 
@@ -55,7 +54,7 @@ def concat(parts: Sequence[EventColumns]) -> EventColumns:
     )
 
 
-def _build(customer: list[str], column: Any) -> EventColumns:
+def _build(customer: list[str], column: Callable[[str], NDArray[Any]]) -> EventColumns:
     return EventColumns(customer, **{name: column(name) for name in _ARRAYS})
 
 

@@ -83,6 +83,11 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 #: What decoding raises for bad input, whatever the bytes. TypeError: a record without a value.
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError)
 
+#: What the decoder says of a value that ends inside a text, and what that may mean.
+_TRUNCATED: Final = ("Input data was truncated", "it ends too early, or has an unpaired surrogate escape")
+#: Checks that a value is JSON, and builds nothing.
+_SYNTAX: Final = msgspec.json.Decoder(msgspec.Raw)
+
 _MISSING: Final = re.compile(r"Object missing required field `(.+?)`")
 _TYPE: Final = re.compile(r"Expected `(.+?)`, got `(.+?)`")
 _NUMBER: Final = re.compile(r"Expected `(?:int|float)` [<>]|out of range")
@@ -98,22 +103,30 @@ _JSON_NAMES: Final = {
 
 
 def explain(error: Exception, value: bytes | None) -> tuple[FailureReason, str, str]:
-    """Reason, field and message of what decoding `value` raised (one of UNREADABLE)."""
+    """Reason, field and message of what decoding `value` raised (one of UNREADABLE).
+
+    A value that is no text, or no JSON, is called so, even if one of its fields was found to be wrong first.
+    """
     if not value:
         return FailureReason.EMPTY, "$", "The record has no value; send an event, or nothing."
+    try:
+        value.decode()
+        _SYNTAX.decode(value)
+    except UNREADABLE as deeper:
+        error = deeper
     match error:
         case msgspec.ValidationError():
             return _explain_field(str(error))
-        case RecursionError():
-            return FailureReason.TOO_DEEP, "$", "The event is nested too deep; send a flatter one."
         case UnicodeDecodeError():
             return FailureReason.NOT_UTF8, "$", "The value is not UTF-8; encode the JSON as UTF-8."
+        case RecursionError():
+            return FailureReason.TOO_DEEP, "$", "The event is nested too deep; send a flatter one."
         case _:
-            what = str(error).removeprefix("JSON is malformed: ")
+            what = str(error).removeprefix("JSON is malformed: ").replace(*_TRUNCATED)
             return (
                 FailureReason.NOT_JSON,
                 "$",
-                f"The value is not JSON: {what}. Send one complete JSON object.",
+                f"The value is not JSON: {what}; send one complete JSON object.",
             )
 
 

@@ -96,7 +96,9 @@ def advance(
             table.head["next_check_ms"][touched] = now_ms[touched]
             due |= touched & ((now_ms <= plan.limit_ms) | plan.closed)
             next_step[applying] += 1
-        idle = ~due & (next_step < last_step)
+        # A step of repeats only leaves a customer as it was, with timers that may come before the limit.
+        left = (next_step < last_step) | (table.head["next_check_ms"] <= plan.limit_ms)
+        idle = ~due & left
         _keep_done(table, ~due & ~idle, lives)
         now, waiting = np.flatnonzero(due), np.flatnonzero(idle)
         evaluated = table.take(now) if len(now) < len(table) else table

@@ -60,22 +60,27 @@ def _read_trigger(fields: Fields, segments: Collection[str]) -> Trigger | None:
         return None
     kind, _, target = node.value.partition(" ")
     target = target.strip()
-    offset = node.value.find(target, len(kind)) if target else len(kind)
     report = fields.document.report_inside
+    if kind not in ("enter", "band") or not target:
+        report(node, 0, f"`on` must be `enter <segment>` or `band <band>`, not `{node.value}`")
+        return None
+    offset = node.value.index(target, len(kind))
     if kind == "enter":
         if target in segments:
             return Trigger("enter", target)
-        hint = did_you_mean(target, segments) or f"the segments are {one_of(segments)}"
-        report(node, offset, f"there is no segment `{target}`", hint if segments else "")
-    elif kind == "band":
-        if target in BANDS[1:]:
-            return Trigger("band", target)
-        if target == BANDS[0]:
-            report(node, offset, f"no customer's risk can rise to `{target}`", f"use {one_of(BANDS[1:])}")
-        else:
-            hint = did_you_mean(target, BANDS[1:]) or f"the bands are {one_of(BANDS[1:])}"
-            report(node, offset, f"there is no churn band `{target}`", hint)
+        hint = did_you_mean(target, segments) or (f"there is {one_of(segments)}" if segments else "")
+        report(node, offset, f"there is no segment `{target}`", hint)
+        return None
+    bands = BANDS[1:]
+    if target in bands:
+        return Trigger("band", target)
+    if target == BANDS[0]:
+        report(node, offset, f"nobody's risk can rise to `{target}`", f"use {one_of(bands)}")
     else:
-        hint = "write `enter <segment>` or `band <band>`"
-        report(node, 0, f"`on` must begin with `enter` or `band`, not `{kind}`", hint)
+        report(
+            node,
+            offset,
+            f"there is no band `{target}`",
+            did_you_mean(target, bands) or f"use {one_of(bands)}",
+        )
     return None

@@ -13,6 +13,7 @@ _SYNTAX_HINTS: Final = {
     "could not find expected ':'": "every entry looks like `name: value`",
     "that cannot start any token": "indent with spaces, not tabs; put texts with special signs in quotes",
     "expected <block end>": "check the indentation: entries that belong together start in one column",
+    "found another document": "remove the line `---`",
 }
 
 
@@ -31,12 +32,12 @@ class Document:
             root: Node | None = yaml.compose(self._text, Loader=yaml.SafeLoader)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            text = str(error.problem or error.context)
+            text = ", ".join(filter(None, (error.context, error.problem)))
             hint = next((hint for sign, hint in _SYNTAX_HINTS.items() if sign in text), "")
             self._report_at(mark.index if mark else 0, f"this is not YAML: {text}", hint)
         except yaml.reader.ReaderError as error:
-            character = f"U+{ord(error.character):04X}" if isinstance(error.character, str) else "this byte"
-            self._report_at(error.position, f"this is not YAML: {character} is not allowed", "remove it")
+            message = f"this is not YAML: the control character U+{error.character:04X} is not allowed"
+            self._report_at(error.position, message, "remove it")
         except RecursionError:
             self._report_at(0, "this is nested too deep to be a rules file")
         else:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection
 from typing import Final
+from unicodedata import normalize
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -83,7 +84,7 @@ class Fields:
 
     def text(self, key: str) -> str | None:
         """A text that is not empty."""
-        return self._value(key, "a text", _is_text, lambda _: "put it in quotes")
+        return self._value(key, "a text", _is_text, lambda text: "put it in quotes" if text.strip() else "")
 
     def key(self, key: str) -> str | None:
         """A name for machines, such as `cart_abandoner`."""
@@ -177,7 +178,8 @@ def _is_text(node: ScalarNode) -> bool:
 
 
 def _suggest_key(text: str) -> str:
-    plain = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:64]
+    without_accents = normalize("NFKD", text.casefold()).encode("ascii", "ignore").decode()
+    plain = re.sub(r"[^a-z0-9]+", "_", without_accents).strip("_")[:64]
     return f"for example `{plain}`" if _KEY.fullmatch(plain) else ""
 
 

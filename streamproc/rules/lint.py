@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+from yaml.nodes import ScalarNode
+
 from streamproc.rules.document import Document
-from streamproc.rules.expression import And, Comparison, Expr, Not, comparisons, format_value
+from streamproc.rules.expression import Expr, comparisons, format_value
 from streamproc.rules.literals import format_duration
-from streamproc.rules.nearest import one_of
+from streamproc.rules.nearest import did_you_mean, one_of
 from streamproc.rules.possible import Condition, Example, TooManyAlternativesError, find_example
 from streamproc.rules.segments import Rule, SegmentEntry
 
@@ -29,14 +31,98 @@ def _lint_rule(document: Document, rule: Rule, what: str) -> None:
         always = _is_impossible(Condition(comparison, holds=False))
         if always or _is_impossible(Condition(comparison)):
             found = True
-            message = f"`{comparison}` {'always holds' if always else 'never holds'}"
-            _warn(document, rule, rule.parsed.offsets[comparison], message, "leave it out, or change the value")
+            message = f"`{comparison}` {'always' if always else 'never'} holds"
+            hint = "leave it out, or change the value"
+            _warn(document, rule, rule.parsed.offsets[comparison], message, hint)
     if found:
         return
     if _is_impossible(Condition(expr)):
         hint = "its conditions exclude each other"
-        if _needs_history(expr):
-            hint += "; or it asks for less history than its windows need"
+        if any(comparison.feature == "tenure" for comparison in comparisons(expr)):
+            hint += "; and `<` in a window is only known after that much history"
         _warn(document, rule, 0, f"nobody can ever {what}", hint)
     elif _is_impossible(Condition(expr, holds=False)):
-        _warn(document, rule, 0, f"this holds for everybody, so everybody will {what}", "")
+        _warn(document, rule, 0, f"everybody will {what} at once", "its conditions leave nobody out")
+
+
+def _lint_flapping(document: Document, entry: SegmentEntry) -> None:
+    """`enter` and `exit` that hold at once: the customer goes in and out again and again."""
+    segment, rule = entry.segment, entry.exit
+    if segment is None or segment.exit is None or rule is None:
+        return
+    if _compares_features(segment.enter, segment.exit):
+        return
+    example = _example(Condition(segment.enter), Condition(segment.exit))
+    if example is None:
+        return
+    often = format_duration(segment.min_dwell_ms) if segment.min_dwell_ms else "second"
+    shown = _describe(example, segment.enter, segment.exit)
+    message = f"`enter` and `exit` both hold with {shown}: such a customer goes in and out every {often}"
+    _warn(document, rule, 0, message, "let `exit` be false wherever `enter` is true")
+
+
+def _lint_groups(document: Document, entries: Sequence[SegmentEntry]) -> None:
+    """Members that another member always outranks, and groups of one."""
+    groups: dict[str, list[SegmentEntry]] = {}
+    for entry in entries:
+        if entry.group is not None:
+            groups.setdefault(entry.group, []).append(entry)
+    for group, members in groups.items():
+        if len(members) == 1 and members[0].enter is not None:
+            hint = did_you_mean(group, [other for other in groups if other != group])
+            node = members[0].fields.values["group"]
+            assert isinstance(node, ScalarNode)
+            document.report_inside(node, 0, f"group `{group}` has only one member", hint, "warning")
+        for entry in members:
+            _lint_rank(document, entry, [other for other in members if _outranks(other, entry)])
+
+
+def _lint_rank(document: Document, entry: SegmentEntry, higher: Sequence[SegmentEntry]) -> None:
+    segments = [other.segment for other in higher if other.segment is not None]
+    if entry.segment is None or entry.enter is None or not segments:
+        return
+    enter = Condition(entry.segment.enter)
+    if _is_impossible(enter):
+        return
+    if _is_impossible(enter, *(Condition(other.enter, holds=False, known=False) for other in segments)):
+        names = one_of(other.key for other in segments)
+        message = f"nobody can ever enter: whoever fits, fits {names} too, which has the greater priority"
+        _warn(document, entry.enter, 0, message, "check the priorities")
+
+
+def _outranks(other: SegmentEntry, entry: SegmentEntry) -> bool:
+    return (other.priority or 0) > (entry.priority or 0)
+
+
+def _is_impossible(*conditions: Condition) -> bool:
+    try:
+        return find_example(conditions) is None
+    except TooManyAlternativesError:
+        return False
+
+
+def _example(*conditions: Condition) -> Example | None:
+    try:
+        return find_example(conditions)
+    except TooManyAlternativesError:
+        return None
+
+
+def _compares_features(*exprs: Expr) -> bool:
+    return any(isinstance(comparison.threshold, str) for expr in exprs for comparison in comparisons(expr))
+
+
+def _describe(example: Example, *exprs: Expr) -> str:
+    """The example in the words of rules: the features that the expressions name."""
+    units = {comparison.feature: comparison.unit for expr in exprs for comparison in comparisons(expr)}
+    return ", ".join(_describe_value(name, example[name], units[name]) for name in units if name in example)
+
+
+def _describe_value(name: str, amount: int, unit: str) -> str:
+    if unit == "ms" and amount % 1_000:
+        return f"{name} just over {format_duration(amount)}"
+    return f"{name} = {format_value(amount, unit)}"
+
+
+def _warn(document: Document, rule: Rule, offset: int, message: str, hint: str) -> None:
+    document.report_inside(rule.node, offset, message, hint, "warning")

@@ -13,8 +13,8 @@ MICROS: Final = 1_000_000
 MAX_DURATION_MS: Final = 36_500 * DURATION_UNITS_MS["d"]
 MAX_NUMBER: Final = 10**12
 
-_DURATION: Final = re.compile("".join(rf"(?:(\d{{1,15}}){unit})?" for unit in DURATION_UNITS_MS))
-_NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
+_DURATION: Final = re.compile("".join(rf"(?:([0-9]{{1,15}}){unit})?" for unit in DURATION_UNITS_MS))
+_NUMBER: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 
 
@@ -53,11 +53,11 @@ def parse_duration(text: str) -> int:
 def _duration_hint(text: str) -> str:
     if _NUMBER.fullmatch(text):
         return f"add a unit: `{text}d` are days; {DURATION_EXAMPLES}"
-    if re.fullmatch(r"[\d.]+ ?(M|y|mo|months?|years?)", text):
+    if re.fullmatch(r"[0-9.]+ ?(M|y|mo|months?|years?)", text):
         return "months and years have no fixed length: write days, for example `30d` or `365d`"
-    if re.fullmatch(r"\d*\.\d+[a-z]", text):
+    if re.fullmatch(r"[0-9]*\.[0-9]+[a-z]", text):
         return "write a fraction in smaller units, for example `1h30m` for one and a half hours"
-    if re.fullmatch(r"(\d+[wdhms])+", text):
+    if re.fullmatch(r"([0-9]+[wdhms])+", text):
         return "write each unit once, the longest first, for example `1d12h`"
     return DURATION_EXAMPLES
 
@@ -81,7 +81,8 @@ def parse_money(text: str) -> int:
 
 
 def format_duration(duration_ms: int) -> str:
-    """Text that `parse_duration` reads as `duration_ms` (whole seconds): `14d`, `36h`, `90s`."""
+    """Text that `parse_duration` reads as `duration_ms`, less the rest of a second: `14d`, `36h`, `90s`."""
+    duration_ms -= duration_ms % DURATION_UNITS_MS["s"]
     for unit in ("d", "h", "m"):
         amount, rest_ms = divmod(duration_ms, DURATION_UNITS_MS[unit])
         if amount and not rest_ms:

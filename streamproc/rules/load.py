@@ -66,9 +66,8 @@ def _read_ruleset(document: Document, node: Node) -> Ruleset | None:
     if session_gap_ms == 0:
         root.report("session_gap", "sessions need a gap longer than 0")
     entries = read_segments(document, root.items("segments"), currency)
-    campaigns = read_campaigns(
-        document, root.items("campaigns"), [entry.key for entry in entries if entry.key is not None]
-    )
+    keys = dict.fromkeys(entry.key for entry in entries if entry.key is not None)
+    campaigns = read_campaigns(document, root.items("campaigns"), keys)
     churn, events = read_churn(root), read_events(root)
     if document.problems:
         return None

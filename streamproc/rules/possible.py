@@ -1,9 +1,9 @@
 """Can conditions hold together? An example of a customer for whom they do, or that there is none.
 
 An expression is opened up into alternatives, each a list of comparisons that must all be so, and an
-alternative into one range of values per feature. What features have to do with each other (seven days lie inside
-thirty, a long silence means no recent activity) narrows the ranges. Where it says that there is no example,
-there is none; an example may still be impossible for a reason that is not known here.
+alternative into one range of values per feature. What features have to do with each other (seven days lie
+inside thirty, a long silence means no recent activity) narrows the ranges. Where it says that there is no
+example, there is none; an example may still be impossible for a reason that is not known here.
 """
 
 from collections.abc import Sequence

@@ -31,7 +31,8 @@ class Problem:
         """The problem as compilers show it: place and message, the line with a caret, the hint."""
         lines = [f"{self.place}: {self.severity}: {self.message}"]
         if self.source:
-            lines += [f"    {self.source}", f"    {_blank(self.source[: self.column - 1])}^"]
+            shown = "".join(sign if sign.isprintable() or sign == "\t" else "\ufffd" for sign in self.source)
+            lines += [f"    {shown}", f"    {_blank(shown[: self.column - 1])}^"]
         if self.hint:
             lines.append(f"  {self.hint}")
         return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Life without production: servers of our own, histories to replay, the demo."""

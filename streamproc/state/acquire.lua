@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Takes a shard for one worker: everybody who held it before is fenced off by the raised epoch and the new owner.
+-- Takes a shard for one worker; the raised epoch and the new owner fence off everybody who held it before.
 -- It runs when Redis is out of memory too, because only an owner may drain the outbox.
 --
 -- KEYS  1 head (hash)   2 state (hash)   3 minutes (zset)   4 outbox (stream)
@@ -35,7 +35,7 @@ if exists[1] then
   end
   epoch = tonumber(stored[5]) + 1
   if exists[4] then
-    -- A commit writes entries <seq + 1>-0 ...: were one of them not above the last id, XADD would fail in mid-commit.
+    -- The next commit adds <seq + 1>-0 ...: if that is not above the last id, XADD would fail in mid-commit.
     local info, last = redis.call('XINFO', 'STREAM', KEYS[4]), ''
     for i = 1, #info, 2 do
       if info[i] == 'last-generated-id' then last = info[i + 1] end

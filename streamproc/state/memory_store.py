@@ -80,6 +80,9 @@ class MemoryStore:
     async def commit(self, head: Head, commit: Commit) -> Head:
         """See Store.commit."""
         after = commit.after(head)
+        shard = self._owned(head)
+        if (shard.head.seq, shard.head.commit) == (after.seq, after.commit):
+            return after
         shard = self._held(head)
         if shard.head.offsets != head.offsets:
             raise superseded(head.partition, "offsets", shard.head.offsets, head.offsets)
@@ -95,7 +98,7 @@ class MemoryStore:
             if entries:
                 shard.due.setdefault(minute, []).extend(entries)
         shard.outbox.update(((after.seq, i), record) for i, record in enumerate(commit.outbox))
-        shard.head = after
+        shard.head = replace(after, generation=shard.head.generation)  # it may have been reset meanwhile
         return after
 
     async def minutes(self, head: Head) -> list[int]:
@@ -108,7 +111,7 @@ class MemoryStore:
 
     async def outbox_read(self, head: Head, after: str | None, limit: int) -> list[OutboxEntry]:
         """See Store.outbox_read."""
-        outbox = self._held(head).outbox
+        outbox = self._owned(head).outbox
         start = (-1, -1) if after is None else _entry_key(after)
         keys = [key for key in outbox if key > start][:limit]
         return [OutboxEntry(f"{seq}-{i}", outbox[seq, i]) for seq, i in keys]

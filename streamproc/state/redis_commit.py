@@ -24,8 +24,7 @@ from streamproc.state.store import Commit, Head, StateCorrupt, Superseded
 
 #: Elements of one command: far below Redis's million, so that no command grows without bound.
 _CHUNK = 4_000
-#: Looks before we give up because somebody else keeps changing a watched key. A shard has one owner: once is
-#: rare.
+#: Looks before we give up because a watched key keeps changing. A shard has one owner: one change is rare.
 _LOOKS = 3
 
 

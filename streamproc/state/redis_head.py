@@ -47,9 +47,14 @@ def _numbers(prefix: str, fields: Mapping[str, bytes]) -> dict[str, int]:
     return {name[len(prefix) :]: int(value) for name, value in fields.items() if name.startswith(prefix)}
 
 
+def ownership(head: Head) -> dict[str, bytes]:
+    """Field -> value that must be stored for the holder of `head` to own the shard."""
+    return {"epoch": b"%d" % head.epoch, "owner": head.owner.encode()}
+
+
 def fence(head: Head) -> dict[str, bytes]:
-    """Field -> value that must be stored for a holder of `head` to go on."""
-    return {"epoch": b"%d" % head.epoch, "owner": head.owner.encode(), "seq": b"%d" % head.seq}
+    """Field -> value that must be stored for `head` to be true: ownership, and no commit since."""
+    return {**ownership(head), "seq": b"%d" % head.seq}
 
 
 def check(partition: int, expected: Mapping[str, bytes | None], stored: Sequence[bytes | None]) -> None:

@@ -142,7 +142,10 @@ class RedisLink:
                 fix="raise maxmemory; the worker goes on by itself",
             )
         if _may_pass(error):
-            return StoreUnavailable(f"Redis at {self.where} does not serve: {_name(error)}: {text}")
+            return StoreUnavailable(
+                f"Redis at {self.where} does not serve: {_name(error)}: {text}",
+                fix="is the server up, and is STREAMPROC_REDIS right (rediss:// for TLS)?",
+            )
         if isinstance(error, ClusterError) or text.startswith(("MOVED", "ASK", "CROSSSLOT")):
             return RedisConfigError(f"Redis at {self.where} is a cluster node", fix="use a single primary")
         return StoreError(f"Redis at {self.where} refused: {text}")

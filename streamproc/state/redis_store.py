@@ -2,16 +2,15 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from redis.asyncio.connection import AbstractConnection
 
 from streamproc.state.keys import Keyspace, read_due_entry
 from streamproc.state.redis_commit import apply_commit
-from streamproc.state.redis_head import check, fence, parse_head
+from streamproc.state.redis_head import check, fence, ownership, parse_head
 from streamproc.state.redis_link import Command, RedisLink, Script, chunks, exchange
-from streamproc.state.redis_server import server_warnings
+from streamproc.state.redis_server import server_info, server_warnings
 from streamproc.state.refusals import Claim, refused
 from streamproc.state.store import Commit, Head, OutboxEntry, superseded
 
@@ -20,12 +19,11 @@ _CHUNK = 4_000
 
 
 class RedisStore:
-    """State in the Redis at `url`, under the keys `sp:<prefix>:<group>:...`; does not connect before it is
-    used.
+    """State in the Redis at `url`, under the keys `sp:<prefix>:<group>:...`. Connects when it is used.
 
     A request waits `socket_timeout_s` for a reply and is tried `attempts` times within `patience_s` seconds.
-    Raises RedisConfigError for a URL that cannot be used, StreamprocError for a name that cannot be part of a
-    key.
+    Raises RedisConfigError for a URL that cannot be used, StreamprocError for a prefix or group that cannot
+    be part of a key.
     """
 
     def __init__(
@@ -83,8 +81,9 @@ class RedisStore:
         stored = await self.read_head(head.partition)
         if stored is None:
             raise superseded(head.partition, "epoch", None, head.epoch)
-        floor = stored if stored.seq >= head.seq else head
-        check(head.partition, fence(replace(head, seq=floor.seq)), list(fence(stored).values()))
+        check(head.partition, ownership(head), list(ownership(stored).values()))
+        if stored.seq < head.seq:
+            raise superseded(head.partition, "seq", stored.seq, head.seq)
         return stored
 
     async def load(self, head: Head, customers: Sequence[bytes]) -> list[bytes | None]:
@@ -121,7 +120,9 @@ class RedisStore:
         """See Store.outbox_read."""
         key = self._keyspace.shard(head.partition).outbox
         start = "-" if after is None else f"({after}"
-        entries = await self._read(head, (b"XRANGE", key, start, b"+", b"COUNT", limit))
+        entries = await self._read(
+            head, (b"XRANGE", key, start, b"+", b"COUNT", limit), expected=ownership(head)
+        )
         return [OutboxEntry(id.decode(), record) for id, (_, record) in entries]
 
     async def outbox_trim(self, head: Head, up_to_id: str) -> int:
@@ -132,7 +133,8 @@ class RedisStore:
             self._trim, (keys.head, keys.outbox), (head.epoch, head.owner, f"{seq}-{int(i) + 1}")
         )
         if status != b"ok":
-            raise superseded(head.partition, reply[0].decode(), reply[1], fence(head)[reply[0].decode()])
+            name, stored = reply
+            raise superseded(head.partition, name.decode(), stored, ownership(head)[name.decode()])
         return int(reply[0])
 
     async def outbox_length(self, partition: int) -> int:
@@ -164,9 +166,7 @@ class RedisStore:
         return bool(await self._link.script(self._reset_generation, (keys.head,), ()))
 
     async def wipe(self, partition: int) -> int:
-        """See Store.wipe. The index of minutes goes after the lists it names: a wipe cut short can be run
-        again.
-        """
+        """See Store.wipe. A wipe cut short can be run again: the minutes go after the lists they name."""
         keys = self._keyspace.shard(partition)
         await self._link.call(b"UNLINK", keys.head)
         minutes = await self._link.call(b"ZRANGE", keys.minutes, 0, -1)
@@ -178,25 +178,26 @@ class RedisStore:
 
     async def check_server(self) -> list[str]:
         """See Store.check_server."""
-        return await self._link.run(lambda connection: server_warnings(connection, self._link.where))
+        return server_warnings(await self._link.run(server_info), self._link.where)
 
     async def aclose(self) -> None:
         """See Store.aclose."""
         await self._link.aclose()
 
-    async def _read(self, head: Head, command: Command) -> Any:
-        """The reply to a reading command, from a time during which `head` was true.
+    async def _read(
+        self, head: Head, command: Command, *, expected: Mapping[str, bytes] | None = None
+    ) -> Any:
+        """The reply to a reading command, given while the fence of `head` (or what is `expected`) held.
 
-        The head is read before and after: every commit raises seq, so if both show ours, nothing changed in
-        between. (MULTI would refuse even reads when Redis is out of memory, and the relay must go on then.)
+        The head is read right after it: seq only rises, so if it shows ours, nothing had changed before.
+        (MULTI would refuse even reads when Redis is out of memory, and the relay must go on then.)
         """
-        expected = fence(head)
-        look: Command = (b"HMGET", self._keyspace.shard(head.partition).head, *expected)
+        wanted = fence(head) if expected is None else expected
+        look: Command = (b"HMGET", self._keyspace.shard(head.partition).head, *wanted)
 
         async def operation(connection: AbstractConnection) -> Any:
-            before, reply, after = await exchange(connection, [look, command, look])
-            check(head.partition, expected, before)
-            check(head.partition, expected, after)
+            reply, stored = await exchange(connection, [command, look])
+            check(head.partition, wanted, stored)
             return reply
 
         return await self._link.run(operation)

@@ -124,25 +124,22 @@ class Commit:
 
         A worker whose connection broke in the middle of a commit recognises its own commit by them.
         """
-        numbers = (
+        due = sorted(self.due.items())
+        small = (
             (head.partition, head.epoch, head.owner, head.seq, head.rewinds),
             (len(self.states), len(self.drop), len(self.outbox)),
-            (sorted(self.consumed_minutes), sorted((minute, len(all_)) for minute, all_ in self.due.items())),
-            (
-                sorted(self.offsets.items()),
-                sorted(self.max_ms.items()),
-                self.time_ms,
-                sorted(self.extra.items()),
-            ),
+            (sorted(self.consumed_minutes), [(minute, len(entries)) for minute, entries in due]),
+            (self.time_ms, *(sorted(each.items()) for each in (self.offsets, self.max_ms, self.extra))),
         )
-        digest = xxhash.xxh3_64(repr(numbers).encode())
-        for values in (chain.from_iterable(self.states), self.drop, self.outbox, *self.due.values()):
+        digest = xxhash.xxh3_64(repr(small).encode())
+        for values in (chain.from_iterable(self.states), self.drop, self.outbox, *(all_ for _, all_ in due)):
             digest.update(b"".join(values))
         return digest.hexdigest()
 
     def after(self, head: Head) -> Head:
-        """The head once this commit is applied on top of `head`. Raises ValueError for a reserved `extra`
-        name.
+        """The head once this commit is applied on top of `head`.
+
+        Raises ValueError if `extra` uses a reserved name.
         """
         for name in self.extra:
             if name in RESERVED_FIELDS or name.startswith(("off:", "max:")):
@@ -159,20 +156,18 @@ class Commit:
 
 
 class OutboxEntry(NamedTuple):
-    """One record that waits for Kafka. Ids are `<seq>-<i>`: entry i of the commit that made the head's seq
-    `seq`.
-    """
+    """A record on its way to Kafka. Its id is `<seq>-<i>`: number i of the commit that made seq `seq`."""
 
     id: str
     record: bytes
 
 
 class Store(Protocol):
-    """State of the shards of one installation. Methods that take a Head raise Superseded if it is no longer
-    true.
+    """State of the shards of one installation.
 
-    Every method raises StoreUnavailable when Redis cannot be reached or will not serve within the retries,
-    and StateCorrupt when a key has the wrong type.
+    Methods that take a Head raise Superseded if it is no longer true. Every method raises StoreUnavailable
+    when Redis cannot be reached or will not serve within the retries, and StateCorrupt when a key has the
+    wrong type.
     """
 
     async def acquire(
@@ -203,8 +198,9 @@ class Store(Protocol):
     async def commit(self, head: Head, commit: Commit) -> Head:
         """Apply `commit` on top of `head`, all of it or nothing; the new head, with seq + 1.
 
-        A broken connection is retried until it is known whether the commit was applied; it is never applied
-        twice. Raises ValueError if `commit.extra` uses a reserved name.
+        The same commit again, while no other followed, changes nothing and gives the same head. So a broken
+        connection is retried until the outcome is known.
+        Raises ValueError if `commit.extra` uses a reserved name.
         """
 
     async def minutes(self, head: Head) -> list[int]:
@@ -214,7 +210,10 @@ class Store(Protocol):
         """(due_ms, customer id) for every entry of the list of `minute`, in the order they were added."""
 
     async def outbox_read(self, head: Head, after: str | None, limit: int) -> list[OutboxEntry]:
-        """The oldest entries behind the id `after` (None: from the start), at most `limit`."""
+        """The oldest entries behind the id `after` (None: from the start), at most `limit`.
+
+        Any head of the same acquisition will do here and in `outbox_trim`: the relay runs beside the commits.
+        """
 
     async def outbox_trim(self, head: Head, up_to_id: str) -> int:
         """Remove the entries up to and including `up_to_id`; how many there were."""
@@ -239,14 +238,10 @@ class Store(Protocol):
         """Number of customers of the shard."""
 
     async def reset_generation(self, partition: int) -> bool:
-        """Let any generation acquire the shard next (the consumer group was deleted). False: there is no
-        head.
-        """
+        """Let any generation acquire the shard next: the group was deleted. False if there is no head."""
 
     async def wipe(self, partition: int) -> int:
-        """Delete the shard, head first, so that a running worker is fenced; the number of customers
-        forgotten.
-        """
+        """Delete the shard, head first, so that its owner is fenced; how many customers there were."""
 
     async def check_server(self) -> list[str]:
         """Warnings about the server's set-up. Raises RedisConfigError for what makes state unsafe."""

@@ -5,8 +5,8 @@
 -- KEYS  1 head (hash)   2 outbox (stream)
 -- ARGV  1 epoch   2 owner   3 id of the first entry to keep
 --
--- Returns {"ok", removed}, or before any write {"superseded", field, stored}. The owner matters: after Redis went
--- back in time, a later commit uses the same entry ids again, for other records.
+-- Returns {"ok", removed}, or before any write {"superseded", field, stored}. The owner matters: after Redis
+-- went back in time, a later commit uses the same entry ids again, for other records.
 
 local stored = redis.call('HMGET', KEYS[1], 'epoch', 'owner')
 if stored[1] ~= ARGV[1] then return {'superseded', 'epoch', stored[1] or ''} end

@@ -129,7 +129,7 @@ def check_copartitioned(
         found = ", ".join(f"{topic} has {counts[topic]}" for topic in sources)
         raise CopartitionError(
             f"the source topics must have the same number of partitions, but {found}",
-            fix="recreate those that differ (`streamproc topics create --partitions N`) and resend their events",
+            fix="recreate those that differ (`streamproc topics create --partitions N`), resend their events",
         )
     by_shard: dict[int, set[str]] = {}
     for tp in assigned:

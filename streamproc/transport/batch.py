@@ -39,10 +39,8 @@ from streamproc.transport.thread import ConsumerThread
 
 logger = logging.getLogger(__name__)
 
-#: How long one look for records waits when every assigned partition may be read ...
-_READ_TIMEOUT_S = 0.5
-#: ... and when some may not, because their agents have not taken the last chunk yet.
-_READ_TIMEOUT_BUSY_S = 0.01
+#: How long one look for records waits; it ends sooner when there are some, or an agent wants more.
+_READ_TIMEOUT_S = 0.2
 
 
 @dataclass(slots=True)
@@ -69,6 +67,9 @@ class Consumer(driver.Consumer):
         #: Per partition, the session and the offset after the last chunk handed to the conductor.
         self._handed: dict[TP, tuple[int, int]] = {}
         self._committed: dict[TopicPartition, int] = {}
+        self._partition_count = 0
+        #: Partitions left out of the look for records that is under way.
+        self._left_out: set[TP] = set()
         super().__init__(transport, *args, **kwargs)
         self._seek_sessions = SeekSessions(
             self._owner,
@@ -91,9 +92,12 @@ class Consumer(driver.Consumer):
 
     def is_current(self, chunk: Chunk) -> bool:
         """Whether `chunk` is of its partition's latest seek; if not, it must be dropped unapplied."""
+        return self._session_of(chunk.tp) == chunk.session
+
+    def _session_of(self, tp: TopicPartition) -> int | None:
         reader = self._thread.reader
-        cursor = None if reader is None else reader.cursors.get(chunk.tp)
-        return cursor is not None and cursor.session == chunk.session
+        cursor = None if reader is None else reader.cursors.get(tp)
+        return None if cursor is None else cursor.session
 
     def tail(self, tp: TopicPartition) -> Tail | None:
         """How far `tp` was handed over and whether that was all; None while it is not being read."""
@@ -109,6 +113,16 @@ class Consumer(driver.Consumer):
             return Tail(handed, at_end=False, polled_at_ms=0)
         return Tail(handed, at_end=handed >= poll.end, polled_at_ms=poll.sent_ms)
 
+    def partition_count(self) -> int:
+        """Partitions of each source topic, as checked at the last assignment; 0 before the first."""
+        return self._partition_count
+
+    async def had_committed(self, shards: set[int]) -> set[int]:
+        """Those of the assigned `shards` for which the group has ever committed an offset to Kafka."""
+        asked = {tp for tp in self._assigned() if tp.partition in shards}
+        committed = await self._thread.committed(asked)
+        return {tp.partition for tp, offset in committed.items() if offset is not None}
+
     @property
     def read_stats(self) -> ReadStats:
         """The reader's counters."""
@@ -119,10 +133,16 @@ class Consumer(driver.Consumer):
         """Start these shards again from the offsets the owner holds, in a new session.
 
         For a shard whose commit was refused, or which was handed a chunk that does not start where the last
-        one ended. False if a rebalance is under way, which does the same. A failure stops the worker.
+        one ended. Does nothing for a shard that is sought anew before its turn has come. False if a rebalance
+        is under way, which does the same. A failure stops the worker.
         """
+        sessions = {tp: self._session_of(tp) for tp in self._assigned() if tp.partition in shards}
         try:
-            await self._run_session(lambda: {tp for tp in self._assigned() if tp.partition in shards})
+            await self._run_session(
+                lambda: {
+                    tp for tp in sessions.keys() & self._assigned() if self._session_of(tp) == sessions[tp]
+                }
+            )
         except IllegalStateError:
             return False
         return True
@@ -163,9 +183,9 @@ class Consumer(driver.Consumer):
         await self._wait_for_flow()
         active = set() if self.should_stop else set(self._get_active_partitions())
         wanted = {tp for tp in active if self._has_room(tp)}
-        all_wanted = bool(wanted) and wanted == active
+        self._left_out = active - wanted
         try:
-            chunks = await self._thread.read(wanted, timeout if all_wanted else _READ_TIMEOUT_BUSY_S)
+            chunks = await self._thread.read(wanted, timeout)
         except OffsetOutOfRangeError as error:
             # Retention overtook us, or the topic was made anew: a session finds out which and what to do.
             [offsets] = error.args
@@ -196,6 +216,11 @@ class Consumer(driver.Consumer):
         """
         channels = self.app.topics._tp_index.get(tp, ())  # type: ignore[attr-defined]
         return all(channel.queue.empty() for channel in channels)
+
+    def on_chunk_taken(self, tp: TP) -> None:
+        """An agent took the chunk that waited for it, so `tp` has room again."""
+        if tp in self._left_out:
+            self._thread.wake()
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
         chunk: Chunk = record
@@ -244,6 +269,7 @@ class Consumer(driver.Consumer):
             # aiokafka would log what its listener raises, and go on.
             await self._give_up(error)
             return
+        self._partition_count = max(counts.values())
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:

@@ -1,12 +1,16 @@
 """A Faust app on the batch transport."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import faust
-from faust.types import AppT, Message, TopicT
+from faust.agents import Agent
+from faust.agents.actor import Actor
+from faust.types import TP, AppT, EventT, Message, StreamT, TopicT
+from mode import BaseSignalT
+from mode.supervisors import SupervisorStrategy
 
-from streamproc.transport.batch import Transport
+from streamproc.transport.batch import Consumer, Transport
 from streamproc.transport.owner import Owner
 from streamproc.transport.settings import TransportSettings
 
@@ -19,6 +23,17 @@ class _ChunkSchema(faust.Schema[None, Any]):
 
     def loads_value(self, app: AppT, message: Message, **_: Any) -> Any:
         return message.value
+
+
+class _ChunksTaken(faust.Sensor):
+    """Tells the consumer when an agent takes a chunk from its queue."""
+
+    def __init__(self, app: faust.App) -> None:
+        super().__init__()
+        self._app = app
+
+    def on_stream_event_in(self, tp: TP, offset: int, stream: StreamT[Any], event: EventT[Any]) -> None:
+        cast(Consumer, self._app.consumer).on_chunk_taken(tp)
 
 
 class _App(faust.App):
@@ -40,7 +55,25 @@ def batch_app(
     """
     app = _App(group, **options)
     app.transport = Transport(app.conf.broker_consumer, app, owner=owner, settings=settings, now_ms=now_ms)
+    app.sensors.add(_ChunksTaken(app))
+
+    async def forget_stopped_actors(app: AppT, /, *_: Any, signal: BaseSignalT[Any], **__: Any) -> None:
+        for agent in app.agents.values():
+            _forget_stopped_actors(cast(Agent, agent))
+
+    app.on_rebalance_complete.connect(forget_stopped_actors)
     return app
+
+
+def _forget_stopped_actors(agent: Agent) -> None:
+    """Faust keeps an isolated agent's actors for every partition it ever had."""
+    supervisor = cast(SupervisorStrategy, agent.supervisor)
+    for actor in [actor for actor in supervisor._services if actor.should_stop]:
+        supervisor.discard(actor)
+        for service in (actor, cast(Actor, actor).stream):
+            parent = service.beacon.parent
+            if parent is not None:
+                service.beacon.detach(parent)
 
 
 def chunk_topic(app: faust.App, *names: str) -> TopicT:

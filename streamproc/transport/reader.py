@@ -27,6 +27,7 @@ POLL_RECORDS_MAX = 4_000
 #: aiokafka holds back a node's next fetch this long while a partition's records wait to be taken. Its 0.1 s
 #: would stall the partitions a merge is waiting for behind the one it has enough of.
 _PREFETCH_BACKOFF_S = 0.01
+_PROBE_WAIT_MS = 50
 
 
 @dataclass(slots=True)
@@ -74,6 +75,8 @@ class Reader:
         self._consumer = consumer
         self._chunk_records = chunk_records
         self._now_ms = now_ms
+        self._waiter: asyncio.Future[None] | None = None
+        self._woken = False
         self._fetcher: Any = consumer._fetcher
         self._fetcher._prefetch_backoff = _PREFETCH_BACKOFF_S
         self._proc_fetch_request = self._fetcher._proc_fetch_request
@@ -104,7 +107,7 @@ class Reader:
     # -- reading
 
     async def read(self, wanted: Iterable[TopicPartition], timeout_s: float) -> list[Chunk]:
-        """At most one chunk per wanted partition; waits up to `timeout_s` for the first.
+        """At most one chunk per wanted partition; waits up to `timeout_s` for the first, or until `wake`.
 
         Raises OffsetOutOfRangeError if the broker no longer has a position, and other KafkaErrors that
         aiokafka cannot resolve by trying again.
@@ -116,14 +119,21 @@ class Reader:
             while True:
                 chunks = self._take_all(wanted)
                 wait_s = deadline - asyncio.get_running_loop().time()
-                if chunks or wait_s <= 0:
+                if chunks or self._woken or wait_s <= 0:
+                    self._woken = False
                     return chunks
-                waiter = self._fetcher._create_fetch_waiter()
+                self._waiter = waiter = self._fetcher._create_fetch_waiter()
                 done, _ = await asyncio.wait([waiter], timeout=wait_s)
                 if done:
                     waiter.result()  # raises what the group coordinator cannot recover from
                 else:
                     waiter.cancel()
+
+    def wake(self) -> None:
+        """Make the call of `read` under way return, or the next one if there is none."""
+        self._woken = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def _take_all(self, wanted: set[TopicPartition]) -> list[Chunk]:
         if self._fetcher._subscriptions.reassignment_in_progress:
@@ -227,6 +237,13 @@ class Reader:
             counts = {topic: len(client.cluster.partitions_for_topic(topic) or ()) for topic in topics}
         return counts
 
+    async def committed(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int | None]:
+        """The offsets the group has committed to Kafka for these partitions; None: never."""
+        tps = list(tps)
+        known = await self._consumer._coordinator.fetch_committed_offsets(tps)
+        # Kafka says -1 for none.
+        return {tp: known[tp].offset if tp in known and known[tp].offset >= 0 else None for tp in tps}
+
     async def log_bounds(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
         """(beginning, end) offsets. The end may be too low on a broker that is not Apache Kafka."""
         tps = list(tps)
@@ -235,24 +252,28 @@ class Reader:
         )
         return {tp: (beginnings[tp], ends[tp]) for tp in tps}
 
-    async def is_within_log(self, tp: TopicPartition, offset: int) -> bool:
-        """Whether a fetch at `offset` shows that the log reaches up to it; the last word on an end offset.
+    async def shown_end(self, tp: TopicPartition, offset: int) -> int | None:
+        """The log's end as a fetch at `offset` shows it; None if the broker calls `offset` out of range.
 
         Raises KafkaError while the partition has no leader that answers.
         """
         client = self._consumer._client
-        level = self._fetcher._isolation_level
-        request = FetchRequest(0, 1, 1, level, [(tp.topic, [(tp.partition, offset, 1)])], rack_id="")
         leader = client.cluster.leader_for_partition(tp)
         if leader is None or leader < 0:
             await client.force_metadata_update()
-            raise KafkaError(f"no leader for {tp}")
+            raise KafkaError("the partition has no leader")
+        level = self._fetcher._isolation_level
+        # Tansu answers nothing at all to a request that does not wait.
+        request = FetchRequest(
+            _PROBE_WAIT_MS, 1, 1, level, [(tp.topic, [(tp.partition, offset, 1)])], rack_id=""
+        )
         response = await client.send(leader, request)
-        [(_, [(_, error_code, highwater, *_)])] = response.topics
-        error = for_code(error_code)
-        if error is OffsetOutOfRangeError:
-            return False
-        if error_code:
-            client.force_metadata_update()
-            raise error(str(tp))
-        return bool(highwater >= offset)
+        for _, [(_, error_code, highwater, last_stable, *_)] in response.topics:
+            error = for_code(error_code)
+            if error is OffsetOutOfRangeError:
+                return None
+            if error_code:
+                client.force_metadata_update()
+                raise error()
+            return self._visible_end(highwater, last_stable)
+        raise KafkaError("the broker gave an empty answer")

@@ -41,8 +41,8 @@ class Log(Protocol):
     async def log_bounds(self, tps: set[TopicPartition]) -> Mapping[TopicPartition, tuple[int, int]]:
         """(beginning, end) offset of each partition; the end may be too low."""
 
-    async def is_within_log(self, tp: TopicPartition, offset: int) -> bool:
-        """Whether the log reaches up to `offset`."""
+    async def shown_end(self, tp: TopicPartition, offset: int) -> int | None:
+        """The log's end as a fetch at `offset` shows it; None if the broker calls `offset` out of range."""
 
     async def start_reading(
         self, starts: Mapping[TopicPartition, int], *, session: int, generation: int
@@ -150,19 +150,19 @@ class SeekSessions:
             ) from error
 
     async def _start_of(self, tp: TopicPartition, stored: int | None, beginning: int, end: int) -> Start:
-        if stored is not None and stored > end and await self._is_reached(tp, stored):
-            end = stored
+        if stored is not None and stored > end:
+            end = await self._true_end(tp, stored, end)
         return resolve_start(tp, stored, beginning, end, self._policy)
 
-    async def _is_reached(self, tp: TopicPartition, offset: int) -> bool:
-        """Ask the log several times whether it reaches up to `offset`, until the session's deadline."""
+    async def _true_end(self, tp: TopicPartition, stored: int, end: int) -> int:
+        """`end`, or more if a fetch shows more: it must not be believed at once that it is below `stored`."""
         checks = 0
-        while checks < _END_CHECKS:
+        while checks < _END_CHECKS and end < stored:
             try:
-                if await self._log.is_within_log(tp, offset):
-                    return True
+                end = max(end, await self._log.shown_end(tp, stored) or 0)
                 checks += 1
             except KafkaError as error:
                 logger.warning("%s[%d]: cannot see the end of the log: %s", tp.topic, tp.partition, error)
-            await asyncio.sleep(_END_CHECK_PAUSE_S)
-        return False
+            if end < stored:
+                await asyncio.sleep(_END_CHECK_PAUSE_S)
+        return end

@@ -74,19 +74,29 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """See `Reader.read`."""
         return cast(list[Chunk], await self.call_thread(self._started_reader().read, wanted, timeout_s))
 
+    def wake(self) -> None:
+        """See `Reader.wake`."""
+        if self.reader is not None:
+            self.thread_loop.call_soon_threadsafe(self.reader.wake)
+
     async def partition_counts(self, topics: Iterable[str]) -> dict[str, int]:
         """See `Reader.partition_counts`."""
         counts = await self.call_thread(self._started_reader().partition_counts, topics)
         return cast(dict[str, int], counts)
+
+    async def committed(self, tps: set[TopicPartition]) -> dict[TopicPartition, int | None]:
+        """See `Reader.committed`."""
+        committed = await self.call_thread(self._started_reader().committed, tps)
+        return cast(dict[TopicPartition, int | None], committed)
 
     async def log_bounds(self, tps: set[TopicPartition]) -> Mapping[TopicPartition, tuple[int, int]]:
         """See `Reader.log_bounds`."""
         bounds = await self.call_thread(self._started_reader().log_bounds, tps)
         return cast(Mapping[TopicPartition, tuple[int, int]], bounds)
 
-    async def is_within_log(self, tp: TopicPartition, offset: int) -> bool:
-        """See `Reader.is_within_log`."""
-        return bool(await self.call_thread(self._started_reader().is_within_log, tp, offset))
+    async def shown_end(self, tp: TopicPartition, offset: int) -> int | None:
+        """See `Reader.shown_end`."""
+        return cast(int | None, await self.call_thread(self._started_reader().shown_end, tp, offset))
 
     async def start_reading(
         self, starts: Mapping[TopicPartition, int], *, session: int, generation: int

@@ -95,12 +95,12 @@ class Run:
 
 
 def same(head: Head) -> object:
-    """A head without what must differ between two stores: the owner, and the id of the commit made from it."""
+    """A head without what must differ between two stores: the owner, and the commit id made from it."""
     return [getattr(head, name) for name in Head.__slots__ if name not in ("owner", "commit")]
 
 
 @given(STEPS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_twins_agree(redis_db: str, steps: list[tuple[str, Any, Any]]) -> None:
     """Any history of acquisitions, commits, zombies, trims and wipes, compared after every step."""
 

@@ -95,15 +95,14 @@ async def test_redis_is_empty_for_each_test_and_never_evicts(redis_db: str) -> N
 
 
 @pytest.mark.usefixtures("require_apache_kafka")
-async def test_kafka_keeps_its_records_over_a_kill_and_a_restart(tmp_path: Path) -> None:
-    """After SIGKILL, and after an orderly restart, the same port serves the same records."""
+async def test_kafka_keeps_its_records_over_a_kill(tmp_path: Path) -> None:
+    """After SIGKILL the same port serves the same records, and takes new ones."""
     with KafkaProcess(directory=tmp_path) as kafka:
         await create_topic(kafka.bootstrap, "events.web", partitions=2)
         await produce(kafka.bootstrap, "events.web", [b"1"])
         kafka.kill()
         kafka.start()
         await produce(kafka.bootstrap, "events.web", [b"2"])
-        kafka.restart()
         assert await consume(kafka.bootstrap, "events.web", 2) == [b"1", b"2"]
 
 

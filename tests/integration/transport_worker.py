@@ -186,6 +186,8 @@ class Shard:
             owner.store.commit(chunk, self._epoch, self._stored.get(chunk.topic))
         except Refused:
             owner.refused += 1
+            self._session = -1  # what is on its way has holes before it
+            self._waiting.clear()
             owner.reseek(self.number)
             return
         self._stored[chunk.topic] = self.handed[chunk.topic] = chunk.next_offset

@@ -144,7 +144,7 @@ def apply_cart(customer: Customer, event: Event, meaning: Meaning) -> None:
     """What is in the cart, when it changed, and when an order emptied it."""
     ts = event.ts_ms
     if meaning.cart is not None and (customer.cart_cleared is None or ts >= customer.cart_cleared):
-        quantity = event.properties.get("quantity") or 1
+        quantity = int(event.properties.get("quantity") or 1)
         if meaning.cart == "add":
             customer.cart_items += quantity
         else:

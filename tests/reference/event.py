@@ -8,6 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 FUTURE_MS = 5 * 60_000
+BYTES_MAX = 1_048_576
+DURATION_MS_MAX = 366 * 86_400_000
+QUANTITY_MAX = 1_000_000
 TYPES = ("track", "page", "screen", "identify")
 CONSENT_CHANNELS = ("email", "push", "sms", "phone", "in_app")
 MONEY_FIELDS = ("revenue", "total", "value")
@@ -45,10 +48,16 @@ def read_event(value: bytes | None, wall_now_ms: int) -> Event:
     message_id = text(body, "messageId", longest=100, required=True)
     name = text(body, "event", longest=200, required=kind == "track")
     user = text(body, "userId", longest=200)
+    if user is not None and user.startswith("anon:"):
+        raise Invalid("invalid_field")  # would be taken for an anonymous customer
     anonymous = text(body, "anonymousId", longest=200)
     if user is None and anonymous is None:
         raise Invalid("no_customer")
     ts_ms = read_timestamp(text(body, "timestamp", longest=None, required=True) or "")
+    for key in ("sentAt", "originalTimestamp", "receivedAt"):
+        written = text(body, key, longest=None)
+        if written is not None:
+            read_timestamp(written)
     if ts_ms < 0:
         raise Invalid("timestamp_out_of_range")
     properties = fields(body, "properties")
@@ -73,6 +82,8 @@ def parse_json(value: bytes | None) -> dict[str, Any]:
     """The JSON object in `value`: strict JSON (no NaN), strict UTF-8 (no lone surrogates)."""
     if not value:
         raise Invalid("empty")
+    if len(value) > BYTES_MAX:
+        raise Invalid("too_large")
     try:
         written = value.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -125,13 +136,11 @@ def is_number(value: Any) -> bool:
 def check_properties(properties: dict[str, Any]) -> None:
     """Invalid if a property that means something to us has the wrong type (null counts as absent)."""
     duration = number(properties, "duration_ms")
-    if duration is not None and duration < 0:
+    if duration is not None and not 0 <= duration <= DURATION_MS_MAX:
         raise Invalid("out_of_range")
     quantity = number(properties, "quantity")
-    if quantity is not None and quantity < 1:
+    if quantity is not None and not (1 <= quantity <= QUANTITY_MAX and quantity == int(quantity)):
         raise Invalid("out_of_range")
-    if quantity is not None and not isinstance(quantity, int):
-        raise Invalid("wrong_type")
     for key in MONEY_FIELDS:
         number(properties, key)
     if properties.get("currency") is not None and not isinstance(properties["currency"], str):

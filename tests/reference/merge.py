@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.reference.event import Event, Invalid, read_event
-from tests.reference.record import Logs, channel_of
+from tests.reference.record import Logs, Record, channel_of
 
 SECOND_MS = 1000
 
@@ -37,8 +37,8 @@ class Failed:
 
 def accepted(
     logs: Logs, shard: int, wall_now_ms: int, failed: list[Failed]
-) -> Iterator[tuple[int, str, int, Event]]:
-    """(M, topic, offset, event) of a shard's accepted records; the others are appended to `failed`."""
+) -> Iterator[tuple[int, str, int, Event, Record]]:
+    """(M, topic, offset, event, record) of the accepted records of a shard; the others go to `failed`."""
     for (topic, partition), records in logs.items():
         if partition != shard:
             continue
@@ -50,15 +50,15 @@ def accepted(
                 failed.append(Failed(topic, partition, record.offset, str(invalid)))
                 continue
             highest_ms = max(highest_ms, event.ts_ms)
-            yield highest_ms, topic, record.offset, event
+            yield highest_ms, topic, record.offset, event, record
 
 
 def apply_order(logs: Logs, shard: int, wall_now_ms: int, failed: list[Failed]) -> list[Applied]:
     """The shard's accepted events in apply order."""
     order = sorted(accepted(logs, shard, wall_now_ms, failed), key=lambda one: one[:3])
     applied, clock_ms = [], 0
-    for highest_ms, topic, offset, event in order:
+    for highest_ms, topic, offset, event, record in order:
         clock_ms = max(clock_ms, highest_ms)
         at_ms = clock_ms // SECOND_MS * SECOND_MS + SECOND_MS
-        applied.append(Applied(topic, shard, offset, channel_of(topic), event, at_ms))
+        applied.append(Applied(topic, shard, offset, channel_of(topic, record), event, at_ms))
     return applied

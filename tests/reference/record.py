@@ -21,9 +21,15 @@ class Record:
 Logs = dict[tuple[str, int], list[Record]]
 
 
-def channel_of(topic: str) -> str:
-    """The channel of a source topic, whatever its prefix; KeyError for any other topic."""
+#: The header in which a re-keyed record says where it was sent to first.
+FIRST_TOPIC_HEADER = "streamproc-source-topic"
+
+
+def channel_of(topic: str, record: Record) -> str:
+    """The channel of a record: its topic's, whatever the prefix, or its first topic's; KeyError for none."""
+    if topic.endswith("streamproc.rekey"):
+        topic = dict(record.headers)[FIRST_TOPIC_HEADER].decode()
     for name, channel in CHANNEL_OF_TOPIC.items():
-        if topic == name or topic.endswith(name):
+        if topic.endswith(name):
             return channel
     raise KeyError(topic)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.reference.churn import BANDS
 from tests.reference.event import CONSENT_CHANNELS
-from tests.reference.features import AGES, TOTALS, WINDOWS
+from tests.reference.features import AGES, SPANS, TOTALS, WINDOWS
 
 OPERATORS = ("<", "<=", ">", ">=", "==", "!=")
 AGE_THRESHOLDS = (
@@ -15,8 +15,8 @@ AGE_THRESHOLDS = (
     *("23h59m59s", "1d", "1d1s", "7d", "30d", "63d", "89d", "90d", "91d"),
 )
 DURATION_THRESHOLDS = ("0s", "1s", "2s", "30s", "1m", "5m", "30m", "1h", "1d")
-COUNT_THRESHOLDS = ("0", "1", "2", "3", "4", "7", "2.5", "256")
-MONEY_THRESHOLDS = ("0", "0.01", "9.99", "10", "10 USD", "25.5")
+COUNT_THRESHOLDS = ("0", "1", "2", "3", "4", "5", "7", "256")
+MONEY_THRESHOLDS = ("0 USD", "0.01 USD", "9.99 USD", "10 USD", "25.5 USD")
 DWELLS = ("1s", "10s", "1m", "5m", "1h", "1d", "7d")
 COOLDOWNS = ("1s", "1m", "1h", "1d", "30d")
 HISTORIES = ("1s", "1m", "5m", "1h", "1d", "7d", "30d")
@@ -29,7 +29,12 @@ MEANINGS: tuple[dict[str, Any], ...] = (
     {"Paid": {"order": True, "cart": "add"}, "Sold Out": {"consent": {"push": False, "email": True}}},
 )
 
-NOT_AGES = (*WINDOWS, *TOTALS)
+#: The first few again: what all events count into, so that most data moves it.
+NOT_AGES = (
+    *WINDOWS,
+    *TOTALS,
+    *(f"{what}_{span}" for what in ("events", "sessions", "duration") for span in SPANS),
+)
 
 
 def unit_of(feature: str) -> str:
@@ -143,7 +148,7 @@ def rules_files(draw: st.DrawFn, *, contradictory: bool = False) -> str:
         "segments": [draw(segments(number, contradictory=contradictory)) for number in range(count)],
         "churn": {
             "min_history": draw(st.sampled_from(HISTORIES)),
-            "hysteresis": draw(st.sampled_from((0.0, 0.04, 0.3))),
+            "hysteresis": draw(st.sampled_from([share for share in (0.0, 0.04, 0.3) if share < medium])),
             "bands": {"medium": medium, "high": high, "critical": critical},
         },
         "campaigns": [draw(campaigns(number, count)) for number in range(draw(st.integers(0, 3)))],

@@ -9,6 +9,8 @@ import yaml
 from tests.reference.expression import Expression, parse, parse_duration
 
 SESSION_GAP_MS = 30 * 60_000
+DEFAULT_BANDS = {"medium": 0.3, "high": 0.6, "critical": 0.8}
+DEFAULT_CHURN: dict[str, Any] = {"min_history": "7d", "hysteresis": 0.05, "bands": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +92,10 @@ class Rules:
 def read_rules(source: str | Path) -> Rules:
     """The rules in a file (a Path) or in a text (a str)."""
     raw = yaml.safe_load(source.read_text() if isinstance(source, Path) else source)
-    churn = raw["churn"]
-    bands = churn["bands"]
+    churn = {**DEFAULT_CHURN, **(raw.get("churn") or {})}
+    bands = {**DEFAULT_BANDS, **(churn["bands"] or {})}
     return Rules(
-        currency=raw["currency"],
+        currency=raw.get("currency", "USD"),
         session_gap_ms=parse_duration(raw["session_gap"]) if "session_gap" in raw else SESSION_GAP_MS,
         meanings=read_meanings(raw.get("events") or {}),
         segments=tuple(read_segment(one) for one in raw.get("segments") or []),
@@ -105,12 +107,14 @@ def read_rules(source: str | Path) -> Rules:
 
 
 def read_meanings(declared: dict[str, dict[str, Any]]) -> dict[str, Meaning]:
-    """The defaults, and over them what the file declares; a name in the file replaces its default whole."""
+    """The defaults, and over them, field by field, what the file declares; null takes a default back."""
     known = ("activity", "order", "value", "duration", "cart", "consent")
-    return {
-        name: Meaning(**{key: value for key, value in fields.items() if key in known and value is not None})
-        for name, fields in {**DEFAULT_MEANINGS, **declared}.items()
-    }
+    meanings = {}
+    for name in {**DEFAULT_MEANINGS, **declared}:
+        fields = {**DEFAULT_MEANINGS.get(name, {}), **(declared.get(name) or {})}
+        said = {key: value for key, value in fields.items() if key in known and value is not None}
+        meanings[name] = Meaning(**said)
+    return meanings
 
 
 def read_segment(raw: dict[str, Any]) -> Segment:

@@ -72,7 +72,9 @@ def reason_of(value: dict[str, Any] | bytes | None, **options: Any) -> tuple[str
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 _NUMBER = st.integers(-(10**20), 10**20) | st.floats(allow_nan=False, allow_infinity=False)
-_ANYTHING = st.none() | st.booleans() | _NUMBER | _TEXT | st.just([]) | st.just({}) | st.just("")
+_ANYTHING: st.SearchStrategy[Any] = (
+    st.none() | st.booleans() | _NUMBER | _TEXT | st.just([]) | st.just({}) | st.just("")
+)
 _TIMES = st.datetimes().map(lambda moment: moment.isoformat() + "Z")
 
 #: Events that are mostly valid: every field is right, or missing, or anything.

@@ -113,7 +113,7 @@ def test_too_little_history_is_neither_few_nor_many_events() -> None:
 
 
 def test_someone_never_active_is_silent_for_at_least_her_tenure() -> None:
-    """Only support contacts: recency is at least the tenure, so `> 1d` becomes true; `< 1d` is never known."""
+    """Only support contacts: recency is at least the tenure: `> 1d` becomes true, `< 1d` is never known."""
     text = rules("{key: silent, enter: recency > 1d}", "{key: lively, enter: recency < 1d}")
     result = live(text, [page("ann", NOON, topic=SUPPORT)], NOON + 3 * D)
     assert brief(result) == [(NOON + D + S, "entered", "silent")]

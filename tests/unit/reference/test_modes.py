@@ -21,7 +21,7 @@ def reference_of(scenario: Scenario) -> Reference:
     return Reference(scenario.rules_yaml, scenario.model_json, scenario.partitions)
 
 
-@settings(CALM, max_examples=60)
+@settings(CALM, max_examples=30)
 @given(scenarios(MINUTES, contradictory=True))
 def test_candidates_are_enough(scenario: Scenario) -> None:
     """A quarter of an hour, every customer at every second, against the candidates only."""
@@ -32,7 +32,7 @@ def test_candidates_are_enough(scenario: Scenario) -> None:
     assert quick.evaluations <= literal.evaluations
 
 
-@settings(CALM, max_examples=60)
+@settings(CALM, max_examples=30)
 @given(scenarios(MONTHS), st.lists(st.integers(0, 120 * 86_400), max_size=200))
 def test_further_evaluations_change_nothing(scenario: Scenario, seconds: list[int]) -> None:
     """Four months: evaluating at hundreds of other seconds, too, publishes nothing else, and nothing

@@ -1,5 +1,7 @@
 """Lives worked out by hand from docs/semantics.md: apply order, instants, repeats, lateness, bad records."""
 
+from dataclasses import replace
+
 from tests.reference.compose import call, to_logs
 from tests.reference.model import Reference
 from tests.reference.record import Record
@@ -63,6 +65,17 @@ def test_shards_have_their_own_clocks_and_customers_live_in_their_shard() -> Non
     }
     assert [(one.topic, one.partition, one.offset) for one in result.misplaced] == [(WEB, 1, 0)]
     assert result.as_of_ms == {0: NOON + D + S, 1: NOON + S, 2: NOON + S, 3: NOON}
+
+
+def test_a_rekeyed_record_keeps_the_channel_of_its_first_topic() -> None:
+    """It comes last of its instant by the topic's name, and its cause names where it was read."""
+    logs = to_logs([page("ann", NOON), ("streamproc.rekey", call("page", "ann", NOON, "moved"))])
+    place = ("streamproc.rekey", 0)
+    logs[place] = [replace(one, headers=(("streamproc-source-topic", b"events.app"),)) for one in logs[place]]
+    result = Reference(HAS_EVENTS, MODEL, 1).run(logs, WALL, NOON)
+    assert brief(result, "causation_id") == [(NOON + S, "entered", "seen", "streamproc.rekey/0/0")]
+    assert result.features["ann"]["app_events_90d"] == (1, False)
+    assert result.features["ann"]["events_total"] == (2, True)
 
 
 def test_time_passes_before_an_event_is_applied() -> None:

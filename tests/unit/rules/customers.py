@@ -28,7 +28,7 @@ class Age:
 
 @dataclass(frozen=True)
 class Window:
-    """Falls at each of `falls` = (instant, amount), from what they add up to down to `rest`; exact from `known_ms` on."""
+    """Falls by each of `falls` = (instant, amount), at last to `rest`; exact from `known_ms` on."""
 
     falls: tuple[tuple[int, int], ...]
     known_ms: int
@@ -52,7 +52,7 @@ Customer = dict[str, Age | Window | Total]
 class StepFrame:
     """The frame of such customers, found by trying every instant rather than by calculation."""
 
-    def __init__(self, customers: Sequence[Customer], now_ms: int, horizon_ms: int = 200) -> None:
+    def __init__(self, customers: Sequence[Customer], now_ms: int, horizon_ms: int = 100) -> None:
         self.n = len(customers)
         self.now_ms = np.full(self.n, now_ms, np.int64)
         self._customers = customers

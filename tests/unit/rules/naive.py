@@ -31,8 +31,8 @@ def truth(expr: Expr, lookup: Lookup) -> int:
         case Or(children):
             return max(truth(child, lookup) for child in children)
         case Comparison(feature, op, threshold):
-            left, right = lookup(feature), lookup(threshold) if isinstance(threshold, str) else (threshold, True)
-            return _compare(left, op, right)
+            right = lookup(threshold) if isinstance(threshold, str) else (threshold, True)
+            return _compare(lookup(feature), op, right)
 
 
 def _compare(left: tuple[int, bool], op: Op, right: tuple[int, bool]) -> int:

@@ -1,19 +1,28 @@
 """Truth, next flip and evidence of rules, against a naive evaluator that tries every instant."""
 
+from typing import cast
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from streamproc.contracts.signals import Evidence
+from streamproc.features.frame import Frame
 from streamproc.rules.evaluate import FALSE, TRUE, UNKNOWN, Evaluation
 from streamproc.rules.expression import And, Comparison, Expr, Not, Or
 from streamproc.rules.parse import parse_expression
 from streamproc.windows.panes import INF
 from tests.unit.rules import naive
 from tests.unit.rules.customers import Age, Customer, StepFrame, Total, Window
-from tests.unit.rules.strategies import END_MS, NOW_MS, comparisons, customers, expressions, literal_comparisons
-
-groups_of_customers = st.lists(customers, min_size=1, max_size=4)
+from tests.unit.rules.strategies import (
+    END_MS,
+    NOW_MS,
+    comparisons,
+    expressions,
+    literal_comparisons,
+    populations,
+)
 
 
 def truth_at(expr: Expr, customer: Customer, now_ms: int) -> int:
@@ -26,51 +35,57 @@ def first_flip_ms(expr: Expr, customer: Customer) -> int:
     return next((t for t in range(NOW_MS + 1, END_MS + 1) if truth_at(expr, customer, t) != now), INF)
 
 
+def evaluate(group: list[Customer]) -> Evaluation:
+    return Evaluation(cast(Frame, StepFrame(group, NOW_MS)))
+
+
 def expression(text: str) -> Expr:
     parsed = parse_expression(text, currency="USD")
     assert parsed.expr is not None, parsed.mistakes
     return parsed.expr
 
 
-@given(expressions, groups_of_customers)
+@given(expressions, populations)
 def test_truth_is_that_of_the_table(expr: Expr, group: list[Customer]) -> None:
     """Vectorised truth equals the naive one for every customer."""
     expected = [truth_at(expr, customer, NOW_MS) for customer in group]
-    assert Evaluation(StepFrame(group, NOW_MS)).truth(expr).tolist() == expected
+    assert evaluate(group).truth(expr).tolist() == expected
 
 
-@settings(max_examples=400)
-@given(expressions, groups_of_customers)
+@settings(max_examples=100, deadline=None)
+@given(expressions, populations)
 def test_no_flip_is_ever_missed(expr: Expr, group: list[Customer]) -> None:
     """The next flip lies after now and not after the first instant at which the truth is really another."""
-    flips_ms = Evaluation(StepFrame(group, NOW_MS)).flips_at_ms(expr)
+    flips_ms = evaluate(group).flips_at_ms(expr)
     assert (flips_ms > NOW_MS).all()
     for customer, flip_ms in zip(group, flips_ms, strict=True):
         assert flip_ms <= first_flip_ms(expr, customer)
 
 
-@settings(max_examples=400)
-@given(literal_comparisons.filter(lambda c: c.op not in ("==", "!=")), groups_of_customers)
+@settings(max_examples=100, deadline=None)
+@given(literal_comparisons.filter(lambda c: c.op not in ("==", "!=")), populations)
 def test_the_next_flip_of_an_inequality_is_exact(comparison: Comparison, group: list[Customer]) -> None:
     """For `>`, `>=`, `<` and `<=` against a value the next flip is not even early: no check is wasted."""
-    flips_ms = Evaluation(StepFrame(group, NOW_MS)).flips_at_ms(comparison)
+    flips_ms = evaluate(group).flips_at_ms(comparison)
     assert flips_ms.tolist() == [first_flip_ms(comparison, customer) for customer in group]
 
 
-@given(comparisons, groups_of_customers)
+@given(comparisons, populations)
 def test_evidence_says_what_is_so(comparison: Comparison, group: list[Customer]) -> None:
     """One comparison is its own evidence, with its truth as `holds`."""
-    evaluation = Evaluation(StepFrame(group, NOW_MS))
+    evaluation = evaluate(group)
     for row, customer in enumerate(group):
         (evidence,) = evaluation.evidence(comparison, row)
-        assert {False: FALSE, None: UNKNOWN, True: TRUE}[evidence.holds] == truth_at(comparison, customer, NOW_MS)
+        holds = {FALSE: False, UNKNOWN: None, TRUE: True}[truth_at(comparison, customer, NOW_MS)]
+        assert evidence.holds is holds
         assert (evidence.feature, evidence.op) == (comparison.feature, comparison.op)
 
 
-@given(expressions, customers)
-def test_evidence_suffices(expr: Expr, customer: Customer) -> None:
+@given(expressions, populations)
+def test_evidence_suffices(expr: Expr, group: list[Customer]) -> None:
     """With the comparisons of the evidence kept and all others unknown, the truth of the rule is the same."""
-    evaluation = Evaluation(StepFrame([customer], NOW_MS))
+    customer = group[0]
+    evaluation = evaluate(group[:1])
     kept = {(e.feature, e.op, str(e.threshold)) for e in evaluation.evidence(expr, 0)}
 
     def truth(part: Expr) -> int:
@@ -90,7 +105,20 @@ def test_evidence_suffices(expr: Expr, customer: Customer) -> None:
 
 
 def one(**features: Age | Window | Total) -> Evaluation:
-    return Evaluation(StepFrame([features], NOW_MS))
+    return evaluate([features])
+
+
+def test_what_is_decided_stays_until_the_last_that_decides_it_changes() -> None:
+    """A false `and` waits for the later of its false parts, a true `or` for the later of its true ones."""
+    evaluation = one(
+        tenure=Age(0), recency=Age(10), events_7d=Window(((40, 3),), 0), web_events_7d=Window(((50, 3),), 0)
+    )
+    ages = Comparison("tenure", ">=", 30, "ms"), Comparison("recency", ">=", 30, "ms")
+    assert evaluation.flips_at_ms(And(ages)).tolist() == [40]
+    assert evaluation.flips_at_ms(Or(ages)).tolist() == [30]
+    assert evaluation.flips_at_ms(expression("events_7d >= 1 or web_events_7d >= 1")).tolist() == [50]
+    assert evaluation.flips_at_ms(expression("events_7d >= 1 and web_events_7d >= 1")).tolist() == [40]
+    assert evaluation.flips_at_ms(expression("not (events_7d < 1 and web_events_7d < 1)")).tolist() == [50]
 
 
 def test_an_age_that_does_not_run_never_flips() -> None:
@@ -105,13 +133,13 @@ def test_rules_share_the_answers_to_equal_questions() -> None:
     asked = []
 
     class Counting(StepFrame):
-        def falls_below_ms(self, name: str, threshold: int) -> np.ndarray:  # type: ignore[type-arg]
+        def falls_below_ms(self, name: str, threshold: int) -> npt.NDArray[np.int64]:
             asked.append(threshold)
             return super().falls_below_ms(name, threshold)
 
-    evaluation = Evaluation(Counting([{"events_7d": Window(((60, 5),), 0)}], NOW_MS))
+    evaluation = Evaluation(cast(Frame, Counting([{"events_7d": Window(((40, 5),), 0)}], NOW_MS)))
     for condition in ("> 4", ">= 5", "<= 4", "< 5"):
-        assert evaluation.flips_at_ms(expression(f"events_7d {condition}")).tolist() == [60]
+        assert evaluation.flips_at_ms(expression(f"events_7d {condition}")).tolist() == [40]
     assert asked == [5]
 
 
@@ -132,34 +160,42 @@ EVIDENCE = {
     "not (events_total > 9 or cart_items > 9)": ["events_total > 9: False", "cart_items > 9: False"],
     "events_7d < 9 and events_total > 1": ["events_7d < 9: None"],
     "events_7d < 9 or events_total > 9": ["events_7d < 9: None"],
-    "events_total > 1 and (cart_items > 1 or events_7d < 9)": ["events_total > 1: True", "cart_items > 1: True"],
-    "events_total > 1 and (cart_items > 1 or events_total > 1)": ["events_total > 1: True", "cart_items > 1: True"],
+    "events_total > 1 and (cart_items > 1 or events_7d < 9)": [
+        "events_total > 1: True",
+        "cart_items > 1: True",
+    ],
+    "events_total > 1 and (cart_items > 1 or events_total > 1)": [
+        "events_total > 1: True",
+        "cart_items > 1: True",
+    ],
 }
 
 
 @pytest.mark.parametrize("text", EVIDENCE)
 def test_evidence_is_what_decides(text: str) -> None:
-    """All children of a true `and`, the false ones of a false one; mirrored for `or`; the unknown ones if unknown."""
-    evaluation = one(events_total=Total(3), cart_items=Total(2), events_7d=Window(((60, 3),), known_ms=70))
+    """All children of a true `and`, the false ones of a false one; for `or` mirrored."""
+    evaluation = one(events_total=Total(3), cart_items=Total(2), events_7d=Window(((40, 3),), known_ms=50))
     found = evaluation.evidence(expression(text), 0)
     assert [f"{e.feature} {e.op} {e.threshold}: {e.holds}" for e in found] == EVIDENCE[text]
 
 
 def test_evidence_is_in_units_people_use() -> None:
     """Money in units of the currency, durations in ms, counts as they are."""
-    evaluation = one(money_7d=Window(((60, 12_340_000),), 0), recency=Age(NOW_MS - 7), events_7d=Window((), 99))
+    evaluation = one(
+        money_7d=Window(((40, 12_340_000),), 0), recency=Age(NOW_MS - 7), events_7d=Window((), 99)
+    )
     (money,) = evaluation.evidence(expression("money_7d >= 9.99 USD"), 0)
-    assert (money.value, money.threshold, money.unit, money.holds, money.exact) == (12.34, 9.99, "USD", True, True)
+    assert money == Evidence("money_7d", 12.34, ">=", 9.99, "USD", holds=True, exact=True)
     (age,) = evaluation.evidence(expression("recency > 1h"), 0)
-    assert (age.value, age.threshold, age.unit, age.holds, age.exact) == (7, 3_600_000, "ms", False, True)
+    assert age == Evidence("recency", 7, ">", 3_600_000, "ms", holds=False, exact=True)
     (count,) = evaluation.evidence(expression("events_7d < 2"), 0)
-    assert (count.value, count.threshold, count.unit, count.holds, count.exact) == (0, 2, "count", None, False)
+    assert count == Evidence("events_7d", 0, "<", 2, "count", holds=None, exact=False)
 
 
 def test_evidence_of_two_features_names_the_other_and_its_value() -> None:
     """The threshold is the other feature's name and value; `>=` where that value may be greater."""
     evaluation = one(
-        events_7d=Window(((60, 5),), 0), web_events_7d=Window(((60, 2),), 99), cart_items=Total(4)
+        events_7d=Window(((40, 5),), 0), web_events_7d=Window(((40, 2),), 99), cart_items=Total(4)
     )
     (exact,) = evaluation.evidence(expression("events_7d > cart_items"), 0)
     assert (exact.value, exact.threshold, exact.exact) == (5, "cart_items=4", True)

@@ -1,0 +1,80 @@
+"""`streamproc segments`: the rules file."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+from rich.console import Console
+from rich.text import Text
+
+from streamproc.rules.load import PLAYBOOK, check_ruleset
+from streamproc.rules.model import Ruleset
+from streamproc.rules.problems import Problem
+
+_STYLES: Final = {"error": "bold red", "warning": "bold yellow"}
+
+
+@click.group("segments")
+def segments_group() -> None:
+    """Segments and the rules that make them."""
+
+
+@segments_group.command("lint")
+@click.argument(
+    "file", required=False, envvar="STREAMPROC_RULES", type=click.Path(dir_okay=False, path_type=Path)
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def lint_command(file: Path | None, as_json: bool) -> None:
+    """Check the rules in FILE (or in $STREAMPROC_RULES, or else the packaged playbook).
+
+    Prints every problem with its place, the line, and what was probably meant. Warnings are about rules that
+    work but hardly say what was meant. Exit code 0: the worker can use the file; 2: it cannot.
+    """
+    ruleset, problems = check_ruleset(file)
+    name = PLAYBOOK if file is None else str(file)
+    if as_json:
+        click.echo(json.dumps(_as_json(name, ruleset, problems), indent=2, ensure_ascii=False))
+    else:
+        _print_problems(name, ruleset, problems)
+    if ruleset is None:
+        sys.exit(2)
+
+
+def _as_json(name: str, ruleset: Ruleset | None, problems: Sequence[Problem]) -> dict[str, object]:
+    return {
+        "file": name,
+        "valid": ruleset is not None,
+        "problems": msgspec.to_builtins(problems),
+        "segments": [segment.key for segment in ruleset.segments] if ruleset else [],
+        "campaigns": [campaign.key for campaign in ruleset.campaigns] if ruleset else [],
+        "fingerprint": ruleset.fingerprint if ruleset else None,
+    }
+
+
+def _print_problems(name: str, ruleset: Ruleset | None, problems: Sequence[Problem]) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    for problem in problems:
+        console.print(_styled(problem), end="\n\n")
+    counts = Counter(problem.severity for problem in problems)
+    found = [_counted(count, severity) for severity, count in sorted(counts.items())]
+    verdict = ", ".join(found) or "no problems"
+    if ruleset is not None:
+        size = _counted(len(ruleset.segments), "segment"), _counted(len(ruleset.campaigns), "campaign")
+        verdict += f" in {' and '.join(size)}"
+    console.print(Text(f"{name}: {verdict}", "green" if ruleset else "red"))
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}{'' if count == 1 else 's'}"
+
+
+def _styled(problem: Problem) -> Text:
+    text = Text(str(problem))
+    text.highlight_words([f"{problem.severity}:"], _STYLES[problem.severity])
+    text.highlight_regex(r"(?m)^ +\^$", _STYLES[problem.severity])
+    return text

@@ -1,0 +1,256 @@
+"""Records in bulk, beside the stream: produce many of them, read whole topics, read single records again.
+
+For files, failed events and demos; nothing here belongs to a consumer group, and no worker uses it.
+"""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final, NamedTuple
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.structs import ConsumerRecord as Record
+from aiokafka.structs import TopicPartition
+
+from streamproc.errors import StreamprocError
+from streamproc.transport.partitioner import partitions_of
+from streamproc.transport.topics import describe
+
+#: Large enough that a record costs the broker little, small enough for every broker's default limit (1 MB).
+_BATCH_BYTES: Final = 131_072
+_REQUEST_BYTES_MAX: Final = 2_097_152
+#: Batches on their way; the oldest is waited for beyond that, which bounds the memory.
+_BATCHES_IN_FLIGHT: Final = 256
+_POLL_MS: Final = 100
+#: A broker that shows neither records nor an end for half a minute is not going to.
+_QUIET_POLLS_MAX: Final = 300
+#: Reading on over so many records is quicker than a seek.
+_SKIP_RECORDS: Final = 200
+
+
+class Outgoing(NamedTuple):
+    """A record to produce. `partition`: None is that of the key by murmur2; without a key, any."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+    partition: int | None = None
+
+
+class BulkProducer:
+    """Produces records at the speed of the broker: with `acks=all`, keyed by murmur2 as Java clients do.
+
+    Records of one partition keep their order. They carry the time of sending as Kafka timestamp, not that of
+    the event, so a topic's retention does not expire a backfill on arrival.
+    """
+
+    def __init__(self, client: AIOKafkaProducer, partition_counts: Mapping[str, int]) -> None:
+        """Takes a started producer and the number of partitions of every topic that `send` will see."""
+        self._client, self._counts = client, partition_counts
+        self._in_flight: deque[asyncio.Future[Any]] = deque()
+        self._keyless = 0
+
+    async def send(self, records: Sequence[Outgoing]) -> None:
+        """Hand records over; waits while too much is on its way.
+
+        Raises StreamprocError for what Kafka refused of these or of earlier ones.
+        """
+        builders: dict[TopicPartition, BatchBuilder] = {}
+        try:
+            for place, record in zip(self._places(records), records, strict=True):
+                builder = builders.get(place)
+                if builder is None or not _append(builder, record):
+                    if builder is not None:
+                        await self._submit(place, builder)
+                    builder = builders[place] = self._client.create_batch()
+                    _append(builder, record)
+            for place, builder in builders.items():
+                await self._submit(place, builder)
+        except KafkaError as error:
+            raise _refused(error) from error
+
+    async def flush(self) -> None:
+        """Wait until Kafka has acknowledged everything. Raises StreamprocError for what it refused."""
+        try:
+            while self._in_flight:
+                await self._in_flight.popleft()
+        except KafkaError as error:
+            raise _refused(error) from error
+
+    async def _submit(self, place: TopicPartition, builder: BatchBuilder) -> None:
+        future = await self._client.send_batch(builder, place.topic, partition=place.partition)
+        self._in_flight.append(future)
+        if len(self._in_flight) > _BATCHES_IN_FLIGHT:
+            await self._in_flight.popleft()
+
+    def _places(self, records: Sequence[Outgoing]) -> list[TopicPartition]:
+        """Where each record goes."""
+        hashed: dict[str, list[int]] = defaultdict(list)
+        places = [0 if record.partition is None else record.partition for record in records]
+        for row, record in enumerate(records):
+            if record.partition is None:
+                if record.key is None:
+                    self._keyless += 1
+                    places[row] = self._keyless % self._counts[record.topic]
+                else:
+                    hashed[record.topic].append(row)
+        for topic, rows in hashed.items():
+            partitions = partitions_of([records[row].key or b"" for row in rows], self._counts[topic])
+            for row, partition in zip(rows, partitions.tolist(), strict=True):
+                places[row] = partition
+        return [TopicPartition(record.topic, place) for record, place in zip(records, places, strict=True)]
+
+
+async def partition_counts(bootstrap: str, prefix: str, topics: Iterable[str]) -> dict[str, int]:
+    """The number of partitions of these topics of an installation (names with the prefix).
+
+    Raises StreamprocError if one is missing.
+    """
+    found = await describe(bootstrap, prefix)
+    counts = {}
+    for topic in topics:
+        info = found.get(topic)
+        if info is None:
+            raise StreamprocError(
+                f"there is no topic {topic}",
+                fix="create the topics: streamproc topics create --partitions 12",
+            )
+        counts[topic] = info.partitions
+    return counts
+
+
+@asynccontextmanager
+async def open_bulk_producer(
+    bootstrap: str, partition_counts: Mapping[str, int]
+) -> AsyncIterator[BulkProducer]:
+    """A producer for `send`; everything is acknowledged when the context ends without an error.
+
+    Raises StreamprocError if no broker answers.
+    """
+    client = AIOKafkaProducer(
+        bootstrap_servers=bootstrap,
+        acks="all",
+        max_batch_size=_BATCH_BYTES,
+        max_request_size=_REQUEST_BYTES_MAX,
+    )
+    try:
+        await client.start()
+    except KafkaError as error:
+        await client.stop()
+        raise _unreachable(bootstrap, error) from error
+    try:
+        producer = BulkProducer(client, partition_counts)
+        yield producer
+        await producer.flush()
+    finally:
+        await client.stop()
+
+
+@asynccontextmanager
+async def open_consumer(bootstrap: str, places: Iterable[TopicPartition]) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer without a group, at the beginning of these partitions. Raises StreamprocError if no broker
+    answers.
+    """
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        fetch_max_wait_ms=_POLL_MS,
+    )
+    try:
+        await consumer.start()
+    except KafkaError as error:
+        await consumer.stop()
+        raise _unreachable(bootstrap, error) from error
+    try:
+        consumer.assign(list(places))
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def read_topic(bootstrap: str, topic: str, partitions: int) -> AsyncIterator[list[Record]]:
+    """Everything that was in a topic when the reading began, in chunks, each of one partition.
+
+    Raises StreamprocError if no broker answers, or if it does not show the end of a partition.
+    """
+    unread = {TopicPartition(topic, partition) for partition in range(partitions)}
+    ends: dict[TopicPartition, int] = {}
+    quiet = 0
+    async with open_consumer(bootstrap, unread) as consumer:
+        while unread:
+            chunks = await consumer.getmany(*unread, timeout_ms=_POLL_MS)
+            for records in chunks.values():
+                yield records
+            for place in tuple(unread):
+                # The end comes with the first fetch; asking for end offsets is not reliable on every broker.
+                if place not in ends and (end := consumer.highwater(place)) is not None:
+                    ends[place] = end
+                if place in ends and await consumer.position(place) >= ends[place]:
+                    unread.remove(place)
+            quiet = 0 if chunks else quiet + 1
+            if quiet > _QUIET_POLLS_MAX:
+                raise _silent(unread)
+
+
+async def read_records(
+    bootstrap: str, wanted: Mapping[TopicPartition, Iterable[int]]
+) -> AsyncIterator[Record]:
+    """The records at these offsets, as far as Kafka still has them: by partition, by offset.
+
+    Raises StreamprocError as `read_topic`.
+    """
+    async with open_consumer(bootstrap, wanted) as consumer:
+        for place, offsets in sorted(wanted.items()):
+            record: Record | None = None
+            for offset in sorted(offsets):
+                if record is None or offset - record.offset > _SKIP_RECORDS:
+                    consumer.seek(place, offset)
+                    record = await _next_record(consumer, place)
+                while record is not None and record.offset < offset:
+                    record = await _next_record(consumer, place)
+                if record is None:
+                    break
+                if record.offset == offset:
+                    yield record
+
+
+async def _next_record(consumer: AIOKafkaConsumer, place: TopicPartition) -> Record | None:
+    """The next record of a partition; None at its end."""
+    for _ in range(_QUIET_POLLS_MAX):
+        chunks = await consumer.getmany(place, timeout_ms=_POLL_MS, max_records=1)
+        if records := chunks.get(place):
+            record: Record = records[0]
+            return record
+        end = consumer.highwater(place)
+        if end is not None and await consumer.position(place) >= end:
+            return None
+    raise _silent({place})
+
+
+def _silent(places: Iterable[TopicPartition]) -> StreamprocError:
+    names = ", ".join(f"{place.topic}/{place.partition}" for place in sorted(places))
+    return StreamprocError(
+        f"the broker shows no end of {names}", fix="look at the brokers' logs; every partition needs a leader"
+    )
+
+
+def _append(builder: BatchBuilder, record: Outgoing) -> bool:
+    """Whether the record went into the batch; the first one always does."""
+    _, key, value, headers, _ = record
+    return builder.append(timestamp=None, key=key, value=value, headers=list(headers)) is not None
+
+
+def _unreachable(bootstrap: str, error: KafkaError) -> StreamprocError:
+    return StreamprocError(
+        f"no Kafka broker answers at {bootstrap}: {error}",
+        fix="start the broker, or set STREAMPROC_KAFKA to host:port of a running one",
+    )
+
+
+def _refused(error: KafkaError) -> StreamprocError:
+    return StreamprocError(f"Kafka did not take all records: {error!r}", fix="look at the brokers' logs")

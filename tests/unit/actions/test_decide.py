@@ -1,0 +1,49 @@
+"""An action is requested once a cooldown, with consent, and never because a rule was edited."""
+
+import numpy as np
+import pytest
+
+from streamproc.actions.decide import abort_type, consents_to, read_history, write_history
+from streamproc.rules.model import Campaign, Trigger
+from streamproc.windows.panes import NEVER
+from streamproc.windows.table import CAMPAIGN_DTYPE, CONSENT_DTYPE, new_customers
+
+CAMPAIGN = Campaign(
+    "winback", "Win back", 1, Trigger("enter", "dormant"), "push", "silent", None, 86_400_000, 1_000, id=5
+)
+
+
+@pytest.mark.parametrize(
+    ("last_ms", "consented", "redefined", "expected"),
+    [
+        (NEVER, True, False, None),
+        (NEVER, False, False, "no_consent"),
+        (9_001, True, False, "cooldown"),
+        (9_000, True, False, None),
+        (9_001, False, False, "cooldown"),
+        (9_001, False, True, "definition"),
+    ],
+)
+def test_gates_in_their_order(last_ms: int, consented: bool, redefined: bool, expected: str | None) -> None:
+    reason = abort_type(
+        CAMPAIGN, now_ms=10_000, last_requested_ms=last_ms, consented=consented, redefined=redefined
+    )
+    assert reason == expected
+
+
+def test_consent_is_denied_unless_given_for_that_channel() -> None:
+    table = new_customers(["a", "b"])
+    table.consents = np.array([(0, 1, 1, 0, 0), (1, 1, 0, 0, 0), (1, 0, 1, 0, 0)], CONSENT_DTYPE)
+    assert consents_to(table, 0, "push")
+    assert not consents_to(table, 0, "email")
+    assert not consents_to(table, 1, "push")
+
+
+def test_history_keeps_campaigns_that_the_rules_no_longer_have() -> None:
+    table = new_customers(["a", "b"])
+    table.campaigns = np.array([(1, 5, 99, 2), (1, 6, 11, 1)], CAMPAIGN_DTYPE)
+    history = read_history(table, [CAMPAIGN])
+    assert history.requested_ms.tolist() == [[NEVER], [99]]
+    history.seq[0, 0] = 1
+    write_history(table, [CAMPAIGN], history)
+    assert sorted(table.campaigns.tolist()) == [(0, 5, NEVER, 1), (1, 5, 99, 2), (1, 6, 11, 1)]

@@ -1,0 +1,66 @@
+"""Meanings of names."""
+
+import pytest
+
+from streamproc.contracts.meanings import (
+    CHANNELS,
+    CONSENT_CHANNELS,
+    DEFAULT_MEANINGS,
+    IDENTIFY,
+    EventMeaning,
+    Meanings,
+    consent_bits,
+)
+
+
+def test_codes_are_frozen() -> None:
+    """States keep them."""
+    assert CHANNELS == ("web", "app", "support")
+    assert CONSENT_CHANNELS == ("email", "push", "sms", "phone", "in_app")
+
+
+def test_default_meanings_name_known_channels_only() -> None:
+    """And cart and orders exclude each other."""
+    for meaning in DEFAULT_MEANINGS.values():
+        assert set(meaning.consent or {}) <= set(CONSENT_CHANNELS)
+        assert not (meaning.order and meaning.cart)
+
+
+@pytest.mark.parametrize("name", ["Order Completed", "Product Added", "Product Removed", "Unsubscribed"])
+def test_default_meanings_have_what_the_engine_needs(name: str) -> None:
+    """Their effects are in docs/semantics.md."""
+    assert DEFAULT_MEANINGS[name] != EventMeaning()
+
+
+def test_bits_of_consent() -> None:
+    """Two per channel; -1 where nothing is said."""
+    assert consent_bits({}) == -1
+    assert consent_bits({"fax": True, "email": None}) == -1
+    everything = dict.fromkeys(CONSENT_CHANNELS, True)
+    assert consent_bits(everything) == 0b11_11_11_11_11
+    assert consent_bits(dict.fromkeys(CONSENT_CHANNELS, False)) == 0b01_01_01_01_01
+
+
+def test_the_table_has_the_default_of_every_channel() -> None:
+    """Identify is activity nowhere."""
+    table = Meanings({"A": EventMeaning(), "B": EventMeaning(activity=True)}, "EUR").table
+    assert table.activity[:, table.code["A"]].tolist() == [True, True, False]
+    assert table.activity[:, table.code["B"]].tolist() == [True, True, True]
+    assert table.activity[:, IDENTIFY].tolist() == [False, False, False]
+
+
+def test_properties_that_are_known_anyway_are_not_own_ones() -> None:
+    """They would be decoded twice."""
+    names = {
+        "A": EventMeaning(order=True, value="total", duration="duration_ms"),
+        "B": EventMeaning(order=True, value="price"),
+    }
+    assert set(Meanings(names, "EUR").own_properties) == {"price"}
+
+
+def test_equality_is_that_of_names_and_currency() -> None:
+    """Whether the tables were made already or not."""
+    one, other = Meanings({"A": EventMeaning()}, "EUR"), Meanings({"A": EventMeaning()}, "EUR")
+    assert one.table is one.table
+    assert one == other
+    assert one != Meanings({"A": EventMeaning()}, "USD")

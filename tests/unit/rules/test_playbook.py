@@ -1,0 +1,138 @@
+"""The packaged playbook: who is in which segment, from the first visit to a year of silence."""
+
+from collections.abc import Callable
+
+import pytest
+
+from streamproc.rules.expression import Not
+from streamproc.rules.load import PLAYBOOK, check_ruleset, load_ruleset
+from streamproc.rules.model import Segment, Trigger
+from tests.unit.rules import naive
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+PLAY = {segment.key: segment for segment in load_ruleset(None).segments}
+
+
+class Person:
+    """Somebody active on the given days of his history, the last of which is `tenure_days` ago or less."""
+
+    def __init__(self, tenure_days: float, active_days_ago: list[float]) -> None:
+        self.tenure_days = tenure_days
+        self.active_days_ago = active_days_ago
+
+    def __call__(self, name: str) -> tuple[int, bool]:
+        if name == "tenure":
+            return int(self.tenure_days * DAY_MS), True
+        if name == "recency":
+            since = min(self.active_days_ago, default=self.tenure_days)
+            return int(since * DAY_MS), bool(self.active_days_ago)
+        if name == "active_days_total":
+            return len(self.active_days_ago), True
+        days = int(name.removeprefix("active_days_").removesuffix("d"))
+        return sum(ago < days for ago in self.active_days_ago), self.tenure_days >= days
+
+    def is_in(self, key: str, inside: bool = False) -> bool:
+        """Whether the customer stays or becomes raw member of the segment."""
+        return is_in(PLAY[key], self, inside)
+
+    def holds(self, group: str, member: str | None = None) -> str | None:
+        """The group's segment that the customer is in next, being in `member` now."""
+        members = [segment for segment in PLAY.values() if segment.group == group]
+        fitting = [segment for segment in members if self.is_in(segment.key, segment.key == member)]
+        return max(fitting, key=lambda segment: segment.priority).key if fitting else None
+
+
+def is_in(segment: Segment, lookup: Callable[[str], tuple[int, bool]], inside: bool) -> bool:
+    leave = Not(segment.enter) if segment.exit is None else segment.exit
+    raw = naive.TRUE - naive.truth(leave, lookup) if inside else naive.truth(segment.enter, lookup)
+    return raw == naive.TRUE or (raw == naive.UNKNOWN and inside)
+
+
+def test_the_playbook_has_no_problems() -> None:
+    """Not even warnings."""
+    ruleset, problems = check_ruleset(None)
+    assert problems == []
+    assert ruleset is not None
+    assert ruleset.path == PLAYBOOK
+    assert list(PLAY) == ["new", "dormant", "active", "heavy", "medium", "light", "cart_abandoner"]
+
+
+@pytest.mark.parametrize(
+    ("tenure_days", "active_days_ago", "member", "expected"),
+    [
+        (0.01, [0], None, "new"),
+        (13.9, [0, 1, 2, 3], "new", "new"),
+        (14, [0, 1, 2, 3], "new", "active"),
+        (14, [13.9], "new", None),  # one visit is a glance
+        (31, [30.5], None, "dormant"),
+        (20, [14.5, 15.5], "active", "active"),
+        (60, [30, 40], "active", "active"),
+        (60, [30.1, 40], "active", "dormant"),
+        (60, [0, 40], "dormant", "active"),
+        (60, [10, 40], "dormant", "dormant"),  # a visit reported late is no return
+        (400, [0, 365], "dormant", None),  # back after a year: the second visit will tell
+        (400, [0, 1, 365], None, "active"),
+        (400, [], None, None),  # only ever wrote to support
+    ],
+)
+def test_lifecycle(
+    tenure_days: float, active_days_ago: list[float], member: str | None, expected: str | None
+) -> None:
+    """At most one stage, and nobody is dormant who was never active."""
+    assert Person(tenure_days, active_days_ago).holds("lifecycle", member) == expected
+
+
+@pytest.mark.parametrize(
+    ("tenure_days", "days", "member", "expected"),
+    [
+        (0.01, 1, None, None),  # young, not light
+        (29, 2, None, None),
+        (30, 2, None, "light"),
+        (10, 3, None, "medium"),  # "at least" needs no history
+        (10, 5, None, "heavy"),
+        (60, 1, None, "light"),
+        (60, 0, "light", None),
+        (60, 3, "light", "medium"),
+        (60, 5, "light", "heavy"),
+        (60, 4, "heavy", "heavy"),
+        (60, 3, "heavy", "medium"),
+        (60, 2, "heavy", "light"),
+        (60, 2, "medium", "medium"),
+        (60, 1, "medium", "light"),
+        (20, 2, "medium", "medium"),
+    ],
+)
+def test_engagement(tenure_days: float, days: int, member: str | None, expected: str | None) -> None:
+    """Levels with hysteresis; what is not known yet changes nothing."""
+    person = Person(tenure_days, [ago + 0.5 for ago in range(days)])
+    assert person.holds("engagement", member) == expected
+
+
+@pytest.mark.parametrize(
+    ("items", "idle_ms", "expected"),
+    [
+        (0, 0, False),
+        (1, HOUR_MS - 1, False),
+        (1, HOUR_MS, True),
+        (3, 7 * DAY_MS - 1, True),
+        (3, 7 * DAY_MS, False),
+    ],
+)
+@pytest.mark.parametrize("inside", [False, True])
+def test_cart_abandoner(items: int, idle_ms: int, expected: bool, inside: bool) -> None:
+    """From an hour to a week after the cart's last change; an order empties the cart."""
+    values = {"cart_items": (items, True), "cart_idle": (idle_ms, True)}
+    assert is_in(PLAY["cart_abandoner"], values.__getitem__, inside) is expected
+
+
+def test_campaigns_and_bands() -> None:
+    """The two first campaigns and the bands they lean on."""
+    ruleset = load_ruleset(None)
+    winback, rescue = ruleset.campaigns
+    assert (winback.trigger, winback.channel) == (Trigger("enter", "dormant"), "email")
+    assert (winback.expires_after_ms, winback.cooldown_ms) == (7 * DAY_MS, 30 * DAY_MS)
+    assert (rescue.trigger, rescue.channel) == (Trigger("band", "high"), "push")
+    assert ruleset.churn.thresholds == (0.3, 0.6, 0.8)
+    assert (ruleset.churn.hysteresis, ruleset.churn.min_history_ms) == (0.05, 7 * DAY_MS)
