@@ -25,9 +25,9 @@ from streamproc.settings import Settings
 from streamproc.shards import Shards
 from streamproc.state.redis_store import RedisStore
 from streamproc.transitions.definitions import Definitions
-from streamproc.transport.batch import Consumer, Transport, TransportSettings
+from streamproc.transport.batch import Consumer, Transport
 from streamproc.transport.chunks import Tail
-from streamproc.transport.settings import faust_options
+from streamproc.transport.settings import TransportSettings, faust_options
 from streamproc.transport.topics import Topics, describe
 
 _log = structlog.get_logger(__name__)
@@ -111,7 +111,8 @@ class Worker:
         missing = [name for name in (*topics.sources, *topics.signals, topics.failed) if found[name] is None]
         if missing:
             raise StreamprocError(
-                f"topics are missing: {', '.join(missing)}", fix="create them: streamproc topics create --partitions 12"
+                f"topics are missing: {', '.join(missing)}",
+                fix="create them: streamproc topics create --partitions 12",
             )
 
     def _create_app(self, shards: Shards) -> faust.App:
@@ -153,13 +154,19 @@ class Worker:
                 loop.remove_signal_handler(number)
         if app.crashed and shards.failure is None:
             reason = getattr(app, "_crash_reason", None)
-            raise reason if isinstance(reason, StreamprocError) else StreamprocError(f"the worker failed: {reason!r}")
+            raise (
+                reason
+                if isinstance(reason, StreamprocError)
+                else StreamprocError(f"the worker failed: {reason!r}")
+            )
 
     async def _serve_http(self, stack: AsyncExitStack, shards: Shards) -> None:
         if self._settings.http_port == 0:
             return
         heartbeat = _Heartbeat(shards)
-        runner = web.AppRunner(create_http_app(self.metrics, heartbeat.live, heartbeat.ready), access_log=None)
+        runner = web.AppRunner(
+            create_http_app(self.metrics, heartbeat.live, heartbeat.ready), access_log=None
+        )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         try:
@@ -183,7 +190,9 @@ class Worker:
                 definitions = load_definitions(self._settings)
             except StreamprocError as error:
                 self.metrics.count("rules_reloads_total", 1, "refused")
-                _log.error("rules not reloaded; the old ones stay in force", error=error.message, fix=error.fix)
+                _log.error(
+                    "rules not reloaded; the old ones stay in force", error=error.message, fix=error.fix
+                )
                 continue
             self.metrics.count("rules_reloads_total", 1, "loaded")
             self._note_definitions(definitions)
@@ -238,7 +247,9 @@ class _Heartbeat:
             if held.shard.head.seq != seq or not len(held.shard.inbox):
                 self._progress[partition] = (held.shard.head.seq, now_s)
             elif now_s - since_s > _STALLED_S:
-                return Health(False, f"shard {partition} has records and committed nothing for {_STALLED_S:.0f} s")
+                return Health(
+                    False, f"shard {partition} has records and committed nothing for {_STALLED_S:.0f} s"
+                )
         return Health(True, f"{len(self._shards.held)} shards")
 
     def ready(self) -> Health:

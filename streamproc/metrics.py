@@ -28,9 +28,13 @@ CATALOGUE: Final = (
     Definition("counter", "events_applied_total", "Events applied to customers", ("topic",)),
     Definition("counter", "events_repeated_total", "Events recognised as repeats by their messageId"),
     Definition("counter", "events_too_late_total", "Events older than the largest window; not applied"),
-    Definition("counter", "events_unknown_name_total", "Applied track events whose name has no declared meaning"),
+    Definition(
+        "counter", "events_unknown_name_total", "Applied track events whose name has no declared meaning"
+    ),
     Definition("counter", "events_failed_total", "Records sent to events.failed", ("topic", "reason")),
-    Definition("counter", "events_rekeyed_total", "Events found on the wrong partition and sent to streamproc.rekey"),
+    Definition(
+        "counter", "events_rekeyed_total", "Events found on the wrong partition and sent to streamproc.rekey"
+    ),
     Definition("counter", "currency_mismatches_total", "Orders in another currency than the rules file's"),
     Definition("counter", "evaluations_total", "Evaluations of a customer"),
     Definition("counter", "signals_total", "Signals committed to the outbox", ("topic", "kind", "key")),
@@ -43,9 +47,13 @@ CATALOGUE: Final = (
     Definition("gauge", "lag_records", "Records behind the end of the topic", ("topic", "partition")),
     Definition("gauge", "assigned_shards", "Shards this worker owns"),
     Definition("counter", "rebalances_total", "Partition assignments received"),
-    Definition("counter", "superseded_total", "Commits or loads refused because the shard was not where we left it"),
+    Definition(
+        "counter", "superseded_total", "Commits or loads refused because the shard was not where we left it"
+    ),
     Definition("counter", "rewinds_total", "Times Redis was found behind what was committed"),
-    Definition("counter", "offsets_lost_total", "Records skipped because Kafka no longer had them", ("topic",)),
+    Definition(
+        "counter", "offsets_lost_total", "Records skipped because Kafka no longer had them", ("topic",)
+    ),
     Definition("counter", "kafka_commit_failures_total", "Advisory offset commits that Kafka refused"),
     Definition("counter", "store_unavailable_total", "Times Redis did not answer within the retries"),
     Definition("gauge", "rules_info", "The rules and the model in force", ("rules", "model")),

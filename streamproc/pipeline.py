@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from streamproc.clock import monotonic_s, wall_ms
 from streamproc.contracts.decode import decode_chunk
@@ -33,6 +34,8 @@ from streamproc.transport.partitioner import partition_of
 from streamproc.transport.topics import Topics
 from streamproc.windows.panes import INF, NEVER
 from streamproc.windows.table import CustomerTable
+
+Ints = NDArray[np.int64]
 
 #: Header of a re-keyed record: the short name of the topic it was first sent to, which says its channel.
 SOURCE_HEADER: Final = "streamproc-source-topic"
@@ -64,8 +67,14 @@ class Shard:
     """One shard of the stream, owned by this worker. Single-threaded: one call of `step` at a time."""
 
     def __init__(
-        self, store: Store, head: Head, minutes: Sequence[int], definitions: Definitions, settings: Settings, metrics: Metrics
-    ) -> None:  # fmt: skip
+        self,
+        store: Store,
+        head: Head,
+        minutes: Sequence[int],
+        definitions: Definitions,
+        settings: Settings,
+        metrics: Metrics,
+    ) -> None:
         self.head = head
         self.time_ms = head.time_ms if head.time_ms is not None else 0
         self.inbox = Inbox(
@@ -153,7 +162,7 @@ class Shard:
         self._count(batch, lives, rekeyed, failed, monotonic_s() - started_s, monotonic_s() - committing_s)
         return lives
 
-    async def _load(self, batch: Batch) -> tuple[CustomerTable, np.ndarray[Any, np.dtype[np.int64]]]:
+    async def _load(self, batch: Batch) -> tuple[CustomerTable, Ints]:
         """The customers of a batch, each once, and the row of every event's customer: int64[n events]."""
         customers = batch.slice.events.customer if batch.slice else []
         row_of: dict[str, int] = {}
@@ -165,14 +174,18 @@ class Shard:
         return unpack(ids, blobs), rows
 
     def _keep_own(
-        self, taken: Slice | None, table: CustomerTable, rows: np.ndarray[Any, np.dtype[np.int64]]
-    ) -> tuple[np.ndarray[Any, np.dtype[np.int64]], list[OutRecord], list[OutRecord]]:
+        self, taken: Slice | None, table: CustomerTable, rows: Ints
+    ) -> tuple[Ints, list[OutRecord], list[OutRecord]]:
         """Which events belong here; the others go to their own partition.
 
         A producer whose partitioner is not murmur2 puts customers elsewhere. It is enough to look at customers
         without a state: the events of one who has a state here belong here.
         """
-        failed = [self._failed(topic, failure, record) for topic, failure, record in taken.failures] if taken else []
+        failed = (
+            [self._failed(topic, failure, record) for topic, failure, record in taken.failures]
+            if taken
+            else []
+        )
         if taken is None or not len(rows):
             return rows[:0], [], failed
         strangers = np.flatnonzero(table.head["first_seen_ms"] == INF)
@@ -196,9 +209,7 @@ class Shard:
             )
         return np.flatnonzero(~stray[rows]), rekeyed, failed
 
-    def _live(
-        self, batch: Batch, table: CustomerTable, rows: np.ndarray[Any, np.dtype[np.int64]], kept: np.ndarray[Any, np.dtype[np.int64]]
-    ) -> Lives:  # fmt: skip
+    def _live(self, batch: Batch, table: CustomerTable, rows: Ints, kept: Ints) -> Lives:
         """The customers' lives from the shard's time up to the batch's limit."""
         origin = Origin(SOURCES, self.head.partition, self.head.rewinds)
         if batch.recheck:
@@ -228,7 +239,9 @@ class Shard:
             self._schedule(table, batch.limit_ms, due)
             ids = [customer.encode() for customer in table.ids]
             seen = table.head["first_seen_ms"] != INF
-            states += [pair for pair, keep in zip(zip(ids, pack(table), strict=True), seen, strict=True) if keep]
+            states += [
+                pair for pair, keep in zip(zip(ids, pack(table), strict=True), seen, strict=True) if keep
+            ]
         records = [signal.record for signal in lives.signals] + rekeyed + failed
         taken = batch.slice
         return Commit(
@@ -237,7 +250,9 @@ class Shard:
             due=due,
             outbox=[record.pack() for record in records],
             offsets={SOURCES[topic]: offset for topic, offset in taken.next_offset.items()} if taken else {},
-            max_ms={SOURCES[topic]: ms for topic, ms in taken.log_max_ms.items() if ms != NO_TIME} if taken else {},
+            max_ms={SOURCES[topic]: ms for topic, ms in taken.log_max_ms.items() if ms != NO_TIME}
+            if taken
+            else {},
             time_ms=batch.limit_ms,
             extra=self._extra_of_commit(),
         )
@@ -289,8 +304,14 @@ class Shard:
         )
 
     def _count(
-        self, batch: Batch, lives: Lives, rekeyed: list[OutRecord], failed: list[OutRecord], took_s: float, commit_s: float
-    ) -> None:  # fmt: skip
+        self,
+        batch: Batch,
+        lives: Lives,
+        rekeyed: list[OutRecord],
+        failed: list[OutRecord],
+        took_s: float,
+        commit_s: float,
+    ) -> None:
         metrics, partition = self._metrics, str(self.head.partition)
         if batch.slice is not None:
             topics, counts = np.unique(batch.slice.events.topic, return_counts=True)

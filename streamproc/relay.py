@@ -13,8 +13,8 @@ from aiokafka.errors import KafkaError
 
 from streamproc.contracts.outbox import OutRecord, unpack
 from streamproc.metrics import Metrics
-from streamproc.state.store import OutboxEntry, Store, StoreUnavailable
 from streamproc.pipeline import Shard
+from streamproc.state.store import OutboxEntry, Store, StoreUnavailable
 
 _log = structlog.get_logger(__name__)
 
@@ -27,14 +27,16 @@ class Producer(Protocol):
     """What the relay needs of a Kafka producer with `acks=all`."""
 
     async def send(
-        self, topic: str, value: bytes, key: bytes | None, headers: Sequence[tuple[str, bytes]]
+        self, topic: str, value: bytes, *, key: bytes | None, headers: Sequence[tuple[str, bytes]]
     ) -> Awaitable[object]: ...
 
 
 class Relay:
     """Empties the outbox of one shard. `run` lives as long as the shard is owned."""
 
-    def __init__(self, store: Store, shard: Shard, producer: Producer, topic_prefix: str, metrics: Metrics) -> None:
+    def __init__(
+        self, store: Store, shard: Shard, producer: Producer, topic_prefix: str, metrics: Metrics
+    ) -> None:
         self._store, self._shard, self._producer = store, shard, producer
         self._prefix, self._metrics = topic_prefix, metrics
         self._committed = asyncio.Event()
@@ -55,7 +57,10 @@ class Relay:
                     backoff_s = _BACKOFF_MIN_S
             except (KafkaError, StoreUnavailable) as error:
                 _log.warning(
-                    "relay waits", partition=self._shard.head.partition, error=str(error), retry_in_s=backoff_s
+                    "relay waits",
+                    partition=self._shard.head.partition,
+                    error=str(error),
+                    retry_in_s=backoff_s,
                 )
                 self._committed.set()
                 await asyncio.sleep(backoff_s)
@@ -71,13 +76,17 @@ class Relay:
         if entries:
             await self._send(entries)
             await self._store.outbox_trim(head, entries[-1].id)
-        self._metrics.set("outbox_records", await self._store.outbox_length(head.partition), str(head.partition))
+        self._metrics.set(
+            "outbox_records", await self._store.outbox_length(head.partition), str(head.partition)
+        )
         return len(entries)
 
     async def _send(self, entries: Sequence[OutboxEntry]) -> None:
         records: list[OutRecord] = [unpack(entry.record) for entry in entries]
         acks = [
-            await self._producer.send(self._prefix + record.topic, record.value, record.key, record.headers)
+            await self._producer.send(
+                self._prefix + record.topic, record.value, key=record.key, headers=record.headers
+            )
             for record in records
         ]
         await asyncio.gather(*acks)

@@ -60,7 +60,9 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
             choices = get_args(kind) if isinstance(kind, type(Literal["a"])) else ()
             raise StreamprocError(
                 f"{_PREFIX}{name.upper()}={raw!r} is not valid: {error}",
-                fix=f"use one of {', '.join(map(repr, choices))}" if choices else "correct or unset the variable",
+                fix=f"use one of {', '.join(map(repr, choices))}"
+                if choices
+                else "correct or unset the variable",
             ) from error
     return Settings(**values)  # type: ignore[arg-type]
 
@@ -76,5 +78,6 @@ def _read(environment: Mapping[str, str], variable: str) -> str | None:
         return Path(path).read_text().strip()
     except OSError as error:
         raise StreamprocError(
-            f"{variable}_FILE={path!r} cannot be read: {error.strerror}", fix="correct the path or unset the variable"
+            f"{variable}_FILE={path!r} cannot be read: {error.strerror}",
+            fix="correct the path or unset the variable",
         ) from error

@@ -240,7 +240,9 @@ class Shards:
                 return
             unavailable = isinstance(error, StoreUnavailable)
             self._metrics.count("store_unavailable_total" if unavailable else "superseded_total")
-            _log.warning("shard starts over", partition=held.shard.head.partition, error=error.message, fix=error.fix)
+            _log.warning(
+                "shard starts over", partition=held.shard.head.partition, error=error.message, fix=error.fix
+            )
             partition = held.shard.head.partition
             self._reseeks[partition] = asyncio.create_task(self._reseek(partition))
         except Exception as error:

@@ -21,7 +21,9 @@ class Health:
     detail: str
 
 
-def create_http_app(metrics: Metrics, live: Callable[[], Health], ready: Callable[[], Health]) -> web.Application:
+def create_http_app(
+    metrics: Metrics, live: Callable[[], Health], ready: Callable[[], Health]
+) -> web.Application:
     """The routes of a worker's HTTP server. `live` and `ready` are asked at each request."""
 
     async def livez(_: web.Request) -> web.Response:
@@ -31,7 +33,9 @@ def create_http_app(metrics: Metrics, live: Callable[[], Health], ready: Callabl
         return _answer(ready())
 
     async def scrape(_: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return web.Response(
+            body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
 
     app = web.Application()
     app.add_routes([web.get("/livez", livez), web.get("/readyz", readyz), web.get("/metrics", scrape)])

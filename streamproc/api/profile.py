@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from streamproc.churn.bands import BANDS
 from streamproc.churn.reasons import reasons
 from streamproc.churn.score import score
 from streamproc.contracts.meanings import CONSENT_CHANNELS
+from streamproc.contracts.signal_types import BANDS
 from streamproc.errors import StreamprocError
 from streamproc.features.frame import Frame
 from streamproc.features.registry import FEATURES
@@ -50,7 +50,8 @@ async def find_customer(store: Store, customer: str) -> StoredCustomer:
     blob = await store.get(partition, key)
     if head is None or blob is None:
         raise CustomerUnknown(
-            f"customer {customer!r} is not known", fix="ids are exact; visitors without a userId are 'anon:<anonymousId>'"
+            f"customer {customer!r} is not known",
+            fix="ids are exact; visitors without a userId are 'anon:<anonymousId>'",
         )
     return StoredCustomer(unpack([customer], [blob]), head)
 
@@ -69,9 +70,7 @@ def describe_customer(stored: StoredCustomer, definitions: Definitions, as_of_ms
         "incomplete": [name for name in FEATURES if not frame.exact(name)[0]],
         "segments": _segments(table, frame, definitions),
         "churn": _churn(table, definitions, as_of_ms),
-        "consent": {
-            CONSENT_CHANNELS[row["channel"]]: bool(row["granted"]) for row in table.consents
-        },
+        "consent": {CONSENT_CHANNELS[row["channel"]]: bool(row["granted"]) for row in table.consents},
         "timers": {"next_check_at": _iso_or_none(int(head["next_check_ms"]))},
         "version": (stored.head.rewinds << 32) | int(head["version"]),
     }
@@ -128,7 +127,11 @@ def _shown(name: str, value: int) -> int | float:
 
 
 def _iso(instant_ms: int) -> str:
-    return datetime.fromtimestamp(instant_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (
+        datetime.fromtimestamp(instant_ms / 1000, UTC)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+    )
 
 
 def _iso_or_none(instant_ms: int) -> str | None:

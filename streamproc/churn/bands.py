@@ -3,9 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-#: In rising order; a band's code is its position, and -1 stands for "no band yet".
-BANDS = ("low", "medium", "high", "critical")
-
+#: A band's code is its position in BANDS; this stands for "no band yet".
 NO_BAND = -1
 
 #: Lowest risks of medium, high and critical, in rising order.

@@ -7,24 +7,14 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import msgspec
-
 from streamproc.churn.model import ChurnModel
 from streamproc.churn.score import DAY_MS, ChurnColumns, Score
+from streamproc.contracts.signal_types import Reason
 
 #: Reasons given per customer, at most.
 REASONS_MAX = 3
 
 _DECIMALS = 6
-
-
-class Reason(msgspec.Struct, frozen=True, kw_only=True):
-    """One contributing signal, with the number behind it."""
-
-    code: str
-    text: str
-    value: float  # SILENCE: days; RATE_DROP: e30 at now; LOW_HISTORY: distinct active days
-    contribution: float  # to the logit, against the average customer near churn
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +61,7 @@ def reasons(
     given = []
     for code, contribution in positive[:REASONS_MAX]:
         value, text = _WORDING[code](columns, row, now_ms)
-        given.append(Reason(code=code, text=text, value=round(value, _DECIMALS), contribution=contribution))
+        given.append(Reason(code, text, round(value, _DECIMALS), contribution))
     return tuple(given)
 
 

@@ -117,10 +117,8 @@ def repeats(columns: ChurnColumns, tau_days: int | None) -> tuple[Floats, Floats
 def score_at(model: ChurnModel, past: History, now_ms: Ints | int) -> Score:
     """`score` of customers whose history is already reduced: what is left is the silence until `now_ms`."""
     silence_days = np.maximum(now_ms - past.last_activity_ms, 0) / DAY_MS
-    if model.p0 is None:
-        logit_p0 = np.zeros_like(silence_days)
-    else:
-        logit_p0 = logit_of_p0(past, silence_days, model.horizon_days)
+    has_p0 = model.p0 is not None
+    logit_p0 = logit_of_p0(past, silence_days, model.horizon_days) if has_p0 else np.zeros_like(silence_days)
     terms = Terms(
         logit_p0=logit_p0,
         log_silence=np.log1p(silence_days),

@@ -38,7 +38,9 @@ Start with:  streamproc demo
 """
 
 
-@click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="streamproc")
 def group() -> None:
     """Customer segments, churn risk and reactivation requests, from events in Kafka, in near real time."""

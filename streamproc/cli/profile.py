@@ -63,9 +63,12 @@ async def _read(settings: Settings, customer_id: str) -> dict[str, Any]:
 
 
 def _print(console: Console, profile: dict[str, Any], why: bool) -> None:
-    console.print(f"[bold]{escape(profile['customer_id'])}[/]  [dim]as of {profile['as_of']}[/]", highlight=False)
     console.print(
-        f"first seen {profile['first_seen']}, last activity {profile['last_activity'] or 'never'}", highlight=False
+        f"[bold]{escape(profile['customer_id'])}[/]  [dim]as of {profile['as_of']}[/]", highlight=False
+    )
+    console.print(
+        f"first seen {profile['first_seen']}, last activity {profile['last_activity'] or 'never'}",
+        highlight=False,
     )
     console.print()
     if not profile["segments"]:
@@ -91,7 +94,8 @@ def _print(console: Console, profile: dict[str, Any], why: bool) -> None:
         )
         for reason in churn["reasons"]:
             console.print(
-                f"    {reason['code']}: {escape(reason['text'])} [dim](+{reason['contribution']:.2f})[/]", highlight=False
+                f"    {reason['code']}: {escape(reason['text'])} [dim](+{reason['contribution']:.2f})[/]",
+                highlight=False,
             )
     console.print(f"\nnext check: {profile['timers']['next_check_at'] or 'none needed'}", highlight=False)
     if why:

@@ -46,7 +46,8 @@ def worker_command(until: str | None) -> None:
     settings = load_settings(os.environ)
     if until is not None and settings.clock != "event":
         raise StreamprocError(
-            "--until needs the event clock: under the live clock time cannot be moved", fix="set STREAMPROC_CLOCK=event"
+            "--until needs the event clock: under the live clock time cannot be moved",
+            fix="set STREAMPROC_CLOCK=event",
         )
     until_ms = parse_instant(until) if until is not None else None
     set_up_logs(settings.log_format, settings.log_level)

@@ -13,6 +13,8 @@ Instant = Annotated[str, Meta(pattern=_INSTANT_PATTERN, extra_json_schema={"form
 SignalId = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
 Cause = Literal["event", "time", "definition", "merge", "backfill"]
 Band = Literal["low", "medium", "high", "critical"]
+#: The churn bands in rising order; a band's code is its position.
+BANDS: Final[tuple[Band, ...]] = ("low", "medium", "high", "critical")
 
 WhyNow = Annotated[
     Cause,

@@ -43,7 +43,9 @@ class Feature:
 
 
 def _ages() -> Iterator[Feature]:
-    yield Feature("tenure", "duration", "age", "time since the customer was first seen", column="first_seen_ms")
+    yield Feature(
+        "tenure", "duration", "age", "time since the customer was first seen", column="first_seen_ms"
+    )
     yield Feature("recency", "duration", "age", "time since the last activity", column="last_activity_ms")
     for channel in ("web", "app", "support"):
         meaning = f"time since the last {channel} event"

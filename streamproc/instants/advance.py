@@ -20,6 +20,7 @@ from streamproc.windows.table import CustomerTable, concat
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
+
 @dataclass(slots=True)
 class Plan:
     """When the events of a slice are applied and evaluated: int64[n events] each, and up to where time moves.
@@ -83,7 +84,9 @@ def advance(
     while len(table):
         has_step = next_step < last_step
         step = np.minimum(next_step, max(len(steps.start) - 1, 0))
-        apply_ms = np.where(has_step, steps.apply_ms[step], INF) if len(steps.start) else np.full(len(table), INF)
+        apply_ms = (
+            np.where(has_step, steps.apply_ms[step], INF) if len(steps.start) else np.full(len(table), INF)
+        )
         now_ms = table.head["next_check_ms"].copy()
         due = now_ms <= np.minimum(apply_ms, plan.limit_ms)
         applying = np.flatnonzero(has_step & ~due)

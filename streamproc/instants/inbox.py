@@ -60,9 +60,7 @@ class Inbox:
     """Buffers the chunks of the topics of one shard. `topics`: how many; a topic's code is its place by name."""
 
     def __init__(self, topics: int, log_max_ms: Mapping[int, int]) -> None:
-        self._logs: list[_Log] = [
-            _empty_log(log_max_ms.get(topic, NO_TIME)) for topic in range(topics)
-        ]
+        self._logs: list[_Log] = [_empty_log(log_max_ms.get(topic, NO_TIME)) for topic in range(topics)]
 
     def __len__(self) -> int:
         """Records buffered."""

@@ -6,9 +6,10 @@ from typing import Final
 from yaml.nodes import Node
 
 from streamproc.contracts.meanings import CONSENT_CHANNELS
+from streamproc.contracts.signal_types import BANDS
 from streamproc.rules.document import Document
 from streamproc.rules.fields import Fields
-from streamproc.rules.model import BANDS, Campaign, Trigger, stable_id
+from streamproc.rules.model import Campaign, Trigger, stable_id
 from streamproc.rules.nearest import did_you_mean, one_of
 from streamproc.rules.segments import check_keys
 

@@ -2,9 +2,10 @@
 
 from typing import Final
 
+from streamproc.contracts.signal_types import BANDS
 from streamproc.rules.fields import Fields
 from streamproc.rules.literals import DURATION_UNITS_MS
-from streamproc.rules.model import BANDS, BandPolicy
+from streamproc.rules.model import BandPolicy
 
 DEFAULT_POLICY: Final = BandPolicy((0.3, 0.6, 0.8), 0.05, 7 * DURATION_UNITS_MS["d"])
 

@@ -41,6 +41,7 @@ class Evaluation:
         self._truths: dict[Expr, Truths] = {}
         self._flips_ms: dict[Expr, Instants] = {}
         self._shortfalls: dict[str, Truths] = {}
+        self._known_at_ms: dict[str, Instants] = {}
         self._never = np.full(frame.n, INF, np.int64)
 
     def truth(self, expr: Expr) -> Truths:
@@ -131,14 +132,14 @@ class Evaluation:
             at_ms = np.minimum(self.frame.anchor_ms(feature), INF - bound) + bound
             return np.where(reached, INF, at_ms)
         # A window only shrinks: it leaves the bound, or, below it, becomes known to be below.
-        return np.where(reached, self.frame.falls_below_ms(feature, bound), self.frame.known_at_ms(feature))
+        return np.where(reached, self.frame.falls_below_ms(feature, bound), self._known_ms(feature))
 
     def _encounter_ms(self, feature: str, other: str) -> Instants:
         """When `feature >= other` may change: with one of them; while both are vague, when one is known."""
         known_ms = change_ms = self._never
         for name in (feature, other):
             if FEATURES[name].kind == "window":
-                known_ms = np.minimum(known_ms, self.frame.known_at_ms(name))
+                known_ms = np.minimum(known_ms, self._known_ms(name))
                 change_ms = np.minimum(change_ms, self.frame.changes_at_ms(name))
         both_vague = (self._shortfall(feature) & self._shortfall(other)).view(np.bool_)
         return np.where(both_vague, known_ms, np.minimum(known_ms, change_ms))
@@ -149,6 +150,12 @@ class Evaluation:
         if shortfall is None:
             shortfall = self._shortfalls[feature] = (~self.frame.exact(feature)).view(np.int8)
         return shortfall
+
+    def _known_ms(self, feature: str) -> Instants:
+        known_ms = self._known_at_ms.get(feature)
+        if known_ms is None:
+            known_ms = self._known_at_ms[feature] = self.frame.known_at_ms(feature)
+        return known_ms
 
     def _deciding(self, expr: Expr, row: int) -> list[Comparison]:
         match expr:

@@ -1,15 +1,12 @@
 """What a rules file says, checked and ready to be evaluated."""
 
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Literal
 
 import xxhash
 
 from streamproc.contracts.meanings import Meanings
 from streamproc.rules.expression import Expr
-
-#: The churn bands from the lowest up. A BandPolicy has one threshold for each but the first.
-BANDS: Final = ("low", "medium", "high", "critical")
 
 
 def stable_id(key: str) -> int:

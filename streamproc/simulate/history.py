@@ -11,7 +11,7 @@ from streamproc.contracts.instants import to_iso
 
 DAY_MS: Final = 86_400_000
 #: After the last event nobody sends anything for so long: what follows is the work of timers alone.
-SILENCE_DAYS: Final = 30
+SILENCE_DAYS: Final = 14
 
 #: Of so many customers all but one agree to e-mails.
 _EMAIL_ONE_IN: Final = 5
@@ -89,3 +89,33 @@ def _consent(customer: str, ts_ms: int, name: str) -> HistoryEvent:
     }
     call = {"type": "identify", "traits": {"consent": consent}}
     return event("events.web", customer, ts_ms, f"{name}-consent-{customer}", call)
+
+
+def spoilt(history: History) -> list[HistoryEvent]:
+    """Copies of a few events, each with one mistake, that a worker must refuse."""
+    step = len(history.events) // (len(_MISTAKES) + 1)
+    samples = history.events[step::step]
+    return [item._replace(value=spoil(item.value)) for item, spoil in zip(samples, _MISTAKES, strict=False)]
+
+
+def _without_id(value: bytes) -> bytes:
+    return value.replace(b'"messageId":', b'"message_id":')
+
+
+def _without_offset(value: bytes) -> bytes:
+    return value.replace(b'Z"}', b'"}')
+
+
+def _unknown_type(value: bytes) -> bytes:
+    return orjson.dumps({**orjson.loads(value), "type": "alias"})
+
+
+def _truncated(value: bytes) -> bytes:
+    return value[: len(value) // 2]
+
+
+def _latin_1(value: bytes) -> bytes:
+    return orjson.dumps({**orjson.loads(value), "event": "Café Visité"}).decode().encode("latin-1")
+
+
+_MISTAKES: Final = (_without_id, _without_offset, _unknown_type, _truncated, _latin_1)

@@ -1,37 +1,40 @@
 """What the signals tell, added up: sizes of segments, churn bands, actions, and every customer's story.
 
-It reads the topics as any consumer would: it drops what is not newer than the last signal of that customer on that
-topic, and needs nothing but the signals.
+It does what any consumer should: it drops a signal that is not newer than the customer's last one on the same
+topic. It needs nothing but the signals.
 """
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from streamproc.contracts.signals import ACTION_TOPIC, AUDIENCE_TOPIC, CHURN_TOPIC
+from streamproc.contracts.failed import TOPIC as FAILED_TOPIC
+from streamproc.contracts.failed import FailedEvent
+from streamproc.contracts.signals import ACTION_TOPIC, AUDIENCE_TOPIC, CHURN_TOPIC, Evidence
 
 _LATEST: Final = 50
 
 
 class Change(NamedTuple):
-    """One signal for a reader. at: ISO 8601; what: such as "entered dormant"; cause: "event" or "time" or another."""
+    """One signal, for a reader. at: ISO 8601; version: rises with every signal of the customer."""
 
     at: str
+    version: int
     customer: str
     kind: str  # entered, left, risk, requested, suppressed
-    what: str
-    cause: str
+    what: str  # the segment, band or campaign
+    cause: str  # event, time or another
     why: str
 
 
 class _Explanation(msgspec.Struct):
     cause: str
     version: int
-    evidence: list[dict[str, Any]]
+    evidence: list[Evidence]
     displaced_by: str | None = None
 
 
@@ -49,11 +52,16 @@ class _Signal(msgspec.Struct, rename="camel"):
 
 
 _read: Final = msgspec.json.Decoder(_Signal).decode
+_read_failed: Final = msgspec.json.Decoder(FailedEvent).decode
 
 
 @dataclass(slots=True)
 class Tally:
-    """Signals, added up. Counters are by segment, by band, and by (outcome, campaign, abort type)."""
+    """Signals, added up.
+
+    sizes: by segment. bands: customers by churn band. actions: by (outcome, campaign, abort type). causes: of
+    all signals. refused: events by reason. stories: every customer's changes.
+    """
 
     signals: int = 0
     repeats: int = 0
@@ -61,98 +69,115 @@ class Tally:
     bands: Counter[str] = field(default_factory=Counter)
     actions: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     causes: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
     latest: deque[Change] = field(default_factory=lambda: deque(maxlen=_LATEST))
     stories: dict[str, list[Change]] = field(default_factory=lambda: defaultdict(list))
     _versions: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def add(self, topic: str, value: bytes) -> None:
-        """Count a signal. topic: its name without the prefix.
+        """Count a signal, or a refused event. topic: its name without the prefix.
 
-        Raises msgspec.DecodeError for a value that is no signal.
+        Raises msgspec.DecodeError for a value that is neither.
         """
+        if topic == FAILED_TOPIC:
+            self.refused[_read_failed(value).data.failure.reason.value] += 1
+            return
         signal = _read(value)
+        explanation = signal.context.streamproc
         customer = signal.user_id or f"anon:{signal.anonymous_id}"
-        version = signal.context.streamproc.version
-        if version <= self._versions.get((topic, customer), -1):
+        if explanation.version <= self._versions.get((topic, customer), -1):
             self.repeats += 1
             return
-        self._versions[topic, customer] = version
+        self._versions[topic, customer] = explanation.version
         self.signals += 1
-        self.causes[signal.context.streamproc.cause] += 1
-        change = _READERS[topic](self, customer, signal)
+        self.causes[explanation.cause] += 1
+        kind, what, why = _READERS[topic](self, signal)
+        change = Change(signal.timestamp, explanation.version, customer, kind, what, explanation.cause, why)
         self.latest.append(change)
         self.stories[customer].append(change)
 
-    def story(self, length: int) -> list[Change]:
-        """What happened to the customer with the most kinds of changes, cut to its first `length`."""
-        if not self.stories:
-            return []
-        best = max(self.stories.values(), key=_colour)
-        return best[:length]
+    def story(self, most: int) -> list[Change]:
+        """What happened to a customer with many kinds of changes, but not more than `most`, in their order."""
+        short = [story for story in self.stories.values() if len(story) <= most]
+        best = max(short, key=lambda story: len({change[3:5] for change in story}), default=[])
+        # The topics are read side by side, so they come in no common order.
+        return sorted(best, key=lambda change: change.version)
 
-    def _audience(self, customer: str, signal: _Signal) -> Change:
+    def _audience(self, signal: _Signal) -> tuple[str, str, str]:
         key = signal.properties["audience_key"]
         entered = signal.properties[key]
         self.sizes[key] += 1 if entered else -1
-        explanation = signal.context.streamproc
-        why = f"{explanation.displaced_by} took its place" if explanation.displaced_by else sentence(explanation.evidence)
-        kind = "entered" if entered else "left"
-        return Change(signal.timestamp, customer, kind, key, explanation.cause, why)
+        displaced_by = signal.context.streamproc.displaced_by
+        why = (
+            f"{displaced_by} takes its place"
+            if displaced_by
+            else sentence(signal.context.streamproc.evidence)
+        )
+        return "entered" if entered else "left", key, why
 
-    def _churn(self, customer: str, signal: _Signal) -> Change:
+    def _churn(self, signal: _Signal) -> tuple[str, str, str]:
         properties = signal.properties
-        band, previous = properties["band"], properties["previous_band"]
-        if previous is not None:
-            self.bands[previous] -= 1
-        self.bands[band] += 1
-        reasons = ", ".join(reason["text"] for reason in properties["reasons"][:1])
+        if properties["previous_band"] is not None:
+            self.bands[properties["previous_band"]] -= 1
+        self.bands[properties["band"]] += 1
         risk = f"{properties['risk']:.0%} in {properties['horizon_days']} d"
-        why = f"{risk}: {reasons}" if reasons else risk
-        return Change(signal.timestamp, customer, "risk", band, signal.context.streamproc.cause, why)
+        reasons = [reason["text"] for reason in properties["reasons"]]
+        return "risk", properties["band"], ": ".join([risk, *reasons[:1]])
 
-    def _action(self, customer: str, signal: _Signal) -> Change:
+    def _action(self, signal: _Signal) -> tuple[str, str, str]:
         properties = signal.properties
         abort_type = properties["abort_type"] or ""
         kind = "suppressed" if abort_type else "requested"
         self.actions[kind, properties["campaign"], abort_type] += 1
-        via = f"by {properties['channel']}"
-        why = f"{abort_type} ({via})" if abort_type else f"{via}: {properties['reason']}"
-        cause = signal.context.streamproc.cause
-        return Change(signal.timestamp, customer, kind, properties["campaign"], cause, why)
+        channel = properties["channel"]
+        why = (
+            f"{abort_type.replace('_', ' ')} ({channel})"
+            if abort_type
+            else f"{channel}: {properties['reason']}"
+        )
+        return kind, properties["campaign"], why
 
 
 _READERS: Final = {AUDIENCE_TOPIC: Tally._audience, CHURN_TOPIC: Tally._churn, ACTION_TOPIC: Tally._action}
 
 
-def sentence(evidence: Sequence[Mapping[str, Any]]) -> str:
-    """`recency 30d 2h > 30d`: the comparisons that decided; those that did not hold with `not`."""
-    return ", ".join(
-        f"{'' if item['holds'] else 'not '}{item['feature']} {_amount(item['value'], item['unit'])} {item['op']} "
-        f"{_amount(item['threshold'], item['unit'])}"
-        for item in evidence
-    )
+_NEGATIONS: Final = {"<": "≥", "<=": ">", ">": "≤", ">=": "<", "==": "≠", "!=": "="}
+_SIGNS: Final = {"<=": "≤", ">=": "≥", "==": "=", "!=": "≠"}
 
 
-def _amount(value: float | str, unit: str) -> str:
-    """A number of the evidence with its unit, short; another feature's name as it is."""
+def sentence(evidence: Sequence[Evidence]) -> str:
+    """`recency 30d 2h > 30d`: the comparisons that decided, turned round where they did not hold.
+
+    Of each feature the first one only: a line has little room.
+    """
+    first = {item.feature: item for item in reversed(evidence)}
+    return ", ".join(_comparison(item) for item in evidence if first[item.feature] is item)
+
+
+def _comparison(item: Evidence) -> str:
+    sign = _NEGATIONS[item.op] if item.holds is False else _SIGNS.get(item.op, item.op)
+    amount, limit = _amount(item.value, item.unit, 2), _amount(item.threshold, item.unit, 2)
+    if amount == limit and item.value != item.threshold:
+        amount = _amount(item.value, item.unit, 4)  # `30d 1s > 30d`, not `30d > 30d`
+    text = f"{item.feature} {amount}{'' if item.exact else '+'} {sign} {limit}"
+    return f"unknown: {text}" if item.holds is None else text
+
+
+def _amount(value: float | str, unit: str, parts: int) -> str:
+    """A number of the evidence with its unit; another feature's name as it is. parts: units of a duration."""
     if isinstance(value, str):
         return value
     if unit == "ms":
-        return _duration(int(value))
+        return _duration(int(value), parts)
     if unit == "probability":
         return f"{value:.0%}"
     return f"{value:,}" if unit == "count" else f"{value / 1_000_000:,.2f} {unit}"
 
 
-def _duration(duration_ms: int) -> str:
-    """The two largest units: `30d 2h`."""
+def _duration(duration_ms: int, parts: int) -> str:
+    """`30d 2h`: from the largest unit that is not zero, so many units."""
     whole = timedelta(milliseconds=duration_ms)
     hours, rest_s = divmod(whole.seconds, 3600)
-    parts = [(whole.days, "d"), (hours, "h"), (rest_s // 60, "m"), (rest_s % 60, "s")]
-    first = next((i for i, (amount, _) in enumerate(parts) if amount), 3)
-    return " ".join(f"{amount}{unit}" for amount, unit in parts[first : first + 2] if amount) or "0s"
-
-
-def _colour(story: Sequence[Change]) -> tuple[int, int]:
-    """How much happens in a story: its kinds of changes; then, the shorter the better."""
-    return len({(change.kind, change.what) for change in story}), -len(story)
+    units = [(whole.days, "d"), (hours, "h"), (rest_s // 60, "m"), (rest_s % 60, "s")]
+    first = next((i for i, (amount, _) in enumerate(units) if amount), 3)
+    return " ".join(f"{amount}{unit}" for amount, unit in units[first : first + parts] if amount) or "0s"

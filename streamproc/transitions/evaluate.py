@@ -96,9 +96,7 @@ def _decide(table: CustomerTable, frame: Frame, definitions: Definitions) -> tup
         head["band"],
         churn_known(table, now_ms, definitions),
     )
-    outcome = Outcome(
-        now_ms, evaluation, before, after, columns, risk, head["band"].copy(), band, redefined
-    )
+    outcome = Outcome(now_ms, evaluation, before, after, columns, risk, head["band"].copy(), band, redefined)
     return outcome, held_until_ms
 
 

@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamproc.actions.decide import CampaignHistory, abort_type, consents_to, read_history, write_history
-from streamproc.churn.bands import BANDS
 from streamproc.churn.reasons import reasons
 from streamproc.churn.score import ChurnColumns, Score
 from streamproc.contracts.outbox import OutRecord
+from streamproc.contracts.signal_types import BANDS
 from streamproc.contracts.signals import Cause, Evidence, action_signal, audience_signal, churn_signal
 from streamproc.rules.evaluate import FALSE, TRUE, Evaluation
 from streamproc.rules.model import Campaign, Segment
@@ -22,6 +22,8 @@ from streamproc.windows.table import CustomerTable
 
 #: A signal's version is (rewinds, the customer's counter) in one integer that JSON readers keep exact (< 2^53).
 REWIND_SHIFT: Final = 32
+
+_LEVELS: Final[dict[str, int]] = {band: level for level, band in enumerate(BANDS)}
 
 
 @dataclass(slots=True)
@@ -57,9 +59,7 @@ class Signal:
     record: OutRecord
 
 
-def publish(
-    outcome: Outcome, table: CustomerTable, definitions: Definitions, origin: Origin
-) -> list[Signal]:
+def publish(outcome: Outcome, table: CustomerTable, definitions: Definitions, origin: Origin) -> list[Signal]:
     """The signals of one evaluation, those of one customer in order.
 
     Counts them in `version` and notes campaigns in `table`.
@@ -70,9 +70,7 @@ def publish(
     campaigns = definitions.ruleset.campaigns
     history = read_history(table, campaigns)
     signals = [
-        signal
-        for row in rows
-        for signal in _Teller(row, outcome, table, definitions, origin).tell(history)
+        signal for row in rows for signal in _Teller(row, outcome, table, definitions, origin).tell(history)
     ]
     write_history(table, campaigns, history)
     return signals
@@ -104,12 +102,14 @@ class _Teller:
         """Exits in file order, entries in file order, churn, actions in file order."""
         segments, outcome, row = self._definitions.ruleset.segments, self._outcome, self._row
         before, after = outcome.before.inside[row], outcome.after.inside[row]
-        entered = [segments[place] for place in np.flatnonzero(after & ~before)]
+        left = np.flatnonzero(before & ~after).tolist()
+        joined = np.flatnonzero(after & ~before).tolist()
+        entered = [segments[place] for place in joined]
         yield from self._retirements()
-        for place in np.flatnonzero(before & ~after):
-            yield self._exit(int(place), entered)
-        for place in np.flatnonzero(after & ~before):
-            yield self._entry(int(place))
+        for place in left:
+            yield self._exit(place, entered)
+        for place in joined:
+            yield self._entry(place)
         band_before, band_after = int(outcome.band_before[row]), int(outcome.band_after[row])
         if band_before != band_after:
             yield self._churn(band_before, band_after)
@@ -221,7 +221,7 @@ class _Teller:
                 if segment.key == trigger.target:
                     return self._outcome.evaluation.evidence(segment.enter, self._row)
             return None
-        if band_before < BANDS.index(cast(Any, trigger.target)) <= band_after:
+        if band_before < _LEVELS[trigger.target] <= band_after:
             return [self._crossing(band_before, band_after)]
         return None
 

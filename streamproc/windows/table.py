@@ -50,9 +50,13 @@ HEAD_DTYPE: Final = np.dtype(
 #: The last applied message ids, oldest first within a customer.
 RING_DTYPE: Final = np.dtype([("row", "<i4"), ("hash", "<u8"), ("seen_ms", "<i8")])
 #: Segments ever entered. `entered_ms` NEVER: outside now.
-MEMBER_DTYPE: Final = np.dtype([("row", "<i4"), ("segment", "<u4"), ("entered_ms", "<i8"), ("entry_seq", "<i8")])
+MEMBER_DTYPE: Final = np.dtype(
+    [("row", "<i4"), ("segment", "<u4"), ("entered_ms", "<i8"), ("entry_seq", "<i8")]
+)
 #: Campaigns ever triggered. `requested_ms` NEVER: only suppressed so far.
-CAMPAIGN_DTYPE: Final = np.dtype([("row", "<i4"), ("campaign", "<u4"), ("requested_ms", "<i8"), ("seq", "<i8")])
+CAMPAIGN_DTYPE: Final = np.dtype(
+    [("row", "<i4"), ("campaign", "<u4"), ("requested_ms", "<i8"), ("seq", "<i8")]
+)
 #: Consent per channel: a last-writer-wins register ordered by (ts_ms, tie).
 CONSENT_DTYPE: Final = np.dtype(
     [("row", "<i4"), ("channel", "<u1"), ("granted", "<u1"), ("ts_ms", "<i8"), ("tie", "<u8")]

@@ -14,7 +14,9 @@ def assert_same(run: Run, result: Result) -> None:
         wanted = [without_bytes(signal) for signal in expected]
         for place, (got, want) in enumerate(zip(published, wanted, strict=False)):
             assert got == want, f"shard {shard}, signal {place}:\n engine    {got}\n reference {want}"
-        assert len(published) == len(wanted), f"shard {shard}: {published[len(wanted):][:2]} / {wanted[len(published):][:2]}"
+        assert len(published) == len(wanted), (
+            f"shard {shard}: {published[len(wanted) :][:2]} / {wanted[len(published) :][:2]}"
+        )
     assert run.features.keys() == result.features.keys()
     for customer, expected in result.features.items():
         assert run.features[customer] == expected, difference(customer, run.features[customer], expected)

@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from streamproc.churn.bands import BANDS
 from streamproc.contracts.outbox import OutRecord, unpack
+from streamproc.contracts.signal_types import BANDS
 from streamproc.features.frame import Frame
 from streamproc.features.registry import FEATURES
 from streamproc.metrics import Metrics
 from streamproc.pipeline import SOURCES, Shard
 from streamproc.settings import Settings
-from streamproc.state.layout import LAYOUT_VERSION, unpack as unpack_states
+from streamproc.state.layout import LAYOUT_VERSION
+from streamproc.state.layout import unpack as unpack_states
 from streamproc.state.memory_store import MemoryStore
 from streamproc.transitions.definitions import Definitions
 from streamproc.windows.panes import NEVER
@@ -96,7 +97,9 @@ class _Replay:
             commits = 0
             while True:
                 self.fetch(shard, partition, read)
-                waiting = [code for code, topic in enumerate(SOURCES) if read[code] < self.end(topic, partition)]
+                waiting = [
+                    code for code, topic in enumerate(SOURCES) if read[code] < self.end(topic, partition)
+                ]
                 batch = await shard.take_ticks(waiting, self.until_ms)
                 if batch is None and not waiting and len(shard.inbox) == 0:
                     break

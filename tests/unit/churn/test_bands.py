@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamproc.churn.bands import BANDS, NO_BAND, decide, threshold_above
+from streamproc.churn.bands import NO_BAND, decide, threshold_above
+from streamproc.contracts.signal_types import BANDS
 
 THRESHOLDS = (0.5, 0.7, 0.9)
 

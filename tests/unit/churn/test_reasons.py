@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamproc.churn.model import P0, ChurnModel, Scorecard, load_model
-from streamproc.churn.reasons import Reason, explain, reasons
+from streamproc.churn.reasons import explain, reasons
 from streamproc.churn.score import DAY_MS, score
+from streamproc.contracts.signal_types import Reason
 from tests.unit.churn.customers import columns_of, lives, model_of, models
 
 CODES = {"SILENCE", "RATE_DROP", "LOW_HISTORY"}

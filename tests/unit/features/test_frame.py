@@ -47,10 +47,14 @@ def customers(lives: list[list[int]], at_ms: int) -> CustomerTable:
 
 
 life = st.lists(
-    st.one_of(st.integers(DAY_MS, 90 * DAY_MS), st.integers(89 * DAY_MS, 90 * DAY_MS), st.integers(90 * DAY_MS - HOUR_MS, 90 * DAY_MS)),
+    st.one_of(
+        st.integers(DAY_MS, 90 * DAY_MS),
+        st.integers(89 * DAY_MS, 90 * DAY_MS),
+        st.integers(90 * DAY_MS - HOUR_MS, 90 * DAY_MS),
+    ),
     min_size=1,
     max_size=12,
-).map(lambda offsets: [DAY_0 + offset for offset in offsets])  # fmt: skip
+).map(lambda offsets: [DAY_0 + offset for offset in offsets])
 
 
 @given(lives=st.lists(life, min_size=1, max_size=3))
@@ -65,9 +69,7 @@ def test_window_sums_are_those_of_the_events_in_its_panes(lives: list[list[int]]
         for window in WINDOWS:
             newest = now_ms // window.tier.width_ms
             held = [
-                j
-                for j in mine
-                if newest - window.panes < columns.ts_ms[j] // window.tier.width_ms <= newest
+                j for j in mine if newest - window.panes < columns.ts_ms[j] // window.tier.width_ms <= newest
             ]
             assert frame.value(f"events_{window.name}")[i] == len(held)
             assert frame.value(f"app_events_{window.name}")[i] == sum(j % 3 == 1 for j in held)
@@ -83,7 +85,11 @@ def test_window_sums_are_those_of_the_events_in_its_panes(lives: list[list[int]]
 
 
 @settings(max_examples=25)
-@given(life=life, name=st.sampled_from(["events_1h", "events_24h", "web_events_7d", "money_30d", "active_days_7d"]), threshold=st.integers(1, 4))  # fmt: skip
+@given(
+    life=life,
+    name=st.sampled_from(["events_1h", "events_24h", "web_events_7d", "money_30d", "active_days_7d"]),
+    threshold=st.integers(1, 4),
+)
 def test_the_future_in_silence_is_what_a_later_frame_shows(
     life: list[int], name: str, threshold: int
 ) -> None:

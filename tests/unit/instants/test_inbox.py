@@ -27,7 +27,12 @@ def log_of(seconds: list[int | None]) -> list[Record]:
     """Events at these seconds; None: a record that is no event."""
     records = []
     for offset, second in enumerate(seconds):
-        event = {"type": "page", "userId": "u", "messageId": str(offset), "timestamp": f"2023-01-01T00:00:{second or 0:02}Z"}
+        event = {
+            "type": "page",
+            "userId": "u",
+            "messageId": str(offset),
+            "timestamp": f"2023-01-01T00:00:{second or 0:02}Z",
+        }
         records.append(Record(offset, b"bad" if second is None else json.dumps(event).encode()))
     return records
 
@@ -74,7 +79,9 @@ def test_order_is_running_maximum_then_topic_then_offset(
         failed |= {(topic, failure.offset) for topic, failure, _ in piece.failures}
         next_offsets |= piece.next_offset
     assert taken == [(topic, offset) for _, topic, offset in expected]
-    assert failed == {(t, o) for t, log in enumerate(seconds) for o, second in enumerate(log) if second is None}
+    assert failed == {
+        (t, o) for t, log in enumerate(seconds) for o, second in enumerate(log) if second is None
+    }
     assert next_offsets == {topic: len(log) for topic, log in enumerate(seconds) if log}
     assert len(inbox) == 0
 

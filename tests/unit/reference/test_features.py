@@ -18,7 +18,7 @@ def test_the_names_are_those_of_the_contract() -> None:
 
 
 def test_where_windows_start() -> None:
-    """Of whole panes, the present one included: at 12:34, 1h starts at 11:35, 24h at 13:00 of the day before."""
+    """Of whole panes, the present one included: at 12:34, 1h starts at 11:35, 24h at 13:00 the day before."""
     now_ms = NOON + 34 * M
     starts = {span: WINDOWS[f"events_{span}"].start_ms(now_ms) for span in SPANS}
     assert starts == {

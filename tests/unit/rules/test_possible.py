@@ -1,4 +1,4 @@
-"""Whether conditions can hold together, against trying all values; what features have to do with each other."""
+"""Whether conditions can hold together, against trying all values; how features are tied to each other."""
 
 from itertools import product
 

@@ -21,7 +21,9 @@ NOW_MS = 1_000_000_000_000
 NOBODY = np.empty(0, MEMBER_DTYPE)
 
 
-def segment(key: str, at_least: int, *, until: int | None = None, priority: int = 0, dwell_ms: int = 0) -> Segment:
+def segment(
+    key: str, at_least: int, *, until: int | None = None, priority: int = 0, dwell_ms: int = 0
+) -> Segment:
     """Inside while `events_total >= at_least` (or until it is below `until`)."""
     return Segment(
         key=key,

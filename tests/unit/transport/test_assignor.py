@@ -113,8 +113,8 @@ def test_a_member_that_reads_fewer_topics_gets_nothing() -> None:
     new, old = ShardAssignor(), ShardAssignor()
     members = {"new": new.metadata(SOURCES), "old": old.metadata(SOURCES[:3])}
     assignments = new.assign(whole(4), members)
-    assert dict(assignments["new"].assignment) == dict.fromkeys(SOURCES, [0, 1, 2, 3])
-    assert dict(assignments["old"].assignment) == dict.fromkeys(SOURCES[:3], [])
+    assert dict(assignments["new"].assignment) == {topic: [0, 1, 2, 3] for topic in SOURCES}
+    assert dict(assignments["old"].assignment) == {topic: [] for topic in SOURCES[:3]}
 
 
 def test_topics_without_metadata_are_left_out() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from streamproc.transport.partitioner import crc32_partition, murmur2, partition_of, partitions_of
 
-#: key, murmur2 as a signed int, partition of 12 and of 7: org.apache.kafka.common.utils.Utils of kafka-clients 4.3.1.
+#: key, murmur2 as a signed int, partition of 12 and of 7: Utils of kafka-clients 4.3.1.
 JAVA = [
     ("", 275646681, 9, 2),
     ("4", 1514888353, 1, 6),

@@ -15,7 +15,9 @@ rows = st.lists(
 
 def table_of(entries: list[tuple[int, int, int, int, int]]) -> np.ndarray:
     parts = [
-        make_panes(np.array([row]), pane_key(tier, series, np.array([pane])), np.array([1]), np.array([value]))
+        make_panes(
+            np.array([row]), pane_key(tier, series, np.array([pane])), np.array([1]), np.array([value])
+        )
         for row, tier, series, pane, value in entries
     ]
     return np.concatenate([*parts, make_panes(*(np.empty(0, np.int64),) * 4)])
@@ -45,8 +47,11 @@ def test_union_sums_equal_panes_and_sorts(left: list, right: list) -> None:
 def test_prune_drops_what_no_window_can_hold_any_more() -> None:
     for tier in TIERS:
         panes = make_panes(
-            np.zeros(2, np.int64), pane_key(tier.code, 0, np.array([100, 101])), np.ones(2, np.int64), np.ones(2, np.int64)
-        )  # fmt: skip
+            np.zeros(2, np.int64),
+            pane_key(tier.code, 0, np.array([100, 101])),
+            np.ones(2, np.int64),
+            np.ones(2, np.int64),
+        )
         now_ms = np.array([(100 + tier.kept) * tier.width_ms])
         assert pane_of(prune(panes, now_ms)["key"]).tolist() == [101]
         assert len(prune(panes, now_ms - 1)) == 2
