@@ -219,15 +219,15 @@ class _ConsumerReader:
     async def reseek(self, shards: set[int]) -> bool:
         return await self._consumer.reseek(shards)
 
-    async def had_committed(self, shards: set[int]) -> set[int]:
+    async def committed(self, shards: set[int]) -> dict[TopicPartition, int]:
         thread = self._consumer._thread
         client = thread._ensure_consumer()
-        known = set()
-        for shard in shards:
-            for topic in self._sources:
-                if await thread.call_thread(client.committed, TopicPartition(topic, shard)) is not None:
-                    known.add(shard)
-        return known
+        found = {}
+        for tp in (TopicPartition(topic, shard) for shard in shards for topic in self._sources):
+            offset = await thread.call_thread(client.committed, tp)
+            if offset is not None:
+                found[tp] = int(offset)
+        return found
 
     def partition_count(self) -> int:
         return int(self._consumer.topic_partitions(self._sources[0]) or 0)

@@ -25,7 +25,7 @@ class Definition:
 
 
 CATALOGUE: Final = (
-    Definition("counter", "events_applied_total", "Events applied to customers", ("topic",)),
+    Definition("counter", "events_accepted_total", "Valid events read", ("topic",)),
     Definition("counter", "events_repeated_total", "Events recognised as repeats by their messageId"),
     Definition("counter", "events_too_late_total", "Events older than the largest window; not applied"),
     Definition(
@@ -40,7 +40,7 @@ CATALOGUE: Final = (
     Definition("counter", "signals_total", "Signals committed to the outbox", ("topic", "kind", "key")),
     Definition("counter", "commits_total", "Commits of a shard", ("outcome",)),
     Definition("histogram", "commit_seconds", "Time of one commit to Redis"),
-    Definition("histogram", "slice_seconds", "Time from taking a slice of events to its commit"),
+    Definition("histogram", "prepare_seconds", "Time from taking a batch to the start of its commit"),
     Definition("counter", "relayed_total", "Records that Kafka acknowledged", ("topic",)),
     Definition("gauge", "outbox_records", "Records that wait for Kafka", ("partition",)),
     Definition("gauge", "shard_time_seconds", "The shard's time, seconds since 1970", ("partition",)),

@@ -16,41 +16,27 @@ from numpy.typing import NDArray
 
 from streamproc.clock import monotonic_s, wall_ms
 from streamproc.contracts.decode import decode_chunk
-from streamproc.contracts.failed import failed_record
-from streamproc.contracts.failures import Failure, FailureReason
-from streamproc.contracts.meanings import CHANNELS
-from streamproc.contracts.outbox import OutRecord
 from streamproc.instants.advance import Lives, Plan, advance, live_plan, tick_plan
 from streamproc.instants.due import DueIndex
 from streamproc.instants.inbox import NO_TIME, Inbox, Slice
 from streamproc.metrics import Metrics
 from streamproc.settings import Settings
+from streamproc.sources import SOURCES, Sorted, channels_of, sort_slice
 from streamproc.state.keys import due_entry, minute_of
 from streamproc.state.layout import pack, unpack
 from streamproc.state.store import Commit, Head, Store
 from streamproc.transitions.definitions import Definitions, Origin
 from streamproc.transitions.evaluate import TICK_MS
-from streamproc.transport.partitioner import partition_of
-from streamproc.transport.topics import Topics
 from streamproc.windows.panes import INF, NEVER
 from streamproc.windows.table import CustomerTable
 
 Ints = NDArray[np.int64]
 
-#: Header of a re-keyed record: the short name of the topic it was first sent to, which says its channel.
-SOURCE_HEADER: Final = "streamproc-source-topic"
-
-#: The source topics, without prefix, by code. The order by name is the order in which the event clock breaks ties.
-SOURCES: Final = tuple(sorted(Topics().sources))
-
 #: Under the live clock a shard without events and timers commits its time this often.
 _IDLE_COMMIT_MS: Final = 10_000
 
-_REKEY: Final = Topics().rekey
-_REKEY_CODE: Final = SOURCES.index(_REKEY)
 _SEGMENT_NAMES: Final = msgspec.json.Encoder()
 _SEGMENT_NAMES_DECODER: Final = msgspec.json.Decoder(dict[int, tuple[str, int]])
-_CHANNEL_OF: Final = {f"events.{channel}": code for code, channel in enumerate(CHANNELS)}
 
 
 @dataclass(slots=True)
@@ -104,7 +90,7 @@ class Shard:
         decoded = decode_chunk(
             records,
             topic=topic,
-            channel=_channels(topic, records),
+            channel=channels_of(topic, records),
             meanings=self.definitions.ruleset.meanings,
             wall_now_ms=wall_ms(),
             correct_skew=self._settings.clock == "live",
@@ -153,13 +139,13 @@ class Shard:
         """
         started_s = monotonic_s()
         table, rows = await self._load(batch)
-        kept, rekeyed, failed = self._keep_own(batch.slice, table, rows)
-        lives = self._live(batch, table, rows, kept)
-        commit = self._commit_of(batch, lives, rekeyed, failed)
+        records = sort_slice(batch.slice, table, rows, self.head.partition, self.head.partitions)
+        lives = self._live(batch, table, rows, records.own)
+        commit = self._commit_of(batch, lives, records)
         committing_s = monotonic_s()
         self.head = await self._store.commit(self.head, commit)
         self.time_ms = batch.limit_ms
-        self._count(batch, lives, rekeyed, failed, monotonic_s() - started_s, monotonic_s() - committing_s)
+        self._count(batch, lives, records, committing_s - started_s, monotonic_s() - committing_s)
         return lives
 
     async def _load(self, batch: Batch) -> tuple[CustomerTable, Ints]:
@@ -172,42 +158,6 @@ class Shard:
         blobs = await self._store.load(self.head, [customer.encode() for customer in ids]) if ids else []
         rows = np.fromiter((row_of[customer] for customer in customers), np.int64, len(customers))
         return unpack(ids, blobs), rows
-
-    def _keep_own(
-        self, taken: Slice | None, table: CustomerTable, rows: Ints
-    ) -> tuple[Ints, list[OutRecord], list[OutRecord]]:
-        """Which events belong here; the others go to their own partition.
-
-        A producer whose partitioner is not murmur2 puts customers elsewhere. It is enough to look at customers
-        without a state: the events of one who has a state here belong here.
-        """
-        failed = (
-            [self._failed(topic, failure, record) for topic, failure, record in taken.failures]
-            if taken
-            else []
-        )
-        if taken is None or not len(rows):
-            return rows[:0], [], failed
-        strangers = np.flatnonzero(table.head["first_seen_ms"] == INF)
-        stray = np.zeros(len(table), np.bool_)
-        for row in strangers:
-            home = partition_of(table.ids[row].encode(), self.head.partitions)
-            stray[row] = home != self.head.partition
-        rekeyed = []
-        for place in np.flatnonzero(stray[rows]):
-            record, topic = taken.raw[place], int(taken.events.topic[place])
-            if topic == _REKEY_CODE:  # it was brought here and does not belong here: never send it in circles
-                failed.append(self._failed(topic, _misplaced(record), record))
-                continue
-            rekeyed.append(
-                OutRecord(
-                    topic=_REKEY,
-                    key=taken.events.customer[place].encode(),
-                    headers=[*record.headers, (SOURCE_HEADER, SOURCES[topic].encode())],
-                    value=record.value,
-                )
-            )
-        return np.flatnonzero(~stray[rows]), rekeyed, failed
 
     def _live(self, batch: Batch, table: CustomerTable, rows: Ints, kept: Ints) -> Lives:
         """The customers' lives from the shard's time up to the batch's limit."""
@@ -229,9 +179,7 @@ class Shard:
             plan = live_plan(rows[kept], events.ts_ms, len(table), batch.limit_ms)
         return advance(table, events, plan, self.definitions, origin)
 
-    def _commit_of(
-        self, batch: Batch, lives: Lives, rekeyed: list[OutRecord], failed: list[OutRecord]
-    ) -> Commit:
+    def _commit_of(self, batch: Batch, lives: Lives, sorted_records: Sorted) -> Commit:
         """One atomic step: states, timers, outbox, offsets, time."""
         due: dict[int, list[bytes]] = {}
         states: list[tuple[bytes, bytes]] = []
@@ -242,13 +190,13 @@ class Shard:
             states += [
                 pair for pair, keep in zip(zip(ids, pack(table), strict=True), seen, strict=True) if keep
             ]
-        records = [signal.record for signal in lives.signals] + rekeyed + failed
+        signals = [signal.record for signal in lives.signals]
         taken = batch.slice
         return Commit(
             states=states,
             consumed_minutes=self._due.consumed(batch.limit_ms),
             due=due,
-            outbox=[record.pack() for record in records],
+            outbox=[record.pack() for record in (*signals, *sorted_records.rekeyed, *sorted_records.failed)],
             offsets={SOURCES[topic]: offset for topic, offset in taken.next_offset.items()} if taken else {},
             max_ms={SOURCES[topic]: ms for topic, ms in taken.log_max_ms.items() if ms != NO_TIME}
             if taken
@@ -293,65 +241,28 @@ class Shard:
         latest_ms = max(self.head.max_ms.values(), default=NO_TIME)
         return 0 if latest_ms == NO_TIME else latest_ms // TICK_MS * TICK_MS + TICK_MS
 
-    def _failed(self, topic: int, failure: Failure, record: Any) -> OutRecord:
-        return failed_record(
-            failure,
-            topic=SOURCES[topic],
-            partition=self.head.partition,
-            key=record.key,
-            value=record.value,
-            timestamp_ms=record.timestamp,
-        )
-
-    def _count(
-        self,
-        batch: Batch,
-        lives: Lives,
-        rekeyed: list[OutRecord],
-        failed: list[OutRecord],
-        took_s: float,
-        commit_s: float,
-    ) -> None:
+    def _count(self, batch: Batch, lives: Lives, records: Sorted, prepare_s: float, commit_s: float) -> None:
         metrics, partition = self._metrics, str(self.head.partition)
         if batch.slice is not None:
             topics, counts = np.unique(batch.slice.events.topic, return_counts=True)
             for topic, count in zip(topics, counts, strict=True):
-                metrics.count("events_applied_total", int(count), SOURCES[topic])
+                metrics.count("events_accepted_total", int(count), SOURCES[topic])
             for topic, failure, _ in batch.slice.failures:
                 metrics.count("events_failed_total", 1, SOURCES[topic], failure.reason)
         metrics.count("events_repeated_total", lives.repeats)
         metrics.count("events_too_late_total", lives.too_late)
-        metrics.count("events_rekeyed_total", len(rekeyed))
+        metrics.count("events_rekeyed_total", len(records.rekeyed))
         metrics.count("evaluations_total", lives.evaluations)
         metrics.count("swept_customers_total", len(batch.recheck))
         for signal in lives.signals:
             metrics.count("signals_total", 1, signal.record.topic, signal.kind, signal.key)
         metrics.count("commits_total", 1, "applied")
         metrics.observe("commit_seconds", commit_s)
-        metrics.observe("slice_seconds", took_s)
+        metrics.observe("prepare_seconds", prepare_s)
         metrics.set("shard_time_seconds", self.time_ms / 1000, partition)
-
-
-def _channels(topic: int, records: Sequence[Any]) -> int | list[int]:
-    """The channel of records: their topic's; of re-keyed ones, that of the topic they were first sent to."""
-    if topic != _REKEY_CODE:
-        return _CHANNEL_OF[SOURCES[topic]]
-    sources = [dict(record.headers).get(SOURCE_HEADER, b"").decode(errors="replace") for record in records]
-    return [_CHANNEL_OF.get(source, 0) for source in sources]
 
 
 def _segment_names(head: Head) -> dict[int, tuple[str, int]]:
     """Key and version of every segment that any rules of this shard ever had, by id."""
     stored = head.extra.get("segments")
     return _SEGMENT_NAMES_DECODER.decode(stored) if stored else {}
-
-
-def _misplaced(record: Any) -> Failure:
-    return Failure(
-        position=0,
-        offset=record.offset,
-        reason=FailureReason.WRONG_PARTITION,
-        field="$",
-        message="The record was brought to this partition by streamproc.rekey and does not belong here; "
-        "the topics must all have the same number of partitions.",
-    )

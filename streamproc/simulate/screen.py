@@ -1,12 +1,14 @@
 """The demo on a terminal: a dashboard that fits it, from 80 columns and 24 lines on."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -19,7 +21,7 @@ from streamproc.simulate.watch import Change, Tally
 #: From best to worst.
 BANDS: Final = ("low", "medium", "high", "critical")
 _BAND_STYLE: Final = {"low": "green", "medium": "yellow", "high": "dark_orange", "critical": "red"}
-_KIND_STYLE: Final = {"entered": "green", "left": "dim", "requested": "magenta", "suppressed": "dim magenta"}
+_KIND_STYLE: Final = {"entered": "green", "left": "default", "requested": "magenta", "suppressed": "magenta"}
 _KIND_WORD: Final = {
     "entered": "enters",
     "left": "leaves",
@@ -33,12 +35,13 @@ _HEADER_LINES: Final = 5
 _BORDER_LINES: Final = 2
 _FIGURES_MIN: Final = 5
 _FIGURES_MAX: Final = 9
-_WIDE: Final = 110
+#: From this width on, there is room for the year.
+_WIDE: Final = 100
 
 
 @dataclass(slots=True)
 class View:
-    """What there is to see at one moment. time_ms: how far the worker is in history; None: not started yet."""
+    """What there is to see at one moment. time_ms: how far the worker is in history; None: not started."""
 
     history: History
     status: str = ""
@@ -59,46 +62,96 @@ class View:
 
 def dashboard(view: View, width: int, height: int) -> RenderableType:
     """All of it, in `width` columns and `height` lines."""
-    rows = min(_FIGURES_MAX, max(_FIGURES_MIN, len(view.tally.sizes)))
-    panels = Table.grid(expand=True, padding=0)
+    lines = max(1, height - _HEADER_LINES - _rows(view.tally) - 2 * _BORDER_LINES)
+    # Each shard has its own time, so the last ones to come are not in order.
+    latest = sorted(list(view.tally.latest)[-lines:], key=lambda change: change.at)
+    panel = _panel("latest changes", changes(latest, with_year=width >= _WIDE), lines)
+    return Group(_header(view), figures(view.tally), panel)
+
+
+def figures(tally: Tally) -> RenderableType:
+    """Segments, churn bands and actions, side by side."""
+    rows = _rows(tally)
+    panels = Table.grid(expand=True)
     for _ in range(3):
         panels.add_column(ratio=1)
     panels.add_row(
-        _panel("segments", _bars(_segments(view.tally, rows)), rows),
-        _panel("churn risk", _bars(_bands(view.tally)), rows),
-        _panel("reactivation", _actions(view.tally, rows), rows),
+        _panel("segments", _bars(_segments(tally, rows)), rows),
+        _panel("churn risk", _bars(_bands(tally)), rows),
+        _panel("reactivation", _actions(tally), rows),
     )
-    lines = max(1, height - _HEADER_LINES - rows - 2 * _BORDER_LINES)
-    latest = list(view.tally.latest)[-lines:]
-    return Group(_header(view, width), panels, _panel("latest changes", changes(latest, width), lines))
+    return panels
 
 
-def _header(view: View, width: int) -> RenderableType:
-    title = Table.grid(expand=True)
-    title.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-    title.add_column(justify="right", no_wrap=True)
-    title.add_row(
-        f"[bold]streamproc demo[/] [dim]{escape(view.history.about)}[/]", f"[dim]{view.elapsed_s:.0f} s[/]"
+def changes(items: Iterable[Change], *, with_year: bool) -> RenderableType:
+    """One line each: when, who, because of what, what, and why."""
+    table = _lines_of_changes(4)
+    for item in items:
+        when = item.at[:16].replace("T", " ")
+        table.add_row(when if with_year else when[5:], escape(item.customer), *_cells(item))
+    return table
+
+
+def story(items: Iterable[Change]) -> RenderableType:
+    """The changes of one customer, one line each: the day, because of what, what, and why."""
+    table = _lines_of_changes(3)
+    day = ""
+    for item in items:
+        table.add_row("" if item.at[:10] == day else item.at[:10], *_cells(item))
+        day = item.at[:10]
+    return table
+
+
+def refused(reasons: Mapping[str, int]) -> RenderableType:
+    """Refused events by reason."""
+    table = Table.grid(padding=(0, 1))
+    for reason, number in reasons.items():
+        meaning = REASONS[FailureReason(reason)][0]
+        table.add_row(f"{number:,}", f"[red]{reason}[/]", f"[dim]{escape(meaning)}[/]")
+    return table
+
+
+def progress_line(view: View) -> str:
+    """The moment in one line, for logs."""
+    day = "not started" if view.time_ms is None else f"{_instant(view.time_ms):%Y-%m-%d}"
+    sizes = " ".join(f"{key}={size}" for key, size in view.tally.sizes.items())
+    bands = " ".join(f"{band}={view.tally.bands[band]}" for band in BANDS)
+    return (
+        f"{view.elapsed_s:4.0f} s  {day} {view.done:4.0%}  {view.applied:,} events {view.per_second:,.0f}/s  "
+        f"{view.tally.signals:,} signals | {sizes} | risk {bands}"
     )
-    progress = Table.grid(expand=True, padding=(0, 1))
-    progress.add_column(no_wrap=True)
-    progress.add_column(ratio=1)
-    progress.add_column(justify="right", no_wrap=True)
-    day = "—" if view.time_ms is None else f"{_instant(view.time_ms):%d %b %Y}"
-    progress.add_row(f"[bold cyan]{day}[/]", ProgressBar(total=1.0, completed=view.done), f"{view.done:.0%}")
-    figures = (
-        f"[bold]{view.applied:,}[/] of {len(view.history.events):,} events"
-        f"   [bold]{view.per_second:,.0f}[/]/s   [bold]{view.tally.signals:,}[/] signals"
-    )
-    if view.tally.signals:
-        figures += f", {silence_share(view.tally):.0%} from silence"
-    status = Text(view.status, style="dim", no_wrap=True, overflow="ellipsis")
-    return Group(title, progress, Text.from_markup(figures), status, Text())
 
 
 def silence_share(tally: Tally) -> float:
     """The part of the signals that time alone caused, 0 to 1."""
     return tally.causes["time"] / tally.signals if tally.signals else 0.0
+
+
+def _header(view: View) -> RenderableType:
+    title = Table.grid(expand=True, padding=(0, 1))
+    title.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+    title.add_column(justify="right", no_wrap=True)
+    about = f"[bold]streamproc demo[/]  [dim]{escape(view.history.about)}[/]"
+    title.add_row(about, f"[dim]{view.elapsed_s:.0f} s[/]")
+    progress = Table.grid(expand=True, padding=(0, 1))
+    progress.add_column(no_wrap=True)
+    progress.add_column(ratio=1)
+    progress.add_column(justify="right", no_wrap=True)
+    day = "-- --- ----" if view.time_ms is None else f"{_instant(view.time_ms):%d %b %Y}"
+    bar = ProgressBar(total=1.0, completed=view.done, complete_style="cyan", finished_style="cyan")
+    progress.add_row(f"[bold cyan]{day}[/]", bar, f"{view.done:.0%}")
+    counts = (
+        f"[bold]{view.applied:,}[/] of {len(view.history.events):,} events   "
+        f"[bold]{view.per_second:,.0f}[/]/s   [bold]{view.tally.signals:,}[/] signals"
+    )
+    if view.tally.signals:
+        counts += f", [bold]{silence_share(view.tally):.0%}[/] out of silence"
+    status = Text(view.status, style="dim", no_wrap=True, overflow="ellipsis")
+    return Group(title, progress, Text.from_markup(counts), status, Text())
+
+
+def _rows(tally: Tally) -> int:
+    return min(_FIGURES_MAX, max(_FIGURES_MIN, len(tally.sizes)))
 
 
 def _panel(title: str, content: RenderableType, lines: int) -> Panel:
@@ -114,102 +167,63 @@ def _bands(tally: Tally) -> list[tuple[str, int, str]]:
     return [(band, tally.bands[band], _BAND_STYLE[band]) for band in BANDS]
 
 
-def _bars(figures: Iterable[tuple[str, int, str]]) -> RenderableType:
+@dataclass(frozen=True, slots=True)
+class _Bar:
+    """A bar of `part` (0 to 1) of the column's width."""
+
+    part: float
+    style: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield Text("━" * math.ceil(self.part * options.max_width), self.style, no_wrap=True)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(1, options.max_width)
+
+
+def _bars(items: Iterable[tuple[str, int, str]]) -> RenderableType:
     """Names, numbers and bars."""
-    rows = list(figures)
+    rows = list(items)
     most = max((number for _, number, _ in rows), default=0) or 1
     table = Table.grid(expand=True, padding=(0, 1))
     table.add_column(no_wrap=True, overflow="ellipsis")
     table.add_column(justify="right", no_wrap=True)
     table.add_column(ratio=1)
     for name, number, style in rows:
-        bar = ProgressBar(
-            total=most, completed=number, style="black", complete_style=style, finished_style=style
-        )
-        table.add_row(escape(name), f"[bold]{number:,}[/]", bar)
+        table.add_row(escape(name), f"[bold]{number:,}[/]", _Bar(number / most, style))
     return table
 
 
-def _actions(tally: Tally, rows: int) -> RenderableType:
+def _actions(tally: Tally) -> RenderableType:
     """By campaign: how often it was requested, and how often not, with the reason."""
     table = Table.grid(expand=True, padding=(0, 1))
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     table.add_column(justify="right", no_wrap=True)
-    lines = 0
     for campaign in dict.fromkeys(campaign for _, campaign, _ in tally.actions):
-        requested = tally.actions["requested", campaign, ""]
-        aborted = [
-            (abort_type, number)
-            for (kind, own, abort_type), number in tally.actions.items()
-            if kind == "suppressed" and own == campaign
-        ]
-        lines += 1 + len(aborted)
-        if lines > rows:
-            break
-        table.add_row(f"[magenta]{escape(campaign)}[/]", f"[bold]{requested:,}[/]")
-        for abort_type, number in aborted:
-            table.add_row(f"[dim]  not: {escape(abort_type.replace('_', ' '))}[/]", f"[dim]{number:,}[/]")
+        table.add_row(
+            f"[magenta]{escape(campaign)}[/]", f"[bold]{tally.actions['requested', campaign, '']:,}[/]"
+        )
+        for (kind, own, abort_type), number in tally.actions.items():
+            if kind == "suppressed" and own == campaign:
+                reason = escape(abort_type.replace("_", " "))
+                table.add_row(f"[dim]  not: {reason}[/]", f"[dim]{number:,}[/]")
     return table
 
 
-def changes(items: Iterable[Change], width: int) -> RenderableType:
-    """One line each: when, who, because of what, what, and why."""
+def _lines_of_changes(columns: int) -> Table:
+    """A table whose last column, why, takes the room that is left."""
     table = Table.grid(expand=True, padding=(0, 1))
-    for column_width in (16 if width >= _WIDE else 11, None, None):
-        table.add_column(no_wrap=True, width=column_width, style="dim")
+    for _ in range(columns - 1):
+        table.add_column(no_wrap=True, style="dim")
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True, ratio=1, overflow="ellipsis", style="dim")
-    for item in items:
-        when = item.at[:16].replace("T", " ")
-        table.add_row(
-            when if width >= _WIDE else when[5:],
-            escape(item.customer),
-            _CAUSE_WORD.get(item.cause, item.cause),
-            _what(item),
-            escape(item.why),
-        )
     return table
 
 
-def _what(item: Change) -> str:
+def _cells(item: Change) -> tuple[str, str, str]:
     style = _BAND_STYLE[item.what] if item.kind == "risk" else _KIND_STYLE[item.kind]
-    return f"[dim]{_KIND_WORD[item.kind]}[/] [{style}]{escape(item.what)}[/]"
-
-
-def story(items: Iterable[Change], width: int) -> RenderableType:
-    """A customer's changes, one line for each instant."""
-    instants: dict[str, list[Change]] = {}
-    for item in items:
-        instants.setdefault(item.at, []).append(item)
-    table = Table.grid(expand=True, padding=(0, 1))
-    table.add_column(no_wrap=True, style="dim")
-    table.add_column(no_wrap=True, style="dim")
-    table.add_column(no_wrap=width >= _WIDE)
-    table.add_column(no_wrap=True, ratio=1, overflow="ellipsis", style="dim")
-    for at, together in instants.items():
-        first = together[0]
-        what = "[dim],[/] ".join(_what(item) for item in together)
-        table.add_row(at[:10], _CAUSE_WORD.get(first.cause, first.cause), what, escape(first.why))
-    return table
-
-
-def refused(reasons: Mapping[str, int]) -> RenderableType:
-    """Refused events by reason."""
-    table = Table.grid(padding=(0, 1))
-    for reason, number in reasons.items():
-        table.add_row(f"  {number:,}", f"[red]{reason}[/]", f"[dim]{REASONS[FailureReason(reason)][0]}[/]")
-    return table
-
-
-def progress_line(view: View) -> str:
-    """The moment in one line, for logs."""
-    day = "not started" if view.time_ms is None else f"{_instant(view.time_ms):%Y-%m-%d}"
-    sizes = " ".join(f"{key}={size}" for key, size in view.tally.sizes.items())
-    bands = " ".join(f"{band}={view.tally.bands[band]}" for band in BANDS)
-    return (
-        f"{view.elapsed_s:5.1f} s  {day} {view.done:4.0%}  {view.applied:,} events {view.per_second:,.0f}/s  "
-        f"{view.tally.signals:,} signals | {sizes} | risk {bands}"
-    )
+    what = f"[dim]{_KIND_WORD[item.kind]:8}[/] [{style}]{escape(item.what)}[/]"
+    return _CAUSE_WORD.get(item.cause, item.cause), what, escape(item.why)
 
 
 def _instant(at_ms: int) -> datetime:

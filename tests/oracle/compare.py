@@ -17,6 +17,13 @@ def assert_same(run: Run, result: Result) -> None:
         assert len(published) == len(wanted), (
             f"shard {shard}: {published[len(wanted) :][:2]} / {wanted[len(published) :][:2]}"
         )
+    assert_same_customers(run, result)
+    assert run.failed() == {(failed.topic, failed.partition, failed.offset) for failed in result.failed}
+    assert (run.repeats, run.too_late) == (result.duplicates, result.too_late)
+
+
+def assert_same_customers(run: Run, result: Result) -> None:
+    """Features, memberships and bands at the end."""
     assert run.features.keys() == result.features.keys()
     for customer, expected in result.features.items():
         assert run.features[customer] == expected, difference(customer, run.features[customer], expected)
@@ -24,8 +31,6 @@ def assert_same(run: Run, result: Result) -> None:
         inside = {key: (member.entered_at_ms, member.entry_seq) for key, member in memberships.items()}
         assert run.memberships[customer] == inside, customer
     assert run.bands == result.bands
-    assert run.failed() == {(failed.topic, failed.partition, failed.offset) for failed in result.failed}
-    assert (run.repeats, run.too_late) == (result.duplicates, result.too_late)
 
 
 def signal_bytes(run: Run) -> dict[int, list[OutRecord]]:

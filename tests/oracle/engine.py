@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,8 +14,9 @@ from streamproc.contracts.signal_types import BANDS
 from streamproc.features.frame import Frame
 from streamproc.features.registry import FEATURES
 from streamproc.metrics import Metrics
-from streamproc.pipeline import SOURCES, Shard
+from streamproc.pipeline import Shard
 from streamproc.settings import Settings
+from streamproc.sources import SOURCES
 from streamproc.state.layout import LAYOUT_VERSION
 from streamproc.state.layout import unpack as unpack_states
 from streamproc.state.memory_store import MemoryStore
@@ -56,6 +57,25 @@ class Run:
         ]
         assert len(sources) == len({(s["topic"], s["partition"], s["offset"]) for s in sources})
         return {(source["topic"], source["partition"], source["offset"]) for source in sources}
+
+    def learn(self, found: Sequence[tuple[bytes, bytes]], now_ms: int, definitions: Definitions) -> None:
+        """Take in the stored states of customers, with their features as of `now_ms`."""
+        ids = [customer.decode() for customer, _ in found]
+        table = unpack_states(ids, [blob for _, blob in found])
+        frame = Frame(table, np.full(len(ids), now_ms))
+        columns = {name: (frame.value(name).tolist(), frame.exact(name).tolist()) for name in FEATURES}
+        keys = {segment.id: segment.key for segment in definitions.ruleset.segments}
+        for row, customer in enumerate(ids):
+            self.features[customer] = {
+                name: (values[row], exact[row]) for name, (values, exact) in columns.items()
+            }
+            band = int(table.head["band"][row])
+            self.bands[customer] = None if band == NEVER else BANDS[band]
+            self.memberships[customer] = {}
+        for member in table.members:
+            if member["entered_ms"] != NEVER:
+                inside = self.memberships[ids[member["row"]]]
+                inside[keys[int(member["segment"])]] = (int(member["entered_ms"]), int(member["entry_seq"]))
 
 
 SIGNAL_TOPICS = ("segments.changes", "churn.risk", "actions.reactivation")
@@ -152,24 +172,7 @@ class _Replay:
             found += some
             if cursor == 0:
                 break
-        if not found:
-            return
-        ids = [customer.decode() for customer, _ in found]
-        table = unpack_states(ids, [blob for _, blob in found])
-        frame = Frame(table, np.full(len(ids), shard.time_ms))
-        columns = {name: (frame.value(name).tolist(), frame.exact(name).tolist()) for name in FEATURES}
-        keys = {segment.id: segment.key for segment in self.definitions.ruleset.segments}
-        for row, customer in enumerate(ids):
-            self.result.features[customer] = {
-                name: (values[row], exact[row]) for name, (values, exact) in columns.items()
-            }
-            band = int(table.head["band"][row])
-            self.result.bands[customer] = None if band == NEVER else BANDS[band]
-            self.result.memberships[customer] = {}
-        for member in table.members:
-            if member["entered_ms"] != NEVER:
-                inside = self.result.memberships[ids[member["row"]]]
-                inside[keys[int(member["segment"])]] = (int(member["entered_ms"]), int(member["entry_seq"]))
+        self.result.learn(found, shard.time_ms, self.definitions)
 
 
 def as_said(record: OutRecord) -> dict[str, Any]:

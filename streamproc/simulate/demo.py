@@ -1,0 +1,228 @@
+"""The demo: a history goes through a real worker, and you watch what comes out.
+
+Everything is as in production: topics, a worker process, signals read back from Kafka. Only the clock is another
+one: the event clock moves through months in seconds.
+"""
+
+import asyncio
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
+from rich.console import Console
+from rich.live import Live
+
+from streamproc.clock import monotonic_s
+from streamproc.contracts.instants import to_iso
+from streamproc.settings import Settings
+from streamproc.simulate.embedded import Child, Servers, embedded_servers, free_port
+from streamproc.simulate.external import remove_state, remove_topics
+from streamproc.simulate.history import History, spoilt
+from streamproc.simulate.probe import follow_metrics
+from streamproc.simulate.screen import View, dashboard, progress_line
+from streamproc.transport.bulk import Outgoing, open_bulk_producer, open_consumer, partition_counts
+from streamproc.transport.topics import Topics, create_topics
+
+PARTITIONS: Final = 4
+
+_FRAME_S: Final = 0.25
+_LINE_S: Final = 2.0
+_POLL_MS: Final = 100
+#: Polls without a record after which, with the worker gone, everything has come.
+_QUIET_POLLS: Final = 3
+#: A group of one needs no patience, and brokers make joiners wait for a part of it.
+_SESSION_TIMEOUT_MS: Final = 6_000
+_HEARTBEAT_MS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a demo takes place. http_port: of its worker."""
+
+    kafka: str
+    redis: str
+    prefix: str
+    group: str
+    http_port: int
+    directory: Path
+
+    @property
+    def metrics_url(self) -> str:
+        return f"http://127.0.0.1:{self.http_port}/metrics"
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What other commands need in their environment to see the demo."""
+        variables = {
+            "STREAMPROC_KAFKA": self.kafka,
+            "STREAMPROC_REDIS": self.redis,
+            "STREAMPROC_GROUP": self.group,
+            "STREAMPROC_CLOCK": "event",
+        }
+        return variables | ({"STREAMPROC_TOPIC_PREFIX": self.prefix} if self.prefix else {})
+
+
+@asynccontextmanager
+async def embedded_place() -> AsyncIterator[Place]:
+    """Servers of our own, that are gone with the context."""
+    with tempfile.TemporaryDirectory(prefix="streamproc-") as name:
+        async with embedded_servers(Path(name)) as servers:
+            yield _place(servers, "", Path(name))
+
+
+@asynccontextmanager
+async def external_place(settings: Settings) -> AsyncIterator[Place]:
+    """The servers of the settings, with a prefix that nobody else has; the context removes what was made there."""
+    prefix = f"demo-{uuid4().hex[:8]}."
+    with tempfile.TemporaryDirectory(prefix="streamproc-") as name:
+        place = _place(Servers(settings.kafka, settings.redis), prefix, Path(name))
+        try:
+            yield place
+        finally:
+            await remove_topics(place.kafka, prefix)
+            await remove_state(place.redis, prefix, place.group, PARTITIONS)
+
+
+def _place(servers: Servers, prefix: str, directory: Path) -> Place:
+    return Place(servers.kafka, servers.redis, prefix, f"{prefix}streamproc", free_port(), directory)
+
+
+async def publish_history(place: Place, history: History) -> int:
+    """Create the topics and publish the history, with a few spoilt events; how many records there were."""
+    topics = Topics(place.prefix)
+    await create_topics(place.kafka, place.prefix, PARTITIONS, source_retention_ms=-1)
+    counts = await partition_counts(place.kafka, place.prefix, topics.channels)
+    records = [
+        Outgoing(place.prefix + item.topic, item.customer.encode(), item.value)
+        for item in (*history.events, *spoilt(history))
+    ]
+    async with open_bulk_producer(place.kafka, counts) as producer:
+        await producer.send(records)
+    return len(records)
+
+
+@asynccontextmanager
+async def worker(place: Place, environment: Mapping[str, str], until_ms: int | None) -> AsyncIterator[Child]:
+    """`streamproc worker` under the event clock; `until_ms`: it ends by itself when it has come so far."""
+    command = [sys.executable, "-m", "streamproc", "worker"]
+    if until_ms is not None:
+        command += ["--until", to_iso(until_ms)]
+    own = {
+        **place.variables,
+        "STREAMPROC_HTTP_HOST": "127.0.0.1",
+        "STREAMPROC_HTTP_PORT": str(place.http_port),
+        "STREAMPROC_SESSION_TIMEOUT_MS": str(_SESSION_TIMEOUT_MS),
+        "STREAMPROC_HEARTBEAT_MS": str(_HEARTBEAT_MS),
+    }
+    child = Child("the worker", command, place.directory / "worker.log", {**environment, **own})
+    try:
+        yield child
+    finally:
+        await child.stop()
+
+
+async def watch(place: Place, child: Child, view: View, show: Callable[[], None]) -> None:
+    """Keep the view up to date and shown until the worker has ended and all its signals have been read.
+
+    Raises StreamprocError if the worker failed.
+    """
+    topics = Topics(place.prefix)
+    names = (*topics.signals, topics.failed)
+    places = [TopicPartition(name, partition) for name in names for partition in range(PARTITIONS)]
+    begin_s = monotonic_s() - view.elapsed_s
+    probing = asyncio.create_task(_probe(place, view))
+    quiet = 0
+    try:
+        async with open_consumer(place.kafka, places) as consumer:
+            while child.exit_code() is None or quiet < _QUIET_POLLS:
+                taken = await _take(consumer, view, place.prefix)
+                quiet = 0 if taken or child.exit_code() is None else quiet + 1
+                view.elapsed_s = monotonic_s() - begin_s
+                show()
+    finally:
+        probing.cancel()
+    if child.exit_code() != 0:
+        raise child.failure(f"ended with {child.exit_code()}")
+    view.applied, view.time_ms, view.status = len(view.history.events), view.history.until_ms, "done"
+    show()
+
+
+async def _take(consumer: AIOKafkaConsumer, view: View, prefix: str) -> int:
+    """Add the signals that have come; how many."""
+    chunks = await consumer.getmany(timeout_ms=_POLL_MS)
+    for place, records in chunks.items():
+        for record in records:
+            view.tally.add(place.topic.removeprefix(prefix), record.value or b"")
+    return sum(map(len, chunks.values()))
+
+
+async def _probe(place: Place, view: View) -> None:
+    """Note how far the worker is, by its own metrics."""
+    applied, at_s = 0, monotonic_s()
+    async for reading in follow_metrics(place.metrics_url, 2 * _FRAME_S):
+        now_s = monotonic_s()
+        view.applied, view.per_second = reading.applied, (reading.applied - applied) / (now_s - at_s)
+        applied, at_s = reading.applied, now_s
+        if reading.times_ms:
+            view.time_ms = min(reading.times_ms.values())
+            silent = view.time_ms > view.history.last_ms
+            view.status = (
+                "nobody sends anything any more; time goes on, and customers fall silent"
+                if silent
+                else "every customer's silence is watched: a rule that comes true by time alone is an event, too"
+            )
+
+
+@asynccontextmanager
+async def showing(console: Console, view: View) -> AsyncIterator[Callable[[], None]]:
+    """A function that shows the view as often as is good: as a dashboard, or in lines where there is no terminal."""
+    shown_s = -_LINE_S
+
+    def due(interval_s: float) -> bool:
+        nonlocal shown_s
+        is_due = monotonic_s() - shown_s >= interval_s
+        shown_s = monotonic_s() if is_due else shown_s
+        return is_due
+
+    def print_line() -> None:
+        if due(_LINE_S):
+            console.print(progress_line(view), highlight=False, soft_wrap=True)
+
+    if not console.is_terminal:
+        yield print_line
+        return
+    # Drawn by the event loop, not by Live's own thread: the view changes between two awaits only.
+    with Live(console=console, screen=True, auto_refresh=False) as live:
+
+        def draw() -> None:
+            if due(_FRAME_S):
+                live.update(dashboard(view, console.width, console.height), refresh=True)
+
+        yield draw
+
+
+async def until_interrupted() -> None:
+    """Wait for Ctrl-C or SIGTERM."""
+    interrupted = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupted.set)
+    try:
+        await interrupted.wait()
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+async def wait_ready(place: Place, child: Child) -> None:
+    """Until the worker answers. Raises StreamprocError if it ended instead."""
+    async for _ in follow_metrics(place.metrics_url, _FRAME_S):
+        return

@@ -1,0 +1,96 @@
+"""The source topics of a shard, by code; and which of their events do not belong in it.
+
+A producer whose partitioner is not murmur2 puts customers on other partitions than everybody else. Such events are
+re-keyed: sent once more, through the outbox, to `streamproc.rekey`, a source like the others.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamproc.contracts.failed import failed_record
+from streamproc.contracts.failures import Failure, FailureReason
+from streamproc.contracts.meanings import CHANNELS
+from streamproc.contracts.outbox import OutRecord
+from streamproc.instants.inbox import Slice
+from streamproc.transport.partitioner import partition_of
+from streamproc.transport.topics import Topics
+from streamproc.windows.panes import INF
+from streamproc.windows.table import CustomerTable
+
+#: The source topics, without prefix. The order by name is the order in which the event clock breaks ties.
+SOURCES: Final = tuple(sorted(Topics().sources))
+
+#: Header of a re-keyed record: the short name of the topic it was first sent to, which says its channel.
+SOURCE_HEADER: Final = "streamproc-source-topic"
+
+_REKEY: Final = Topics().rekey
+_REKEY_CODE: Final = SOURCES.index(_REKEY)
+_CHANNEL_OF: Final = {f"events.{channel}": code for code, channel in enumerate(CHANNELS)}
+
+
+@dataclass(slots=True)
+class Sorted:
+    """The records of a slice by what becomes of them."""
+
+    own: NDArray[np.int64]  # places of the events that belong here
+    rekeyed: list[OutRecord]
+    failed: list[OutRecord]
+
+
+def channels_of(topic: int, records: Sequence[Any]) -> int | list[int]:
+    """The channel of records: their topic's; of re-keyed ones, that of the topic they were first sent to."""
+    if topic != _REKEY_CODE:
+        return _CHANNEL_OF[SOURCES[topic]]
+    sources = [dict(record.headers).get(SOURCE_HEADER, b"").decode(errors="replace") for record in records]
+    return [_CHANNEL_OF.get(source, 0) for source in sources]
+
+
+def sort_slice(
+    taken: Slice | None, table: CustomerTable, rows: NDArray[np.int64], partition: int, partitions: int
+) -> Sorted:
+    """Tell a slice's own events from those that belong to another partition and from failures.
+
+    `rows`: int64[n events], the events' customers in `table`. It is enough to look at customers without a state: the
+    events of one who has a state here belong here.
+    """
+    if taken is None:
+        return Sorted(rows, [], [])
+    failed = [_failed(topic, partition, failure, record) for topic, failure, record in taken.failures]
+    stray = np.zeros(len(table), np.bool_)
+    for row in np.flatnonzero(table.head["first_seen_ms"] == INF):
+        stray[row] = partition_of(table.ids[row].encode(), partitions) != partition
+    rekeyed = []
+    for place in np.flatnonzero(stray[rows]):
+        record, topic = taken.raw[place], int(taken.events.topic[place])
+        if topic == _REKEY_CODE:  # it was brought here: never send it in circles
+            failed.append(_failed(topic, partition, _misplaced(record), record))
+            continue
+        headers = [*record.headers, (SOURCE_HEADER, SOURCES[topic].encode())]
+        rekeyed.append(OutRecord(_REKEY, taken.events.customer[place].encode(), headers, record.value))
+    return Sorted(np.flatnonzero(~stray[rows]), rekeyed, failed)
+
+
+def _failed(topic: int, partition: int, failure: Failure, record: Any) -> OutRecord:
+    return failed_record(
+        failure,
+        topic=SOURCES[topic],
+        partition=partition,
+        key=record.key,
+        value=record.value,
+        timestamp_ms=record.timestamp,
+    )
+
+
+def _misplaced(record: Any) -> Failure:
+    return Failure(
+        position=0,
+        offset=record.offset,
+        reason=FailureReason.WRONG_PARTITION,
+        field="$",
+        message="The record was brought to this partition by streamproc.rekey and does not belong here; "
+        "the topics must all have the same number of partitions.",
+    )
