@@ -5,16 +5,16 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import click
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 
 from streamproc.clock import monotonic_s
-from streamproc.settings import Settings, load_settings
+from streamproc.settings import load_settings
 from streamproc.simulate.cdnow import load_cdnow
 from streamproc.simulate.demo import (
     PARTITIONS,
@@ -33,3 +33,149 @@ from streamproc.simulate.screen import View, figures, refused, silence_share, st
 
 #: A story of more changes does not fit a screen.
 _STORY_LINES: Final = 16
+_INTERRUPTED: Final = 130
+_TERMINATED: Final = 143
+
+
+@click.command("demo")
+@click.option(
+    "--data",
+    type=click.Choice(["ecom", "cdnow"]),
+    default="ecom",
+    show_default=True,
+    help="ecom: the clickstream of a web shop, half a year of 600 customers. cdnow: the purchases of 23,570 "
+    "customers of a music shop, 1997-98 (fetched once, 0.6 MB).",
+)
+@click.option("--keep", is_flag=True, help="Leave everything running at the end, until Ctrl-C.")
+@click.option(
+    "--external",
+    is_flag=True,
+    help="Use STREAMPROC_KAFKA and STREAMPROC_REDIS instead of servers of its own; what it makes there has a "
+    "prefix of its own and is removed at the end.",
+)
+def demo_command(data: str, keep: bool, external: bool) -> None:
+    """Watch months of customer history go through streamproc in a minute.
+
+    Starts a Kafka-compatible broker and a Redis-compatible server, publishes the history, and runs a worker on
+    it under the event clock. No Docker, nothing to configure; Ctrl-C cleans everything up.
+    """
+    console = Console()
+    try:
+        asyncio.run(_run(console, data, keep, external))
+    except KeyboardInterrupt:
+        console.print("\n[dim]stopped; nothing is left behind[/]")
+        sys.exit(_INTERRUPTED)
+    except asyncio.CancelledError:
+        sys.exit(_TERMINATED)
+
+
+async def _run(console: Console, data: str, keep: bool, external: bool) -> None:
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    steps = _Steps(console)
+    history = load_cdnow(os.environ) if data == "cdnow" else load_ecom()
+    steps.done(f"{history.about}")
+    for note in history.notes:
+        console.print(f"  [dim]{escape(note)}[/]", highlight=False)
+    async with external_place(load_settings(os.environ)) if external else embedded_place() as place:
+        servers = f"{place.kafka} and {place.redis}" if external else "a broker (Tansu) and a store (Valkey)"
+        steps.done(f"{servers} answer")
+        records = await publish_history(place, history)
+        steps.done(f"{records:,} records published to 3 topics of {PARTITIONS} partitions each")
+        view = View(history, "the worker starts and joins its group", steps.elapsed_s)
+        async with worker(place, os.environ, history.until_ms) as child:
+            with showing(console, view) as show:
+                await watch(place, child, view, show)
+        steps.done(f"the worker has gone through {_days(history)} days, and has ended by itself")
+        _print_summary(console, view)
+        if keep:
+            await _keep(console, place, view)
+        else:
+            _print_commands(console, {}, view)
+
+
+class _Steps:
+    """What has been done, each with the time it took."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._begin_s = self._last_s = monotonic_s()
+
+    @property
+    def elapsed_s(self) -> float:
+        return monotonic_s() - self._begin_s
+
+    def done(self, what: str) -> None:
+        now_s = monotonic_s()
+        self._console.print(
+            f"[green]✓[/] {escape(what)} [dim]({now_s - self._last_s:.1f} s)[/]", highlight=False
+        )
+        self._last_s = now_s
+
+
+def _days(history: History) -> int:
+    return (history.until_ms - history.first_ms) // DAY_MS
+
+
+def _print_summary(console: Console, view: View) -> None:
+    history, tally = view.history, view.tally
+    console.print()
+    console.print(
+        f"[bold]{view.applied:,}[/] events of [bold]{history.customers:,}[/] customers led to "
+        f"[bold]{tally.signals:,}[/] signals, [bold]{silence_share(tally):.0%}[/] of them out of silence: no event, "
+        f"just time that passed. The last {SILENCE_DAYS} days had no events at all.",
+        highlight=False,
+    )
+    console.print(figures(tally))
+    if changes := tally.story(_STORY_LINES):
+        console.print(f"\n[bold]One customer's story[/]  {escape(changes[0].customer)}", highlight=False)
+        console.print(Padding(story(changes), (0, 0, 0, 2)))
+    if tally.refused:
+        console.print(
+            f"\n[bold]{tally.refused.total()} events refused[/]  (spoilt on purpose; they are in events.failed)",
+            highlight=False,
+        )
+        console.print(Padding(refused(tally.refused), (0, 0, 0, 2)))
+
+
+async def _keep(console: Console, place: Place, view: View) -> None:
+    """Leave it all running, with a worker that waits for more events."""
+    async with worker(place, os.environ, None):
+        _print_commands(console, place.variables, view)
+        console.print(
+            f"  curl -s {place.metrics_url}  [dim]# the worker's metrics, after a few seconds[/]\n\n"
+            "Everything keeps running, on the event clock: publish later events, and time goes on.\n"
+            "[bold]Ctrl-C ends it and removes everything.[/]",
+            highlight=False,
+            soft_wrap=True,
+        )
+        await until_interrupted()
+    console.print("[dim]stopped; nothing is left behind[/]")
+
+
+def _print_commands(console: Console, variables: dict[str, str], view: View) -> None:
+    """The commands to look deeper, ready to copy."""
+    program = _program()
+    changes = view.tally.story(_STORY_LINES)
+    customer = changes[0].customer if changes else "ID"
+    console.print("\n[bold]Look deeper[/]")
+    if variables:
+        exports = " ".join(f"{name}={value}" for name, value in variables.items())
+        console.print(f"  export {exports}", highlight=False, soft_wrap=True)
+    else:
+        console.print(f"  {program} demo --keep  [dim]# then, in another terminal:[/]", highlight=False)
+    for command in (
+        f"profile show {customer} --why",
+        "failed list",
+        "topics list",
+    ):
+        console.print(f"  {program} {command}", highlight=False, soft_wrap=True)
+
+
+def _program() -> str:
+    """How the reader can call this program."""
+    if shutil.which("streamproc"):
+        return "streamproc"
+    path = Path(sys.executable).with_name("streamproc")
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)

@@ -11,6 +11,7 @@ from streamproc.contracts.events import (
     ANONYMOUS_PREFIX,
     DURATION_MS_MAX,
     EVENT_BYTES_MAX,
+    MONEY_MAX,
     QUANTITY_MAX,
     Event,
 )
@@ -18,7 +19,6 @@ from streamproc.contracts.failures import UNREADABLE, Failure, FailureReason, ex
 from streamproc.contracts.instants import to_corrected_epoch_ms, to_epoch_ms, to_iso
 from streamproc.contracts.meanings import IDENTIFY, NAMELESS, PLAIN, UNKNOWN, Meanings, consent_bits
 
-_MICROS_MAX: Final = 2**63 - 1
 _NOT_GIVEN: Final = -1.0
 _RESERVED: Final = (
     f'starts with "{ANONYMOUS_PREFIX}", which is kept for customers without `userId`; rename it'
@@ -188,24 +188,20 @@ class Chunk:
         return column
 
     def _micros(self, row: int, attributes: Sequence[tuple[str, str]]) -> int:
-        """The first number among the properties, in millionths, half to even."""
+        """The first of the properties that is given, in millionths, half to even."""
         properties = self.events[row].properties
         for own_name, attribute in attributes:
             amount = getattr(properties, attribute)
-            if type(amount) in (int, float):
-                try:
-                    micros = round(amount * 1e6)
-                except OverflowError:
-                    micros = _MICROS_MAX + 1
-                if abs(micros) <= _MICROS_MAX:
-                    return int(micros)
-                self._reject(
-                    row,
-                    FailureReason.OUT_OF_RANGE,
-                    f"$.properties.{own_name}",
-                    "is too large; money is counted in millionths up to 2^63",
-                )
-                break
+            if amount is None:
+                continue
+            field = f"$.properties.{own_name}"
+            if type(amount) not in (int, float):
+                self._reject(row, FailureReason.WRONG_TYPE, field, "must be a number: it is an order's money")
+            elif not 0 <= amount <= MONEY_MAX:
+                self._reject(row, FailureReason.OUT_OF_RANGE, field, f"must be from 0 to {MONEY_MAX:,}")
+            else:
+                return round(amount * 1e6)
+            break
         return 0
 
     def cart(self, code: Rows) -> Ints:

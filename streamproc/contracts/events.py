@@ -20,7 +20,9 @@ DURATION_MS_MAX: Final = 366 * 86_400_000
 QUANTITY_MAX: Final = 1_000_000
 #: Customer ids of events without `userId` start so; a `userId` may not.
 ANONYMOUS_PREFIX: Final = "anon:"
-#: The properties that hold an order's money, first number wins.
+#: More money in one order is a mistake, and sums of them must fit 64 bits in millionths.
+MONEY_MAX: Final = 10_000_000_000
+#: The properties that hold an order's money; the first that is given counts.
 MONEY_PROPERTIES: Final = ("revenue", "total", "value")
 
 CustomerName = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -90,7 +92,7 @@ class Field(Struct, frozen=True):
 
 
 _INSTANT_SHAPE: Final = "an ISO 8601 time with a UTC offset, such as 2026-01-31T12:00:00.000Z"
-_NUMBER_OR_ANYTHING: Final = "a number (anything else is not taken for money)"
+_MONEY_SHAPE: Final = f"in an order a number from 0 to {MONEY_MAX:,}; elsewhere anything"
 _CONSENT_SHAPE: Final = "true or false"
 
 #: Every field that is read, by its JSON path, in the order of the documentation.
@@ -123,9 +125,9 @@ FIELDS: Final[Mapping[str, Field]] = MappingProxyType(
         ),
         "$.receivedAt": Field("no", _INSTANT_SHAPE, "when your collector received it"),
         "$.properties": Field("no", "an object", "what the event says of itself"),
-        "$.properties.revenue": Field("no", _NUMBER_OR_ANYTHING, "an order's money, first choice"),
-        "$.properties.total": Field("no", _NUMBER_OR_ANYTHING, "an order's money, second choice"),
-        "$.properties.value": Field("no", _NUMBER_OR_ANYTHING, "an order's money, third choice"),
+        "$.properties.revenue": Field("no", _MONEY_SHAPE, "an order's money, first choice"),
+        "$.properties.total": Field("no", _MONEY_SHAPE, "an order's money, second choice"),
+        "$.properties.value": Field("no", _MONEY_SHAPE, "an order's money, third choice"),
         "$.properties.currency": Field(
             "no", "a string", "an order's currency; money in another than the rules file's is not counted"
         ),

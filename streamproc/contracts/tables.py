@@ -56,7 +56,7 @@ def _effect(meaning: EventMeaning) -> str:
     if meaning.activity is not None:
         effects.append("activity" if meaning.activity else "no activity")
     if meaning.order:
-        effects.append("an order; its money is the first number of `revenue`, `total`, `value`")
+        effects.append("an order; its money is the first given of `revenue`, `total`, `value`")
     if meaning.cart:
         effects.append(
             "puts `quantity` into the cart" if meaning.cart == "add" else "takes `quantity` out of the cart"

@@ -23,7 +23,7 @@ def read_events(root: Fields) -> Mapping[str, EventMeaning]:
 
 
 def _read_meaning(section: Fields, name: str, default: EventMeaning) -> EventMeaning:
-    fields = None if section.is_null(name) else section.mapping(name, allowed=_KEYS)
+    fields = section.mapping(name, allowed=_KEYS)
     if fields is None:
         return default
     said: dict[str, object] = {}

@@ -59,8 +59,8 @@ class Fields:
         return key in self.values and _is_null(self.values[key])
 
     def mapping(self, key: str, allowed: Collection[str] | None) -> "Fields | None":
-        """A mapping inside this one."""
-        if key not in self.values:
+        """A mapping inside this one; None if nothing stands there."""
+        if key not in self.values or self.is_null(key):
             return None
         return Fields(self.document, self.values[key], f"`{key}`", allowed=allowed)
 

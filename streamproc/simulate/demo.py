@@ -8,8 +8,8 @@ import asyncio
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -181,9 +181,9 @@ async def _probe(place: Place, view: View) -> None:
             )
 
 
-@asynccontextmanager
-async def showing(console: Console, view: View) -> AsyncIterator[Callable[[], None]]:
-    """A function that shows the view as often as is good: as a dashboard, or in lines where there is no terminal."""
+@contextmanager
+def showing(console: Console, view: View) -> Iterator[Callable[[], None]]:
+    """Gives a function that shows the view if it is time to: as a dashboard, without a terminal as a line."""
     shown_s = -_LINE_S
 
     def due(interval_s: float) -> bool:
@@ -220,9 +220,3 @@ async def until_interrupted() -> None:
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
-
-
-async def wait_ready(place: Place, child: Child) -> None:
-    """Until the worker answers. Raises StreamprocError if it ended instead."""
-    async for _ in follow_metrics(place.metrics_url, _FRAME_S):
-        return

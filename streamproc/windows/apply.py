@@ -117,13 +117,12 @@ def _follow_carts(table: CustomerTable, row: Ints, events: EventColumns) -> None
     for place in np.flatnonzero((events.cart != 0) | events.order):
         cart = head[row[place]]
         ts_ms, quantity = int(events.ts_ms[place]), int(events.cart[place])
-        if events.order[place]:
-            if ts_ms >= cart["cart_changed_ms"]:
-                cart["cart_items"] = 0
-                cart["cart_cleared_ms"] = max(int(cart["cart_cleared_ms"]), ts_ms)
-        elif ts_ms >= cart["cart_cleared_ms"]:
+        if quantity != 0 and ts_ms >= cart["cart_cleared_ms"]:
             cart["cart_items"] = max(0, int(cart["cart_items"]) + quantity)
             cart["cart_changed_ms"] = max(int(cart["cart_changed_ms"]), ts_ms)
+        if events.order[place] and ts_ms >= cart["cart_changed_ms"]:
+            cart["cart_items"] = 0
+            cart["cart_cleared_ms"] = max(int(cart["cart_cleared_ms"]), ts_ms)
 
 
 def _follow_consents(table: CustomerTable, row: Ints, events: EventColumns) -> None:

@@ -50,7 +50,7 @@ class OftenFenced(StoreOwner):
         if chance < 0.1:
             await asyncio.sleep(chance / 5)
         if chance < 0.15:
-            self.store.acquire(chunk.partition, generation=0)
+            self.store.fence(chunk.partition)
 
 
 @pytest.mark.parametrize(("chunk_records", "records"), [(1, 1_500), (100, 20_000)])
@@ -68,8 +68,8 @@ async def test_forced_seeks_lose_and_repeat_nothing(
         counts = await produce(kafka_server, prefix, records, pause_s=0.02)
         await until(lambda: owner.store.count() == records, timeout_s=90)
         stats = owner.consumer.stats
-    assert owner.refused > 10
-    assert stats.seeks > 10
+    assert owner.refused > 5
+    assert stats.seeks > 5
     assert owner.holes == []
     assert owner.store.applied() == {tp: list(range(count)) for tp, count in counts.items()}
 

@@ -98,6 +98,10 @@ class Store:
                 [(chunk.topic, chunk.partition, r.offset, r.value, self._worker) for r in chunk.records],
             )
 
+    def fence(self, shard: int) -> None:
+        """Take the shard away from its worker, as another worker would."""
+        self._db.execute("UPDATE heads SET epoch = epoch + 1 WHERE shard = ?", (shard,))
+
     def set_offset(self, shard: int, topic: str, offset: int) -> None:
         """Pretend that a worker has got to `offset`."""
         with self._transaction():

@@ -129,18 +129,15 @@ class TestColumns:
             ({}, 0),
             ({"revenue": 19.99}, 19_990_000),
             ({"revenue": None, "total": 3, "value": 4}, 3_000_000),
-            ({"revenue": "19.99", "value": 4}, 4_000_000),
-            ({"revenue": True, "total": [], "value": {}}, 0),
-            ({"revenue": -5}, -5_000_000),
             ({"revenue": 0.0000005}, 0),
             ({"revenue": 0.0000015}, 2),
             ({"revenue": 1, "currency": "EUR"}, 1_000_000),
             ({"revenue": 1, "currency": None}, 1_000_000),
-            ({"revenue": 9_223_372_036_854}, round(9_223_372_036_854 * 1e6)),
+            ({"revenue": 10_000_000_000}, 10_000_000_000_000_000),
         ],
     )
-    def test_money_is_the_first_number(self, properties: object, micros: int) -> None:
-        """Of revenue, total, value; in millionths, half to even. What is not a number is no money."""
+    def test_money_is_the_first_that_is_given(self, properties: object, micros: int) -> None:
+        """Of revenue, total, value; in millionths, half to even."""
         columns = decode(track("Order Completed", properties=properties)).columns
         assert columns.order.tolist() == [True]
         assert columns.money_micros.tolist() == [micros]
@@ -339,6 +336,9 @@ class TestFailures:
             (track("Product Added", properties={"quantity": 10**9}), "out_of_range", "$.properties.quantity"),
             (track("Order Completed", properties={"currency": 5}), "wrong_type", "$.properties.currency"),
             (track("Order Completed", properties={"revenue": 1e13}), "out_of_range", "$.properties.revenue"),
+            (track("Order Completed", properties={"total": -5}), "out_of_range", "$.properties.total"),
+            (track("Order Completed", properties={"revenue": "9.5"}), "wrong_type", "$.properties.revenue"),
+            (track("Order Completed", properties={"value": True}), "wrong_type", "$.properties.value"),
             (track("Order Completed", properties={"total": 1e308}), "out_of_range", "$.properties.total"),
             (
                 track("Order Completed", properties={"total": -(10**400)}),

@@ -119,9 +119,10 @@ def test_events_are_put_over_the_defaults_field_by_field() -> None:
     assert meanings.names["Unsubscribed"] == DEFAULT_MEANINGS["Unsubscribed"]
 
 
-def test_everything_has_a_default() -> None:
-    """A file with one section is a whole file."""
-    ruleset = rules("segments: []")
+@pytest.mark.parametrize("text", ["segments: []", "segments:\ncampaigns:\nevents:\nchurn:\n  bands:\n"])
+def test_everything_has_a_default(text: str) -> None:
+    """A file with one section is a whole file, and sections may be empty."""
+    ruleset = rules(text)
     assert (ruleset.currency, ruleset.session_gap_ms) == ("USD", 30 * 60_000)
     assert ruleset.churn == BandPolicy((0.3, 0.6, 0.8), 0.05, 7 * DAY_MS)
     assert (ruleset.segments, ruleset.campaigns) == ((), ())
