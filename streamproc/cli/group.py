@@ -16,6 +16,7 @@ from streamproc.cli.profile import profile_group
 from streamproc.cli.publish import publish_command
 from streamproc.cli.schemas import schemas_command
 from streamproc.cli.segments import segments_group
+from streamproc.cli.state import state_group
 from streamproc.cli.topics import topics_group
 from streamproc.cli.validate import validate_command
 from streamproc.cli.worker import worker_command
@@ -55,6 +56,7 @@ for _command in (
     profile_group,
     segments_group,
     failed_group,
+    state_group,
     schemas_command,
 ):
     group.add_command(_command)

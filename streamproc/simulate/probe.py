@@ -37,7 +37,7 @@ def read_metrics(text: str) -> Reading:
     times_ms = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            if sample.name == "streamproc_events_applied_total":
+            if sample.name == "streamproc_events_accepted_total":
                 applied += sample.value
             elif sample.name == "streamproc_shard_time_seconds" and sample.value > 0:
                 times_ms[sample.labels["partition"]] = int(sample.value * 1000)

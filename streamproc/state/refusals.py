@@ -27,7 +27,7 @@ _REFUSALS: dict[str, tuple[type[StoreError], str, str]] = {
         Fenced,
         "a worker of generation {0} has it, ours is {claim.generation}",
         "rejoin the group; if the consumer group was deleted and made anew, its generations started again "
-        "at 1: reset the stored generation",
+        "at 1: stop all workers and run `streamproc state reset-generation`",
     ),
     "layout": (
         StateMismatch,
@@ -42,7 +42,7 @@ _REFUSALS: dict[str, tuple[type[StoreError], str, str]] = {
     "missing": (
         StateMissing,
         "there is no state, though the group has read from this partition before",
-        "restore Redis from its backup, or reset the group's offsets to rebuild from the topics",
+        "restore Redis from its backup; to rebuild from the topics instead, choose a new STREAMPROC_GROUP",
     ),
     "orphaned": (StateCorrupt, "the head is gone, but {0} is there", _RESTORE),
     "ahead": (StateCorrupt, "the outbox has had entry {0}, but the head counts {1} commits", _RESTORE),

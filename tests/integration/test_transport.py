@@ -172,7 +172,7 @@ async def test_topics_are_created_once_and_described(kafka_server: str, topic_pr
     topics = Topics(topic_prefix)
     assert (await create_topics(kafka_server, topic_prefix, 2)).created == topics.all
     assert (await create_topics(kafka_server, topic_prefix, 2)).existing == topics.all
-    with pytest.raises(StreamprocError, match="events.web has 2"):
+    with pytest.raises(StreamprocError, match=r"events\.web has 2"):
         await create_topics(kafka_server, topic_prefix, 4)
     described = await describe(kafka_server, topic_prefix)
     assert {name: info and info.partitions for name, info in described.items()} == dict.fromkeys(

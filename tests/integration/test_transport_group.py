@@ -132,8 +132,10 @@ async def test_busy_agents_do_not_delay_a_rebalance(
     """
 
     class Slow(StoreOwner):
+        pause_s = 0.2
+
         async def before_commit(self, chunk: object) -> None:
-            await asyncio.sleep(0.03)
+            await asyncio.sleep(self.pause_s)
 
     await create_topics(kafka_server, topic_prefix, SHARDS)
     records = 30_000
@@ -154,6 +156,7 @@ async def test_busy_agents_do_not_delay_a_rebalance(
                 await until(lambda: f"second-{visit}" in first.store.workers())  # noqa: B023
             await until(lambda: len(first.shards) == SHARDS)
             assert second.holes == []
+        first.pause_s = 0
         await until(lambda: first.store.count() == records, timeout_s=60)
         [agent] = app.agents.values()
         assert len(agent.supervisor._services) == 4 * SHARDS
