@@ -21,6 +21,8 @@ from streamproc.clock import monotonic_s, wall_ms
 from streamproc.errors import StreamprocError
 from streamproc.metrics import Metrics
 from streamproc.rules.load import load_ruleset
+from streamproc.rules.problems import RulesError
+from streamproc.rules.versions import changed_without_version
 from streamproc.settings import Settings
 from streamproc.shards import Shards
 from streamproc.state.redis_store import RedisStore
@@ -188,6 +190,9 @@ class Worker:
             seen = found
             try:
                 definitions = load_definitions(self._settings)
+                unversioned = changed_without_version(self._definitions.ruleset, definitions.ruleset)
+                if unversioned:
+                    raise RulesError(unversioned)
             except StreamprocError as error:
                 self.metrics.count("rules_reloads_total", 1, "refused")
                 _log.error(
@@ -195,6 +200,7 @@ class Worker:
                 )
                 continue
             self.metrics.count("rules_reloads_total", 1, "loaded")
+            self._definitions = definitions
             self._note_definitions(definitions)
             shards.redefine(definitions)
             _log.info("rules reloaded", fingerprint=f"{definitions.fingerprint:08x}")

@@ -200,7 +200,7 @@ class Chunk:
             elif not 0 <= amount <= MONEY_MAX:
                 self._reject(row, FailureReason.OUT_OF_RANGE, field, f"must be from 0 to {MONEY_MAX:,}")
             else:
-                return round(amount * 1e6)
+                return int(round(amount * 1e6))
             break
         return 0
 

@@ -38,8 +38,13 @@ class Evidence(Struct, frozen=True, gc=False):
     feature: Annotated[str, Meta(description="name of the feature, as in the rules")]
     value: Annotated[int | float, Meta(description="its value for the customer, in `unit`")]
     op: Annotated[str, Meta(description="<, <=, >, >=, == or !=")]
-    threshold: Annotated[int | float | str, Meta(description="a number in `unit`, or another feature's name")]
-    unit: Annotated[str, Meta(description="ms, count, probability, or a currency (in millionths)")]
+    threshold: Annotated[
+        int | float | str,
+        Meta(
+            description="a number in `unit`; of two features, the other one and its value, such as web_events_30d=12"
+        ),
+    ]
+    unit: Annotated[str, Meta(description="ms, count, probability, or a currency")]
     holds: Annotated[bool | None, Meta(description="did it hold? null: not known")]
     exact: Annotated[
         bool, Meta(description="false: history does not reach back far enough, the value may be greater")

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from streamproc.contracts import samples
@@ -22,19 +22,20 @@ _CHOICES_MAX: Final = 6
 _PART: Final = re.compile(r"(<!-- generated: (?P<name>.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
-def fill(document: str) -> str:
+def fill(document: str, parts: Mapping[str, Callable[[str], str]] | None = None) -> str:
     """The document with every part between `<!-- generated: NAME -->` and `<!-- end -->` made anew.
 
-    Raises StreamprocError for a NAME that PARTS lacks.
+    `parts`: what makes them; PARTS if it is not given. Raises StreamprocError for a NAME that it lacks.
     """
-    return _PART.sub(lambda part: f"{part[1]}\n{_part(part['name'])}\n{part[3]}", document)
+    makers = PARTS if parts is None else parts
+    return _PART.sub(lambda part: f"{part[1]}\n{_part(part['name'], makers)}\n{part[3]}", document)
 
 
-def _part(name: str) -> str:
+def _part(name: str, parts: Mapping[str, Callable[[str], str]]) -> str:
     kind, _, topic = name.partition(" ")
-    make = PARTS.get(kind)
+    make = parts.get(kind)
     if make is None:
-        raise StreamprocError(f"no generated part is called {kind!r}", fix=f"use one of {', '.join(PARTS)}")
+        raise StreamprocError(f"no generated part is called {kind!r}", fix=f"use one of {', '.join(parts)}")
     return make(topic)
 
 
@@ -43,12 +44,12 @@ def _event_fields(_: str) -> str:
         (f"`{path.removeprefix('$.')}`", field.required, field.shape, field.meaning)
         for path, field in FIELDS.items()
     )
-    return _table(("field", "required", "must be", "meaning"), rows)
+    return table(("field", "required", "must be", "meaning"), rows)
 
 
 def _event_names(_: str) -> str:
     rows = ((f"`{name}`", _effect(meaning)) for name, meaning in DEFAULT_MEANINGS.items())
-    return _table(("event", "meaning"), rows)
+    return table(("event", "meaning"), rows)
 
 
 def _effect(meaning: EventMeaning) -> str:
@@ -70,11 +71,11 @@ def _effect(meaning: EventMeaning) -> str:
 
 def _reasons(_: str) -> str:
     rows = ((f"`{reason}`", meaning, fix) for reason, (meaning, fix) in REASONS.items())
-    return _table(("reason", "meaning", "what to do"), rows)
+    return table(("reason", "meaning", "what to do"), rows)
 
 
 def _headers(_: str) -> str:
-    return _table(("header", "value"), ((f"`{name}`", meaning) for name, meaning in HEADERS.items()))
+    return table(("header", "value"), ((f"`{name}`", meaning) for name, meaning in HEADERS.items()))
 
 
 def _signal_fields(topic: str) -> str:
@@ -95,7 +96,7 @@ def _fields(topic: str) -> list[tuple[str, str, str]]:
 
 
 def _fields_table(rows: Iterable[tuple[str, str, str]]) -> str:
-    return _table(("field", "type", "meaning"), rows)
+    return table(("field", "type", "meaning"), rows)
 
 
 def _walk(schema: Schema, definitions: dict[str, Schema], prefix: str) -> Iterator[tuple[str, str, str]]:
@@ -140,7 +141,8 @@ def _record_samples(topic: str) -> str:
     )
 
 
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A table of Markdown."""
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 

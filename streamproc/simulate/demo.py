@@ -8,6 +8,7 @@ import asyncio
 import signal
 import sys
 import tempfile
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -34,13 +35,18 @@ from streamproc.transport.topics import Topics, create_topics
 PARTITIONS: Final = 4
 
 _FRAME_S: Final = 0.25
-_LINE_S: Final = 2.0
+_LINE_S: Final = 5.0
+#: The rate shown is that of the last seconds: commits are large, so events come in bursts.
+_RATE_S: Final = 5.0
 _POLL_MS: Final = 100
 #: Polls without a record after which, with the worker gone, everything has come.
 _QUIET_POLLS: Final = 3
 #: A group of one needs no patience, and brokers make joiners wait for a part of it.
 _SESSION_TIMEOUT_MS: Final = 6_000
 _HEARTBEAT_MS: Final = 1_000
+
+_RUNNING: Final = "customers change by what they do, and by what they do not: silence is watched, too"
+_SILENT: Final = "nobody sends anything any more: all that happens now is the work of time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,19 +172,17 @@ async def _take(consumer: AIOKafkaConsumer, view: View, prefix: str) -> int:
 
 async def _probe(place: Place, view: View) -> None:
     """Note how far the worker is, by its own metrics."""
-    applied, at_s = 0, monotonic_s()
+    seen: deque[tuple[float, int]] = deque()
     async for reading in follow_metrics(place.metrics_url, 2 * _FRAME_S):
-        now_s = monotonic_s()
-        view.applied, view.per_second = reading.applied, (reading.applied - applied) / (now_s - at_s)
-        applied, at_s = reading.applied, now_s
+        seen.append((monotonic_s(), reading.applied))
+        while seen[-1][0] - seen[0][0] > _RATE_S:
+            seen.popleft()
+        (begin_s, before), (end_s, applied) = seen[0], seen[-1]
+        view.applied = applied
+        view.per_second = (applied - before) / (end_s - begin_s) if end_s > begin_s else 0.0
         if reading.times_ms:
             view.time_ms = min(reading.times_ms.values())
-            silent = view.time_ms > view.history.last_ms
-            view.status = (
-                "nobody sends anything any more; time goes on, and customers fall silent"
-                if silent
-                else "every customer's silence is watched: a rule that comes true by time alone is an event, too"
-            )
+            view.status = _RUNNING if view.time_ms <= view.history.last_ms else _SILENT
 
 
 @contextmanager

@@ -42,3 +42,19 @@ async def test_one_worker(installation: Installation, stream: Replayed) -> None:
     assert published.repeats == 0
     customer = max(stream.result.features, key=lambda one: stream.result.features[one]["events_total"][0])
     assert_profile(installation, stream.result, customer)
+
+
+def assert_profile(installation: Installation, result: Result, customer: str) -> None:
+    """`streamproc profile show --json` says what the reference says."""
+    ran = installation.command("profile", "show", customer, "--json")
+    assert ran.returncode == 0, ran.stderr
+    profile = json.loads(ran.stdout)
+    assert profile["customer_id"] == customer
+    for name, (value, exact) in result.features[customer].items():
+        assert profile["features"][name] == (value / 1e6 if name.startswith("money") else value), name
+        assert (name not in profile["incomplete"]) == exact, name
+    entered = {key: member.entry_seq for key, member in result.memberships[customer].items()}
+    assert {segment["key"]: segment["entry_seq"] for segment in profile["segments"]} == entered
+    assert profile["churn"]["band"] == result.bands[customer]
+    risk = result.risks[customer]
+    assert profile["churn"]["risk"] == (None if risk is None else pytest.approx(risk, abs=1e-6))

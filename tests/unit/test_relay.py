@@ -1,0 +1,98 @@
+"""The relay sends in order, trims only what is acknowledged, and sends again what is not."""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+import pytest
+from aiokafka.errors import KafkaConnectionError, KafkaError
+
+from streamproc.contracts.outbox import OutRecord
+from streamproc.metrics import Metrics
+from streamproc.pipeline import Shard
+from streamproc.relay import Relay
+from streamproc.state.memory_store import MemoryStore
+from streamproc.state.store import Commit, Head, Superseded
+
+
+@dataclass
+class Broker:
+    """Acknowledges what it is sent; `failing`: how many acknowledgements go wrong first."""
+
+    failing: int = 0
+    sent: list[tuple[str, bytes | None, bytes]] = field(default_factory=list)
+
+    async def send(
+        self, topic: str, value: bytes, *, key: bytes | None, headers: Sequence[tuple[str, bytes]]
+    ) -> Awaitable[object]:
+        acknowledgement: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        self.sent.append((topic, key, value))
+        if self.failing:
+            self.failing -= 1
+            acknowledgement.set_exception(KafkaConnectionError())
+        else:
+            acknowledgement.set_result(None)
+        return acknowledgement
+
+
+@dataclass
+class Holder:
+    """The part of a shard that a relay looks at."""
+
+    head: Head
+
+
+async def outbox_of(*values: bytes) -> tuple[MemoryStore, Holder]:
+    store = MemoryStore()
+    head = await acquire(store, generation=1)
+    records = [OutRecord("segments.changes", b"k", [("ce_id", b"1")], value) for value in values]
+    return store, Holder(await store.commit(head, Commit(outbox=[record.pack() for record in records])))
+
+
+async def acquire(store: MemoryStore, generation: int) -> Head:
+    return await store.acquire(
+        0, generation=generation, member="g", partitions=1, layout=1, offsets_if_new={}, create=True
+    )
+
+
+def relay_of(store: MemoryStore, holder: Holder, broker: Broker) -> Relay:
+    return Relay(store, cast(Shard, holder), broker, "acme.", Metrics())
+
+
+async def test_sends_in_order_and_trims() -> None:
+    store, holder = await outbox_of(b"1", b"2", b"3")
+    broker = Broker()
+    assert await relay_of(store, holder, broker).send_batch() == 3
+    assert broker.sent == [("acme.segments.changes", b"k", value) for value in (b"1", b"2", b"3")]
+    assert await store.outbox_length(0) == 0
+
+
+async def test_what_is_not_acknowledged_is_kept_and_sent_again() -> None:
+    store, holder = await outbox_of(b"1", b"2")
+    broker = Broker(failing=1)
+    relay = relay_of(store, holder, broker)
+    with pytest.raises(KafkaError):
+        await relay.send_batch()
+    assert await store.outbox_length(0) == 2
+    assert await relay.send_batch() == 2
+    assert [value for _, _, value in broker.sent] == [b"1", b"2", b"1", b"2"]
+
+
+async def test_run_waits_out_a_broker_that_is_down() -> None:
+    store, holder = await outbox_of(b"1")
+    broker = Broker(failing=2)
+    running = asyncio.create_task(relay_of(store, holder, broker).run())
+    async with asyncio.timeout(10):
+        while await store.outbox_length(0):
+            await asyncio.sleep(0.01)
+    running.cancel()
+    assert len(broker.sent) == 3
+
+
+async def test_a_former_owner_trims_nothing() -> None:
+    store, holder = await outbox_of(b"1")
+    await acquire(store, generation=2)
+    with pytest.raises(Superseded):
+        await relay_of(store, holder, Broker()).send_batch()
+    assert await store.outbox_length(0) == 1
