@@ -11,18 +11,14 @@ from faust.types import StreamT
 
 from streamproc.shards import Shards
 from streamproc.transport.chunks import Chunk
+from streamproc.transport.faust_app import chunk_topic
 
 
 def create_agents(app: faust.App, topics: Sequence[str], shards: Shards) -> None:
-    """Define one agent for each source topic."""
-    for topic in topics:
+    """Define the agent that reads the source topics."""
 
-        async def deliver(chunks: StreamT[Chunk]) -> None:
-            async for chunk in chunks:
-                await shards.deliver(chunk)
+    async def deliver(chunks: StreamT[Chunk]) -> None:
+        async for chunk in chunks:
+            await shards.deliver(chunk)
 
-        app.agent(
-            app.topic(topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"),
-            name=f"streamproc.{topic}",
-            isolated_partitions=True,
-        )(deliver)
+    app.agent(chunk_topic(app, *topics), name="streamproc.shards", isolated_partitions=True)(deliver)

@@ -27,8 +27,9 @@ from streamproc.settings import Settings
 from streamproc.shards import Shards
 from streamproc.state.redis_store import RedisStore
 from streamproc.transitions.definitions import Definitions
-from streamproc.transport.batch import Consumer, Transport
+from streamproc.transport.batch import Consumer
 from streamproc.transport.chunks import Tail
+from streamproc.transport.faust_app import batch_app
 from streamproc.transport.settings import TransportSettings, faust_options
 from streamproc.transport.topics import Topics, describe
 
@@ -102,6 +103,8 @@ class Worker:
             self.started.set()
             try:
                 await self._wait_for_end(app, shards)
+                # Afterwards the shards are released. A lost Redis is noticed by what Kafka was told.
+                await cast(Consumer, app.consumer).force_commit()
             finally:
                 await app.stop()
         if shards.failure is not None:
@@ -120,22 +123,18 @@ class Worker:
     def _create_app(self, shards: Shards) -> faust.App:
         settings = self._settings
         sources = Topics(settings.topic_prefix).sources
-        app = faust.App(
+        app = batch_app(
             settings.group,
-            **faust_options(
+            owner=shards,
+            settings=TransportSettings(
+                sources=sources, chunk_records=settings.chunk_records, lost_policy=settings.lost_records
+            ),
+            now_ms=wall_ms,
+            options=faust_options(
                 bootstrap=settings.kafka,
                 session_timeout_s=settings.session_timeout_ms / 1000,
                 heartbeat_interval_s=settings.heartbeat_ms / 1000,
             ),
-        )
-        app.transport = Transport(
-            app.conf.broker_consumer,
-            app,
-            owner=shards,
-            settings=TransportSettings(
-                sources=sources, chunk_records=settings.chunk_records, lost_policy=settings.lost_offsets
-            ),
-            now_ms=wall_ms,
         )
         create_agents(app, sources, shards)
         shards.reader = _ConsumerReader(app, sources)
@@ -226,17 +225,12 @@ class _ConsumerReader:
         return await self._consumer.reseek(shards)
 
     async def committed(self, shards: set[int]) -> dict[TopicPartition, int]:
-        thread = self._consumer._thread
-        client = thread._ensure_consumer()
-        found = {}
-        for tp in (TopicPartition(topic, shard) for shard in shards for topic in self._sources):
-            offset = await thread.call_thread(client.committed, tp)
-            if offset is not None:
-                found[tp] = int(offset)
-        return found
+        asked = {TopicPartition(topic, shard) for topic in self._sources for shard in shards}
+        found = await self._consumer._thread.committed(asked)
+        return {tp: offset for tp, offset in found.items() if offset is not None}
 
     def partition_count(self) -> int:
-        return int(self._consumer.topic_partitions(self._sources[0]) or 0)
+        return self._consumer.partition_count()
 
 
 class _Heartbeat:

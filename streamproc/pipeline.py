@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from streamproc.clock import monotonic_s, wall_ms
+from streamproc.clock import monotonic_s
 from streamproc.contracts.decode import decode_chunk
 from streamproc.instants.advance import Lives, Plan, advance, live_plan, tick_plan
 from streamproc.instants.due import DueIndex
@@ -85,14 +85,17 @@ class Shard:
         """Remember that all customers have been evaluated under the rules in force."""
         self.head = await self._store.commit(self.head, Commit(extra={"swept": self._swept_mark()}))
 
-    def put(self, topic: int, records: Sequence[Any], next_offset: int) -> None:
-        """Decode records of a source topic and queue them. Bad records become failures, never exceptions."""
+    def put(self, topic: int, records: Sequence[Any], next_offset: int, wall_now_ms: int) -> None:
+        """Decode records of a source topic and queue them. Bad records become failures, never exceptions.
+
+        `wall_now_ms` decides what lies in the future.
+        """
         decoded = decode_chunk(
             records,
             topic=topic,
             channel=channels_of(topic, records),
             meanings=self.definitions.ruleset.meanings,
-            wall_now_ms=wall_ms(),
+            wall_now_ms=wall_now_ms,
             correct_skew=self._settings.clock == "live",
         )
         self.inbox.put(topic, records, decoded, next_offset)

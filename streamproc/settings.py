@@ -33,7 +33,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     grace_ms: Annotated[int, msgspec.Meta(ge=0)] = 500  # live clock: how far the shard's time stays behind
     session_timeout_ms: Annotated[int, msgspec.Meta(ge=1_000)] = 10_000
     heartbeat_ms: Annotated[int, msgspec.Meta(ge=100)] = 2_000
-    lost_offsets: Literal["fail", "skip"] = "fail"  # when Kafka no longer has the stored offset
+    lost_records: Literal["fail", "skip"] = "fail"  # when Kafka no longer has the stored offset
 
     @property
     def rules_path(self) -> Path | None:

@@ -6,6 +6,7 @@ wake the relay. Its failures end in one place: forget everything, acquire again,
 
 import asyncio
 import random
+import sys
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
@@ -13,15 +14,18 @@ from typing import Any, Final, Protocol
 import structlog
 from aiokafka.structs import TopicPartition
 
+from streamproc.clock import wall_ms
 from streamproc.metrics import Metrics
 from streamproc.pipeline import Batch, Shard
 from streamproc.relay import Producer, Relay
 from streamproc.settings import Settings
 from streamproc.sources import SOURCES
 from streamproc.state.layout import LAYOUT_VERSION
+from streamproc.state.store import Fenced as StoreFenced
 from streamproc.state.store import Head, Store, StoreError, StoreUnavailable
 from streamproc.transitions.definitions import Definitions
 from streamproc.transport.chunks import Chunk, Tail
+from streamproc.transport.owner import Fenced
 
 _log = structlog.get_logger(__name__)
 
@@ -33,6 +37,7 @@ _STORE_PAUSE_S: Final = 2.0
 _QUEUED_CHUNKS: Final = 4
 #: Customers per step of a sweep; one step for every batch of events, so that neither starves.
 _SWEEP_CUSTOMERS: Final = 500
+_NEVER: Final = sys.maxsize
 
 
 class Reader(Protocol):
@@ -62,7 +67,7 @@ class Held:
     stirred: asyncio.Event = field(default_factory=asyncio.Event)  # there may be something to do
     room: asyncio.Event = field(default_factory=asyncio.Event)  # a batch was taken from the inbox
     stopping: bool = False
-    drained: bool = False  # `--until`: everything up to the instant is committed
+    drained_ms: int = _NEVER  # `--until`: since when (wall clock) all is committed and sent
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
 
@@ -100,15 +105,18 @@ class Shards:
         known = {tp.partition for tp in committed}
         offsets: dict[TopicPartition, int | None] = {}
         for partition in sorted(shards):
-            head = await self._store.acquire(
-                partition,
-                generation=generation,
-                member=self._settings.group,
-                partitions=self.reader.partition_count(),
-                layout=LAYOUT_VERSION,
-                offsets_if_new={},
-                create=partition not in known,
-            )
+            try:
+                head = await self._store.acquire(
+                    partition,
+                    generation=generation,
+                    member=self._settings.group,
+                    partitions=self.reader.partition_count(),
+                    layout=LAYOUT_VERSION,
+                    offsets_if_new={},
+                    create=partition not in known,
+                )
+            except StoreFenced as error:
+                raise Fenced(error.message) from error
             for topic in SOURCES:
                 tp = TopicPartition(self._settings.topic_prefix + topic, partition)
                 offsets[tp] = head.offsets.get(topic)
@@ -141,8 +149,8 @@ class Shards:
             for task in held.tasks[1:]:
                 task.cancel()
         for held in leaving:
-            if held.tasks and held.tasks[0] is not asyncio.current_task():
-                await asyncio.wait(held.tasks[:1])  # lets a commit in flight finish
+            if others := [task for task in held.tasks if task is not asyncio.current_task()]:
+                await asyncio.wait(others)  # lets a commit in flight finish
             partition = str(held.shard.head.partition)
             for gauge in ("shard_time_seconds", "outbox_records"):
                 self._metrics.forget(gauge, partition)
@@ -169,8 +177,14 @@ class Shards:
         while (held := self._holder(chunk)) is not None and held.shard.inbox.buffered(topic) >= most:
             held.room.clear()
             await held.room.wait()
-        if held is not None:
-            held.shard.put(topic, chunk.records, chunk.next_offset)
+        if held is None:
+            return
+        if chunk.start_offset != held.received[topic]:
+            self._start_over(
+                held, f"a chunk of {chunk.topic} went missing before offset {chunk.start_offset}"
+            )
+        else:
+            held.shard.put(topic, chunk.records, chunk.next_offset, wall_ms())
             held.received[topic] = chunk.next_offset
             held.stirred.set()
 
@@ -218,9 +232,10 @@ class Shards:
 
     async def _run(self, held: Held) -> None:
         while not held.stopping:
-            batch = await self._next_batch(held)
+            waiting = self._waiting(held)
+            batch = await self._next_batch(held, waiting)
             if batch is None and held.sweep_cursor is None:
-                if self._until_ms is not None:
+                if self._until_ms is not None and not waiting:
                     await self._settle(held)
                 held.stirred.clear()
                 try:
@@ -233,33 +248,46 @@ class Shards:
             if held.sweep_cursor is not None:
                 await self._sweep(held, held.sweep_cursor)
 
-    async def _next_batch(self, held: Held) -> Batch | None:
+    async def _next_batch(self, held: Held, waiting: list[int]) -> Batch | None:
         if self._settings.clock == "event":
-            return await held.shard.take_ticks(self._waiting(held), self._until_ms)
+            return await held.shard.take_ticks(waiting, self._until_ms)
         return await held.shard.take_live(self._live_time_ms(held))
 
     async def _step(self, held: Held, batch: Batch) -> None:
         held.room.set()
+        held.drained_ms = _NEVER
         await held.shard.step(batch)
         held.relay.wake()
         await asyncio.sleep(0)  # the other shards, the relay and the web server want their turn
 
     async def _sweep(self, held: Held, cursor: int) -> None:
         """Evaluate some of all customers under the rules now in force."""
+        definitions = self._definitions
         next_cursor, batch = await held.shard.take_scanned(cursor, _SWEEP_CUSTOMERS)
         await self._step(held, batch)
-        if held.sweep_cursor == cursor:  # not started anew meanwhile
+        if self._definitions is definitions:  # else it starts anew
             held.sweep_cursor = next_cursor or None
             if next_cursor == 0:
                 await held.shard.finish_sweep()
 
     async def _settle(self, held: Held) -> None:
-        """`--until`: nothing is left to do; it is over once Kafka has everything and all shards are as far."""
-        if self._waiting(held) or len(held.shard.inbox):
-            return
-        held.drained = await self._store.outbox_length(held.shard.head.partition) == 0
-        if all(other.drained for other in self.held.values()):
+        """`--until`: nothing is left to do here; it is over once Kafka has everything and all shards are as far.
+
+        What one shard sent last may be for another (re-keyed events): so all topics must have shown their ends
+        once more after the last outbox was empty.
+        """
+        if held.drained_ms == _NEVER:
+            if await self._store.outbox_length(held.shard.head.partition):
+                return
+            held.drained_ms = wall_ms()
+        last_ms = max(other.drained_ms for other in self.held.values())
+        if all(self._has_shown_ends(other, last_ms) for other in self.held.values()):
             self.done.set()
+
+    def _has_shown_ends(self, held: Held, after_ms: int) -> bool:
+        """Whether fetches sent after an instant (wall clock) showed nothing that is not applied."""
+        shown = [self._caught_up(held, code) for code in range(len(SOURCES))]
+        return len(held.shard.inbox) == 0 and all(end and polled_ms > after_ms for end, polled_ms in shown)
 
     async def _guard(self, held: Held, work: Coroutine[Any, Any, None]) -> None:
         """Run a shard's task; when it fails, go back to what the store says, or give up the worker."""
@@ -270,14 +298,21 @@ class Shards:
                 return
             unavailable = isinstance(error, StoreUnavailable)
             self._metrics.count("store_unavailable_total" if unavailable else "superseded_total")
-            _log.warning(
-                "shard starts over", partition=held.shard.head.partition, error=error.message, fix=error.fix
-            )
-            partition = held.shard.head.partition
-            self._reseeks[partition] = asyncio.create_task(self._reseek(partition))
+            self._start_over(held, error.message)
         except Exception as error:
             if not held.stopping:
                 self._fail(error)
+
+    def _start_over(self, held: Held, why: str) -> None:
+        """Take no more of this session; acquire and seek the shard again."""
+        if held.stopping:
+            return
+        held.stopping = True
+        held.stirred.set()
+        held.room.set()
+        partition = held.shard.head.partition
+        _log.warning("shard starts over", partition=partition, why=why)
+        self._reseeks[partition] = asyncio.create_task(self._reseek(partition))
 
     async def _reseek(self, partition: int) -> None:
         """Start a shard over, in a task of its own: the seek waits for the one that failed."""

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from streamproc.cli.worker import parse_instant
 from streamproc.clock import wall_ms
+from streamproc.contracts.failed import Source
 from streamproc.contracts.failures import REASONS, FailureReason
 from streamproc.contracts.instants import to_iso
 from streamproc.errors import StreamprocError
@@ -55,13 +56,13 @@ def failed_group() -> None:
 @_json
 def list_command(reason: str | None, topic: str | None, since: str | None, limit: int, as_json: bool) -> None:
     """List refused events, the newest last: id, reason, field, and where the record stands in Kafka."""
-    wanted = Filter(reason=reason, topic=topic, since_ms=_parse_since(since))
+    wanted = Filter(reason=reason, topic=topic, since_ms=parse_since(since))
     refusals = _read(wanted)
     shown = refusals[-limit:]
     if as_json:
         click.echo(orjson.dumps([_as_dict(refusal) for refusal in shown], option=orjson.OPT_INDENT_2))
     else:
-        _print_list(Console(), shown, refusals)
+        print_list(Console(), shown, refusals)
 
 
 @failed_group.command("show")
@@ -72,11 +73,11 @@ def show_command(failed_id: str, as_json: bool) -> None:
 
     The first characters of the id are enough.
     """
-    refusal = _only(_read(Filter()), failed_id)
+    refusal = only(_read(Filter()), failed_id)
     if as_json:
         click.echo(refusal.envelope)
     else:
-        _print_refusal(Console(), refusal)
+        print_refusal(Console(), refusal)
 
 
 @failed_group.command("replay")
@@ -104,9 +105,9 @@ def replay_command(
 
     Exit code 1 if some records are gone.
     """
-    refusals = _read(Filter(reason=reason, topic=topic, since_ms=_parse_since(since)))
+    refusals = _read(Filter(reason=reason, topic=topic, since_ms=parse_since(since)))
     if ids:
-        refusals = [_only(refusals, failed_id) for failed_id in dict.fromkeys(ids)]
+        refusals = [only(refusals, failed_id) for failed_id in dict.fromkeys(ids)]
     settings = load_settings(os.environ)
     done = asyncio.run(replay(settings.kafka, settings.topic_prefix, refusals, dry_run=dry_run))
     if as_json:
@@ -125,16 +126,24 @@ def _read(wanted: Filter) -> list[Refusal]:
     return refusals
 
 
-def _parse_since(text: str | None) -> int:
+def parse_since(text: str | None) -> int:
+    """Epoch ms of a time, or of so long ago; 0 for None. Raises StreamprocError."""
     if text is None:
         return 0
     try:
         return wall_ms() - parse_duration(text)
     except LiteralError:
+        pass
+    try:
         return parse_instant(text)
+    except StreamprocError as error:
+        raise StreamprocError(
+            f"{text!r} is neither a duration nor a time",
+            fix="write it like 24h, 7d, 2026-01-31 or 2026-01-31T12:00:00Z",
+        ) from error
 
 
-def _only(refusals: Sequence[Refusal], failed_id: str) -> Refusal:
+def only(refusals: Sequence[Refusal], failed_id: str) -> Refusal:
     """The one whose id starts so. Raises StreamprocError."""
     found = [refusal for refusal in refusals if refusal.data.id.startswith(failed_id.lower())]
     if len(failed_id) < _ID_MIN or len(found) > 1:
@@ -173,7 +182,8 @@ def _replay_as_dict(done: Replay, dry_run: bool) -> dict[str, Any]:
     }
 
 
-def _print_list(console: Console, shown: Sequence[Refusal], refusals: Sequence[Refusal]) -> None:
+def print_list(console: Console, shown: Sequence[Refusal], refusals: Sequence[Refusal]) -> None:
+    """Those that are shown, in a table, and how many there are of each reason."""
     if not refusals:
         console.print("no failed events")
         return
@@ -211,7 +221,8 @@ def _place(refusal: Refusal) -> str:
     return f"{source.topic}/{source.partition}/{source.offset}"
 
 
-def _print_refusal(console: Console, refusal: Refusal) -> None:
+def print_refusal(console: Console, refusal: Refusal) -> None:
+    """Everything there is to know about one."""
     data = refusal.data
     console.print(f"[bold red]{data.failure.reason}[/] at {escape(data.failure.field)}", highlight=False)
     console.print(escape(data.failure.message), highlight=False, soft_wrap=True)
@@ -223,7 +234,7 @@ def _print_refusal(console: Console, refusal: Refusal) -> None:
         ("id", data.id),
         ("refused", to_iso(refusal.at_ms)),
         ("source", _place(refusal)),
-        ("key", f"{data.source.key!r}" + (" (base64)" if data.source.key_encoding == "base64" else "")),
+        ("key", _key(data.source)),
         ("sent", to_iso(data.source.timestamp_ms) + " by the record's Kafka timestamp"),
         ("size", f"{payload.bytes:,} bytes, SHA-256 {payload.sha256}"),
         ("by", f"{data.processor.name} {data.processor.version}"),
@@ -237,6 +248,12 @@ def _print_refusal(console: Console, refusal: Refusal) -> None:
     console.print(
         f"\n[dim]send it again: streamproc failed replay --id {data.id[:_ID_SHOWN]}[/]", highlight=False
     )
+
+
+def _key(source: Source) -> str:
+    if source.key is None:
+        return "none"
+    return f"{source.key} (base64)" if source.key_encoding == "base64" else source.key
 
 
 def _print_replay(console: Console, done: Replay, dry_run: bool) -> None:

@@ -33,7 +33,7 @@ def set_up_logs(log_format: Literal["console", "json"], level: str) -> None:
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     # What these say at INFO is about their own workings, several lines per rebalance.
-    for name in ("faust", "mode", "aiokafka", "kafka"):
+    for name in ("faust", "mode", "aiokafka", "kafka", "streamproc.transport"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -5,10 +5,17 @@ from pathlib import Path
 
 import click
 
+from streamproc.cli import reference
+from streamproc.contracts import tables
 from streamproc.contracts.export import documents
-from streamproc.contracts.tables import fill
 
-_DOCS = ("events.md", "signals.md")
+#: The pages of docs/ with generated parts, and what makes these.
+_DOCS = {
+    "events.md": tables.PARTS,
+    "signals.md": tables.PARTS,
+    "metrics.md": reference.PARTS,
+    "features.md": reference.PARTS,
+}
 
 
 @click.command("schemas")
@@ -22,9 +29,10 @@ _DOCS = ("events.md", "signals.md")
 def schemas_command(check: bool, root: Path) -> None:
     """Write the JSON Schemas and the AsyncAPI document, and the generated parts of docs/."""
     wanted = {root / "schemas" / name: text for name, text in documents().items()}
-    for path in (root / "docs" / name for name in _DOCS):
+    for name, parts in _DOCS.items():
+        path = root / "docs" / name
         if path.exists():
-            wanted[path] = fill(path.read_text(encoding="utf-8"))
+            wanted[path] = tables.fill(path.read_text(encoding="utf-8"), parts)
     stale = [path for path, text in wanted.items() if not _holds(path, text)]
     strangers = sorted({*(root / "schemas").glob("*")} - set(wanted))
     if check:

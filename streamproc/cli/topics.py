@@ -63,7 +63,7 @@ def list_command(as_json: bool) -> None:
     if as_json:
         click.echo(orjson.dumps([_as_dict(name, info) for name, info in found.items()]))
     else:
-        _print_topics(Console(), found, Topics(settings.topic_prefix))
+        print_topics(Console(), found, Topics(settings.topic_prefix))
     if None in found.values():
         raise SystemExit(1)
 
@@ -89,7 +89,8 @@ def _print_creation(console: Console, creation: Creation, partitions: int) -> No
         console.print(f"[dim]{partitions} partitions each[/]", highlight=False)
 
 
-def _print_topics(console: Console, found: dict[str, TopicInfo | None], topics: Topics) -> None:
+def print_topics(console: Console, found: dict[str, TopicInfo | None], topics: Topics) -> None:
+    """One line for each topic; None: it is missing."""
     table = Table("topic", "what for", box=None, header_style="dim", pad_edge=False)
     table.add_column("partitions", justify="right")
     table.add_column("copies", justify="right")

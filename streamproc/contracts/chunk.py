@@ -200,7 +200,8 @@ class Chunk:
             elif not 0 <= amount <= MONEY_MAX:
                 self._reject(row, FailureReason.OUT_OF_RANGE, field, f"must be from 0 to {MONEY_MAX:,}")
             else:
-                return int(round(amount * 1e6))
+                micros: int = round(amount * 1e6)
+                return micros
             break
         return 0
 

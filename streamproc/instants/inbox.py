@@ -140,6 +140,8 @@ class Inbox:
 
     def _merge(self, limit: int, waiting: Sequence[int], up_to_ms: int) -> list[int]:
         """How many records of each log come first, at most `limit` in all."""
+        if len(self) == 0:
+            return [0] * len(self._logs)
         bound = min(((self._logs[topic].running_max_ms, topic) for topic in waiting), default=None)
         keys, owners = [], []
         for topic, log in enumerate(self._logs):

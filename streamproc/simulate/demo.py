@@ -43,9 +43,11 @@ _POLL_MS: Final = 100
 _QUIET_POLLS: Final = 3
 #: A group of one needs no patience, and brokers make joiners wait for a part of it.
 _SESSION_TIMEOUT_MS: Final = 6_000
+#: Records per commit. Small ones cost time, but the figures on the screen move.
+_CHUNK_RECORDS: Final = 500
 _HEARTBEAT_MS: Final = 1_000
 
-_RUNNING: Final = "customers change by what they do, and by what they do not: silence is watched, too"
+_RUNNING: Final = "changed by what customers do, and by what they do not: silence counts, too"
 _SILENT: Final = "nobody sends anything any more: all that happens now is the work of time"
 
 
@@ -67,13 +69,13 @@ class Place:
     @property
     def variables(self) -> dict[str, str]:
         """What other commands need in their environment to see the demo."""
-        variables = {
+        return {
             "STREAMPROC_KAFKA": self.kafka,
             "STREAMPROC_REDIS": self.redis,
+            "STREAMPROC_TOPIC_PREFIX": self.prefix,
             "STREAMPROC_GROUP": self.group,
             "STREAMPROC_CLOCK": "event",
         }
-        return variables | ({"STREAMPROC_TOPIC_PREFIX": self.prefix} if self.prefix else {})
 
 
 @asynccontextmanager
@@ -127,6 +129,7 @@ async def worker(place: Place, environment: Mapping[str, str], until_ms: int | N
         "STREAMPROC_HTTP_PORT": str(place.http_port),
         "STREAMPROC_SESSION_TIMEOUT_MS": str(_SESSION_TIMEOUT_MS),
         "STREAMPROC_HEARTBEAT_MS": str(_HEARTBEAT_MS),
+        "STREAMPROC_CHUNK_RECORDS": str(_CHUNK_RECORDS),
     }
     child = Child("the worker", command, place.directory / "worker.log", {**environment, **own})
     try:

@@ -74,9 +74,10 @@ class Child:
             return
         self._process.terminate()
         try:
-            async with asyncio.timeout(_STOP_TIMEOUT_S):
-                while self.exit_code() is None:
-                    await asyncio.sleep(_READY_POLL_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_STOP_TIMEOUT_S):
+                    while self.exit_code() is None:
+                        await asyncio.sleep(_READY_POLL_S)
         finally:
             # Also when we are interrupted while we wait.
             if self.exit_code() is None:

@@ -20,7 +20,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
-from aiokafka.errors import ConsumerStoppedError, IllegalStateError, OffsetOutOfRangeError
+from aiokafka.errors import ConsumerStoppedError, IllegalStateError, KafkaError, OffsetOutOfRangeError
 from aiokafka.structs import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT, ConsumerMessage, Message
@@ -31,7 +31,8 @@ from yarl import URL
 from streamproc.errors import StreamprocError
 from streamproc.transport.assignor import check_copartitioned
 from streamproc.transport.chunks import Chunk, Tail
-from streamproc.transport.owner import Owner
+from streamproc.transport.handover import Handover
+from streamproc.transport.owner import Fenced, Owner
 from streamproc.transport.reader import ReadStats
 from streamproc.transport.seek import SeekSessions
 from streamproc.transport.settings import TransportSettings
@@ -64,13 +65,12 @@ class Consumer(driver.Consumer):
         self.stats = Stats()
         self._settings = transport.settings
         self._owner = transport.owner
-        #: Per partition, the session and the offset after the last chunk handed to the conductor.
-        self._handed: dict[TP, tuple[int, int]] = {}
         self._committed: dict[TopicPartition, int] = {}
         self._partition_count = 0
         #: Partitions left out of the look for records that is under way.
         self._left_out: set[TP] = set()
         super().__init__(transport, *args, **kwargs)
+        self._handover = Handover(lambda: self._thread.reader)
         self._seek_sessions = SeekSessions(
             self._owner,
             self._thread,
@@ -92,26 +92,11 @@ class Consumer(driver.Consumer):
 
     def is_current(self, chunk: Chunk) -> bool:
         """Whether `chunk` is of its partition's latest seek; if not, it must be dropped unapplied."""
-        return self._session_of(chunk.tp) == chunk.session
-
-    def _session_of(self, tp: TopicPartition) -> int | None:
-        reader = self._thread.reader
-        cursor = None if reader is None else reader.cursors.get(tp)
-        return None if cursor is None else cursor.session
+        return self._handover.is_current(chunk)
 
     def tail(self, tp: TopicPartition) -> Tail | None:
         """How far `tp` was handed over and whether that was all; None while it is not being read."""
-        reader = self._thread.reader
-        cursor = None if reader is None else reader.cursors.get(tp)
-        if reader is None or cursor is None:
-            return None
-        session, handed = self._handed.get(TP(*tp), (0, 0))
-        if session != cursor.session:
-            handed = cursor.start_offset
-        poll = reader.polls.get(tp)
-        if poll is None:
-            return Tail(handed, at_end=False, polled_at_ms=0)
-        return Tail(handed, at_end=handed >= poll.end, polled_at_ms=poll.sent_ms)
+        return self._handover.tail(tp)
 
     def partition_count(self) -> int:
         """Partitions of each source topic, as checked at the last assignment; 0 before the first."""
@@ -136,12 +121,11 @@ class Consumer(driver.Consumer):
         one ended. Does nothing for a shard that is sought anew before its turn has come. False if a rebalance
         is under way, which does the same. A failure stops the worker.
         """
-        sessions = {tp: self._session_of(tp) for tp in self._assigned() if tp.partition in shards}
+        session_of = self._handover.session_of
+        sessions = {tp: session_of(tp) for tp in self._assigned() if tp.partition in shards}
         try:
             await self._run_session(
-                lambda: {
-                    tp for tp in sessions.keys() & self._assigned() if self._session_of(tp) == sessions[tp]
-                }
+                lambda: {tp for tp in sessions.keys() & self._assigned() if session_of(tp) == sessions[tp]}
             )
         except IllegalStateError:
             return False
@@ -157,15 +141,36 @@ class Consumer(driver.Consumer):
         return cast(Mapping[TP, int], await self._run_session(self._assigned))
 
     async def _run_session(self, assigned: Callable[[], set[TopicPartition]]) -> dict[TopicPartition, int]:
+        """Raises IllegalStateError, which Faust knows, if a rebalance is under way or about to be."""
+        generation = self.app.consumer_generation_id
         try:
-            starts = await self._seek_sessions.run(assigned, self.app.consumer_generation_id)
+            starts = await self._seek_sessions.run(assigned, generation)
         except IllegalStateError:
             raise
+        except Fenced as error:
+            logger.warning("the group has gone on without this worker: %s", error)
+            self.add_future(self._expect_rebalance(generation, error))
+            raise IllegalStateError(str(error)) from error
         except Exception as error:
             await self._give_up(error)
             raise
         self.stats.seeks += 1
         return starts
+
+    async def _expect_rebalance(self, generation: int, reason: Exception) -> None:
+        """A worker that was stopped for long learns from its next heartbeat that it is out; or never."""
+        await self.sleep(self.app.conf.broker_session_timeout)
+        if (
+            self.app.consumer_generation_id == generation
+            and not self.app.rebalancing
+            and not self.should_stop
+        ):
+            await self._give_up(
+                StreamprocError(
+                    f"generation {generation} of the group is older than that of its state: {reason}",
+                    fix="if the group was deleted in Kafka, its generations began anew: reset the state's",
+                )
+            )
 
     async def _give_up(self, error: Exception) -> None:
         """Stop the whole worker, loudly: one that cannot seek would live on and read nothing."""
@@ -198,8 +203,8 @@ class Consumer(driver.Consumer):
             if self.should_stop:
                 return
             if self.is_current(chunk):
+                self._handover.note(chunk)
                 tp = TP(chunk.topic, chunk.partition)
-                self._handed[tp] = (chunk.session, chunk.next_offset)
                 yield tp, self._to_message(tp, chunk)
             else:
                 self.stats.chunks_void += 1
@@ -261,11 +266,11 @@ class Consumer(driver.Consumer):
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Refuse shards that are not whole; acquiring and seeking come later, in the recovery task."""
-        counts = await self._thread.partition_counts(self._settings.sources)
         sources = [TopicPartition(*tp) for tp in assigned if tp.topic in self._settings.sources]
         try:
+            counts = await self._thread.partition_counts(self._settings.sources)
             check_copartitioned(self._settings.sources, sources, counts)
-        except StreamprocError as error:
+        except (StreamprocError, KafkaError) as error:
             # aiokafka would log what its listener raises, and go on.
             await self._give_up(error)
             return

@@ -6,6 +6,10 @@ from typing import Protocol
 from aiokafka.structs import TopicPartition
 
 
+class Fenced(Exception):
+    """The shards belong to a later generation of the group, and this worker does not know of it yet."""
+
+
 class Owner(Protocol):
     """Owns the offsets. All methods are called on the worker's main event loop.
 
@@ -18,7 +22,7 @@ class Owner(Protocol):
         Called at every assignment, also for shards held before it, and by `Consumer.reseek`. Returns the next
         offset of every source partition of these shards; None: never read, start at the beginning. May be
         cancelled by the next rebalance and must bear being called again. The transport's seek deadline bounds
-        it; what it raises stops the worker.
+        it. Fenced makes the transport wait for the rebalance; anything else it raises stops the worker.
         """
 
     def started(self, starts: Mapping[TopicPartition, int], session: int) -> None:

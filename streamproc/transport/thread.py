@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 FETCH_MAX_WAIT_MS = 50
 #: A commit to Kafka is advisory; it must never hold up a seek or a shutdown.
 _COMMIT_TIMEOUT_S = 3.0
+_LEAVE_TIMEOUT_S = 5.0
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -63,12 +64,32 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """In the thread's loop, inside aiokafka's rebalance."""
         self._started_reader().forget()
-        await super().on_partitions_revoked(revoked)
+        # Until the main loop has done its part, or stops: then it waits for this thread, and answers no more.
+        await self.wait(super().on_partitions_revoked(revoked))
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """In the thread's loop, inside aiokafka's rebalance."""
         self._assignor_of_shards.remember(cast(set[TopicPartition], assigned), generation_id)
-        await super().on_partitions_assigned(assigned, generation_id)
+        await self.wait(super().on_partitions_assigned(assigned, generation_id))
+
+    def _stopped_set(self) -> None:
+        # After a crash the thread ends by itself, and its loop can no longer be told.
+        if not self.thread_loop.is_closed():
+            super()._stopped_set()
+
+    async def on_thread_stop(self) -> None:
+        """In the thread's loop: leave the group, but do not wait for its rebalance to end."""
+        consumer = self._consumer
+        if consumer is not None:
+            leaving = asyncio.ensure_future(consumer.stop())
+            done, _ = await asyncio.wait([leaving], timeout=_LEAVE_TIMEOUT_S)
+            if not done:
+                logger.warning("the group is rebalancing; leaving it without a word")
+                leaving.cancel()
+                await asyncio.wait([leaving])
+                await consumer._fetcher.close()
+                await consumer._client.close()
+        await super().on_thread_stop()
 
     async def read(self, wanted: set[TP], timeout_s: float) -> list[Chunk]:
         """See `Reader.read`."""

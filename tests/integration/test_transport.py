@@ -67,6 +67,7 @@ async def test_every_record_is_handed_over_once_and_in_order(
     assert handed == dict.fromkeys(tails, produced // 12)
 
 
+@pytest.mark.usefixtures("require_apache_kafka")
 async def test_a_worker_goes_on_where_its_state_says(kafka_server: str, prefix: str, tmp_path: Path) -> None:
     """Kafka's committed offsets follow the state, and do not count: here they are thrown away."""
     first = StoreOwner(Store(tmp_path / "state", "first"))

@@ -99,7 +99,7 @@ async def test_workers_come_and_go_and_are_killed(group: Group) -> None:
 
     async def applying(*names: str) -> None:
         """Until all these workers, of those that run, have applied something new."""
-        store._db.execute("UPDATE applied SET worker = 'earlier'")
+        store.forget_workers()
         await until(lambda: set(names) <= store.workers().keys(), timeout_s=40)
 
     async with flowing(group) as counts:
@@ -121,6 +121,48 @@ async def test_workers_come_and_go_and_are_killed(group: Group) -> None:
     assert store.applied() == {tp: list(range(count)) for tp, count in counts.items()}
     for name in "abcd":
         assert "Traceback" not in group.log(name), name
+
+
+async def test_a_worker_that_slept_too_long_rejoins(group: Group) -> None:
+    """Stopped past its session, it finds its shards taken: its commits are refused, and it comes back."""
+    store = Store(group.database, "test")
+    async with flowing(group) as counts:
+        group.start("a")
+        group.start("b")
+        await until(lambda: store.workers().keys() == {"a", "b"}, timeout_s=40)
+        group.workers["a"].send_signal(signal.SIGSTOP)
+        store.forget_workers()
+        await until(lambda: store.workers().get("b") == set(range(SHARDS)), timeout_s=40)
+        group.workers["a"].send_signal(signal.SIGCONT)
+        store.forget_workers()
+        await until(lambda: store.workers().keys() == {"a", "b"}, timeout_s=40)
+    await until(lambda: store.count() == sum(counts.values()), timeout_s=40)
+    assert store.applied() == {tp: list(range(count)) for tp, count in counts.items()}
+    assert "Traceback" not in group.log("a")
+
+
+async def test_a_worker_can_be_stopped_in_the_middle_of_a_rebalance(group: Group) -> None:
+    """While the group waits for a dead member, a living one leaves it within seconds; the rest goes on."""
+
+    def joins(name: str) -> int:
+        return group.log(name).count("(Re-)joining group")
+
+    group.start("a")
+    group.start("b")
+    await until(lambda: "Worker ready" in group.log("a") and "Worker ready" in group.log("b"), timeout_s=40)
+    await group.stop("b", signal.SIGKILL)
+    before = joins("a")
+    group.start("c")
+    await until(lambda: joins("a") > before)
+    loop = asyncio.get_running_loop()
+    before_s = loop.time()
+    assert await group.stop("a", signal.SIGTERM) == 0
+    assert loop.time() - before_s < 10
+    store = Store(group.database, "test")
+    async with flowing(group) as counts:
+        await until(lambda: store.count() > 0, timeout_s=40)
+    await until(lambda: store.count() == sum(counts.values()))
+    assert store.workers() == {"c": set(range(SHARDS))}
 
 
 async def test_busy_agents_do_not_delay_a_rebalance(

@@ -53,7 +53,7 @@ class OftenFenced(StoreOwner):
             self.store.fence(chunk.partition)
 
 
-@pytest.mark.parametrize(("chunk_records", "records"), [(1, 1_500), (100, 20_000)])
+@pytest.mark.parametrize(("chunk_records", "records"), [(1, 800), (100, 20_000)])
 async def test_forced_seeks_lose_and_repeat_nothing(
     kafka_server: str, prefix: str, tmp_path: Path, chunk_records: int, records: int
 ) -> None:
@@ -162,9 +162,10 @@ async def test_retention_that_overtakes_a_worker_is_noticed(
 
 @pytest.mark.usefixtures("require_apache_kafka")
 async def test_an_offset_past_the_end_stops_the_worker(
-    kafka_server: str, prefix: str, tmp_path: Path
+    kafka_server: str, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The topic is not the one the state is about; `skip` goes on with what comes."""
+    monkeypatch.setattr("streamproc.transport.seek._END_CHECK_PAUSE_S", 0.02)
     counts = await produce(kafka_server, prefix, 400)
     topic = Topics(prefix).channels[0]
     owner = StoreOwner(Store(tmp_path / "state", "w"))
@@ -214,6 +215,7 @@ async def test_topics_of_different_sizes_stop_the_worker(
     assert owner.acquired == []
 
 
+@pytest.mark.usefixtures("require_apache_kafka")
 async def test_missing_topics_stop_the_worker(kafka_server: str, topic_prefix: str, tmp_path: Path) -> None:
     """By name, with the command that creates them."""
     owner = StoreOwner(Store(tmp_path / "state", "w"))

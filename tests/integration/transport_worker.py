@@ -23,10 +23,10 @@ from typing import Any
 import faust
 from aiokafka.structs import TopicPartition
 
-from streamproc.errors import StreamprocError
 from streamproc.transport.batch import Consumer
 from streamproc.transport.chunks import Chunk
 from streamproc.transport.faust_app import batch_app, chunk_topic
+from streamproc.transport.owner import Fenced
 from streamproc.transport.settings import LostPolicy, TransportSettings, faust_options
 from streamproc.transport.topics import Topics
 
@@ -74,7 +74,7 @@ class Store:
             ).fetchone()
             epoch, last_generation, offsets = found or (0, -1, "{}")
             if generation < last_generation:
-                raise StreamprocError(f"shard {shard} belongs to generation {last_generation}")
+                raise Fenced(f"shard {shard} belongs to generation {last_generation}")
             self._db.execute(
                 "REPLACE INTO heads VALUES (?, ?, ?, ?)", (shard, epoch + 1, generation, offsets)
             )
@@ -120,10 +120,16 @@ class Store:
         [[count]] = self._db.execute("SELECT count(*) FROM applied")
         return int(count)
 
+    def forget_workers(self) -> None:
+        """Let `workers` name only those that apply something from now on."""
+        self._db.execute("UPDATE applied SET worker = ''")
+
     def workers(self) -> dict[str, set[int]]:
         """The shards each worker has applied something of."""
         found: dict[str, set[int]] = {}
-        for worker, shard in self._db.execute("SELECT DISTINCT worker, shard FROM applied"):
+        for worker, shard in self._db.execute(
+            "SELECT DISTINCT worker, shard FROM applied WHERE worker <> ''"
+        ):
             found.setdefault(worker, set()).add(shard)
         return found
 
@@ -230,7 +236,7 @@ class StoreOwner:
 
     async def acquire(self, shards: set[int], generation: int) -> Mapping[TopicPartition, int | None]:
         self.acquired.append((generation, shards))
-        stored = {}
+        stored: dict[TopicPartition, int | None] = {}
         for number in shards:
             if number in self.shards:
                 await self.shards.pop(number).close()
@@ -288,10 +294,6 @@ def build(
             shard = owner.shards.get(chunk.partition)
             if shard is not None:
                 await shard.put(chunk)
-
-    @app.on_before_configured.connect
-    def quiet(app: faust.App, **_: Any) -> None:
-        logging.getLogger("faust").setLevel(logging.WARNING)
 
     owner.attach(app.consumer, topics.sources)  # type: ignore[arg-type]
     return app

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from streamproc.churn.model import load_model
@@ -270,6 +271,19 @@ class Installation:
         finally:
             await store.aclose()
 
+    async def wait_applied(
+        self, records: int, worker: WorkerProcess, within_s: float = START_WITHIN_S
+    ) -> None:
+        """Return once so many records of the sources are applied; AssertionError if the worker ends before."""
+
+        async def applied() -> bool:
+            assert worker.process.poll() is None, f"it ended with {worker.process.returncode}\n{worker.text}"
+            return (
+                sum(sum(head.offsets.values()) for head in await self.heads() if head is not None) >= records
+            )
+
+        await until(applied, within_s)
+
     async def customers(self, now_ms: int | None = None) -> Run:
         """Everybody's features (as of `now_ms`; None: of their shard's time), memberships and bands, from Redis."""
         store = RedisStore(self.redis, prefix=self.prefix, group=self.group)
@@ -317,6 +331,31 @@ def assert_same_signals(published: Published, result: Result) -> None:
             for place, (one, other) in enumerate(zip(got, want, strict=False)):
                 assert one == other, f"{topic}/{shard}, signal {place}:\n engine    {one}\n reference {other}"
             assert len(got) == len(want), f"{topic}/{shard}"
+
+
+def assert_profile(installation: Installation, result: Result, customer: str) -> None:
+    """`streamproc profile show --json` says what the reference says."""
+    ran = installation.command("profile", "show", customer, "--json")
+    assert ran.returncode == 0, ran.stderr
+    profile = json.loads(ran.stdout)
+    assert profile["customer_id"] == customer
+    for name, (value, exact) in result.features[customer].items():
+        assert profile["features"][name] == (value / 1e6 if name.startswith("money") else value), name
+        assert (name not in profile["incomplete"]) == exact, name
+    entered = {key: member.entry_seq for key, member in result.memberships[customer].items()}
+    assert {segment["key"]: segment["entry_seq"] for segment in profile["segments"]} == entered
+    assert profile["churn"]["band"] == result.bands[customer]
+    risk = result.risks[customer]
+    assert profile["churn"]["risk"] == (None if risk is None else pytest.approx(risk, abs=1e-6))
+
+
+def shared(workers: Sequence[WorkerProcess], partitions: int) -> bool:
+    """Whether the workers hold all shards between them, each has some, and no two have the same."""
+    held = [
+        {sample for sample in worker.metrics() if sample.startswith("streamproc_shard_time_seconds")}
+        for worker in workers
+    ]
+    return all(held) and sum(map(len, held)) == len(set().union(*held)) == partitions
 
 
 def wall_ms() -> int:

@@ -87,6 +87,7 @@ def run_engine(
     partitions: int,
     until_ms: int,
     *,
+    wall_now_ms: int = 1_800_000_000_000,
     chunk_records: int = 2_000,
     due_customers: int = 5_000,
     fetch_records: int = 500,
@@ -94,7 +95,9 @@ def run_engine(
 ) -> Run:
     """Replay logs under the event clock. `restart_every`: forget everything but the store after so many commits."""
     settings = Settings(clock="event", chunk_records=chunk_records, due_customers=due_customers)
-    replay = _Replay(logs, definitions, partitions, until_ms, settings, fetch_records, restart_every)
+    replay = _Replay(
+        logs, definitions, partitions, until_ms, wall_now_ms, settings, fetch_records, restart_every
+    )
     return asyncio.run(replay.run())
 
 
@@ -104,6 +107,7 @@ class _Replay:
     definitions: Definitions
     partitions: int
     until_ms: int
+    wall_now_ms: int
     settings: Settings
     fetch_records: int
     restart_every: int
@@ -160,7 +164,7 @@ class _Replay:
             if read[code] < len(log) and shard.inbox.buffered(code) < self.fetch_records:
                 records = log[read[code] : read[code] + self.fetch_records]
                 read[code] += len(records)
-                shard.put(code, records, read[code])
+                shard.put(code, records, read[code], self.wall_now_ms)
 
     async def summarize(self, shard: Shard) -> None:
         partition = shard.head.partition

@@ -1,8 +1,11 @@
 """The engine does exactly what the reference says, on small lives full of boundaries and random rules."""
 
+import os
 import tempfile
+from functools import partial
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from streamproc.churn.model import load_model
@@ -12,6 +15,11 @@ from tests.oracle.compare import assert_same, signal_bytes
 from tests.oracle.engine import run_engine
 from tests.reference.model import Reference
 from tests.reference.strategies import MINUTES, MONTHS, Scenario, scenarios
+
+#: STREAMPROC_TEST_EXAMPLES=1000 for a long run.
+EXAMPLES = int(os.environ.get("STREAMPROC_TEST_EXAMPLES", "25"))
+
+pytestmark = pytest.mark.timeout(60 * EXAMPLES)
 
 
 def definitions_of(scenario: Scenario) -> Definitions:
@@ -27,30 +35,38 @@ def check(scenario: Scenario) -> None:
         reference = Reference(rules, scenario.model_json, scenario.partitions)
         result = reference.run(scenario.logs, scenario.wall_now_ms, scenario.until_ms)
     definitions = definitions_of(scenario)
-    whole = run_engine(scenario.logs, definitions, scenario.partitions, scenario.until_ms)
+    run = partial(
+        run_engine,
+        scenario.logs,
+        definitions,
+        scenario.partitions,
+        scenario.until_ms,
+        wall_now_ms=scenario.wall_now_ms,
+    )
+    whole = run()
     assert_same(whole, result)
     for options in (
         {"chunk_records": 1},
         {"chunk_records": 3, "due_customers": 1, "fetch_records": 2, "restart_every": 1},
     ):
-        pieces = run_engine(scenario.logs, definitions, scenario.partitions, scenario.until_ms, **options)
+        pieces = run(**options)
         assert signal_bytes(pieces) == signal_bytes(whole)
         assert pieces.features == whole.features
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 @given(scenario=scenarios(MINUTES))
 def test_minutes(scenario: Scenario) -> None:
     check(scenario)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 @given(scenario=scenarios(MONTHS))
 def test_months(scenario: Scenario) -> None:
     check(scenario)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=max(1, EXAMPLES // 10), suppress_health_check=list(HealthCheck))
 @given(scenario=scenarios(MINUTES, contradictory=True))
 def test_rules_that_contradict_themselves(scenario: Scenario) -> None:
     """Enter and exit may hold at once: such a segment flips at every second, and does so exactly."""

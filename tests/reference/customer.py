@@ -2,11 +2,12 @@
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from xxhash import xxh3_64_intdigest
 
-from tests.reference.event import MONEY_FIELDS, Event, is_number
+from tests.reference.event import Event
+from tests.reference.properties import order_micros, own_duration_ms, quantity
 from tests.reference.rules import Meaning, Rules
 
 FIVE_MINUTES_MS = 300_000
@@ -82,14 +83,14 @@ def apply_event(customer: Customer, event: Event, channel: str, at_ms: int, rule
 
     add(customer, f"{channel}_events", ts, 1, at_ms)
     customer.last_of_channel[channel] = max(customer.last_of_channel.get(channel, ts), ts)
-    duration = own_duration(event, meaning)
+    duration = own_duration_ms(event, meaning)
     if meaning.activity if meaning.activity is not None else channel != "support":
         apply_activity(customer, ts, channel, at_ms, gap_ms=rules.session_gap_ms, gap_counts=duration is None)
     if duration is not None:
         add(customer, f"{channel}_duration", ts, duration, at_ms)
     if meaning.order:
         add(customer, "orders", ts, 1, at_ms)
-        add(customer, "money", ts, order_money(event, meaning, rules.currency), at_ms)
+        add(customer, "money", ts, order_micros(event, meaning, rules.currency), at_ms)
     apply_cart(customer, event, meaning)
     return APPLIED
 
@@ -122,33 +123,15 @@ def apply_activity(
     customer.last_activity = ts if before is None else max(before, ts)
 
 
-def own_duration(event: Event, meaning: Meaning) -> int | None:
-    """The duration in ms that the event carries itself."""
-    value: Any = event.properties.get(meaning.duration or "duration_ms")
-    return round(value) if is_number(value) and value >= 0 else None
-
-
-def order_money(event: Event, meaning: Meaning, currency: str) -> int:
-    """The money of an order in millionths; 0 if there is none, or in another currency."""
-    if event.properties.get("currency") not in (None, currency):
-        return 0
-    for key in (meaning.value,) if meaning.value else MONEY_FIELDS:
-        value: Any = event.properties.get(key)
-        if is_number(value):
-            micros: int = round(value * 1e6)
-            return micros
-    return 0
-
-
 def apply_cart(customer: Customer, event: Event, meaning: Meaning) -> None:
     """What is in the cart, when it changed, and when an order emptied it."""
     ts = event.ts_ms
     if meaning.cart is not None and (customer.cart_cleared is None or ts >= customer.cart_cleared):
-        quantity = int(event.properties.get("quantity") or 1)
+        pieces = quantity(event)
         if meaning.cart == "add":
-            customer.cart_items += quantity
+            customer.cart_items += pieces
         else:
-            customer.cart_items = max(0, customer.cart_items - quantity)
+            customer.cart_items = max(0, customer.cart_items - pieces)
         customer.cart_changed = ts if customer.cart_changed is None else max(customer.cart_changed, ts)
     if meaning.order and (customer.cart_changed is None or ts >= customer.cart_changed):
         customer.cart_items = 0

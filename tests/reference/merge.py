@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.reference.event import Event, Invalid, read_event
+from tests.reference.properties import check_properties
 from tests.reference.record import Logs, Record, channel_of
+from tests.reference.rules import Rules
 
 SECOND_MS = 1000
 
@@ -36,7 +38,7 @@ class Failed:
 
 
 def accepted(
-    logs: Logs, shard: int, wall_now_ms: int, failed: list[Failed]
+    logs: Logs, shard: int, wall_now_ms: int, rules: Rules, failed: list[Failed]
 ) -> Iterator[tuple[int, str, int, Event, Record]]:
     """(M, topic, offset, event, record) of the accepted records of a shard; the others go to `failed`."""
     for (topic, partition), records in logs.items():
@@ -46,6 +48,7 @@ def accepted(
         for record in records:
             try:
                 event = read_event(record.value, wall_now_ms)
+                check_properties(event, rules)
             except Invalid as invalid:
                 failed.append(Failed(topic, partition, record.offset, str(invalid)))
                 continue
@@ -53,9 +56,11 @@ def accepted(
             yield highest_ms, topic, record.offset, event, record
 
 
-def apply_order(logs: Logs, shard: int, wall_now_ms: int, failed: list[Failed]) -> list[Applied]:
-    """The shard's accepted events in apply order."""
-    order = sorted(accepted(logs, shard, wall_now_ms, failed), key=lambda one: one[:3])
+def apply_order(
+    logs: Logs, shard: int, wall_now_ms: int, rules: Rules, failed: list[Failed]
+) -> list[Applied]:
+    """The shard's accepted events in apply order; the others are appended to `failed`."""
+    order = sorted(accepted(logs, shard, wall_now_ms, rules, failed), key=lambda one: one[:3])
     applied, clock_ms = [], 0
     for highest_ms, topic, offset, event, record in order:
         clock_ms = max(clock_ms, highest_ms)

@@ -67,7 +67,7 @@ class Reference:
         also = sorted(also_at_ms)
         for shard in range(self.partitions):
             run = Shard(self, shard, result, mode, also)
-            run.replay(apply_order(logs, shard, wall_now_ms, result.failed), until_ms)
+            run.replay(apply_order(logs, shard, wall_now_ms, self.rules, result.failed), until_ms)
         return result
 
 

@@ -29,10 +29,15 @@ class Record:
 
 
 def slice_of(topic: str, *customers: str) -> Slice:
-    records = [
-        Record(i, json.dumps({"type": "page", "userId": u, "messageId": str(i), "timestamp": "2026-01-01T00:00:00Z"}).encode())
-        for i, u in enumerate(customers)
-    ]  # fmt: skip
+    records = []
+    for offset, customer in enumerate(customers):
+        event = {
+            "type": "page",
+            "userId": customer,
+            "messageId": str(offset),
+            "timestamp": "2026-01-01T00:00:00Z",
+        }
+        records.append(Record(offset, json.dumps(event).encode()))
     inbox = Inbox(len(SOURCES), {})
     code = SOURCES.index(topic)
     decoded = decode_chunk(records, topic=code, channel=0, meanings=MEANINGS, wall_now_ms=2_000_000_000_000)

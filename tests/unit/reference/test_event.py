@@ -3,10 +3,16 @@
 import pytest
 
 from tests.reference.compose import call, encode, iso
-from tests.reference.event import Invalid, read_event, read_timestamp
+from tests.reference.event import Event, Invalid, read_event, read_timestamp
 from tests.reference.malformed import REASONS, malformed
-from tests.unit.reference.life import NOON, WALL, M
+from tests.reference.properties import check_properties
+from tests.reference.rules import read_rules
+from tests.unit.reference.life import NOON, WALL, M, rules
 
+RULES = read_rules(
+    "events:\n  Paid: {order: true, value: price}\n  Watched: {duration: seconds}\n  Packed: {cart: add}\n"
+    + rules()
+)
 VALID = call("track", "ann", NOON, "m", event="Product Viewed", properties={"quantity": 1})
 
 
@@ -14,8 +20,26 @@ VALID = call("track", "ann", NOON, "m", event="Product Viewed", properties={"qua
 def test_each_kind_of_malformed_record_fails_for_its_reason(kind: str) -> None:
     """One thing is wrong with each."""
     with pytest.raises(Invalid) as refused:
-        read_event(malformed(kind, VALID, WALL), WALL)
+        check_properties(read_event(malformed(kind, VALID, WALL), WALL), RULES)
     assert refused.value.args == (REASONS[kind],)
+
+
+def named(event: str, **properties: object) -> Event:
+    return read_event(encode({**VALID, "event": event, "properties": properties}), WALL)
+
+
+def test_properties_are_checked_where_they_are_used() -> None:
+    """Money and currency in orders, money only in the shop's currency and the first given; quantity in
+    carts.
+    """
+    odd = {"revenue": "19.90", "total": [], "currency": 978, "quantity": "many", "price": "x", "seconds": -1}
+    check_properties(named("Product Viewed", **odd), RULES)
+    check_properties(named("Order Completed", revenue="19.90", currency="EUR", quantity=0), RULES)
+    check_properties(named("Order Completed", revenue=None, total=1, value="x"), RULES)
+    check_properties(named("Product Added", **{**odd, "quantity": 2.0}), RULES)
+    for event, name in (("Paid", "price"), ("Watched", "seconds"), ("Packed", "quantity")):
+        with pytest.raises(Invalid):
+            check_properties(named(event, **{name: odd[name]}), RULES)
 
 
 def test_a_valid_event_is_read() -> None:
@@ -54,11 +78,14 @@ def test_only_identify_gives_consent_and_only_for_known_channels() -> None:
         ("1970-01-01T02:00:00.5+02:00", 500),
         ("1969-12-31T19:00:00.001-05:00", 1),
         ("1970-01-01T05:30:00.9999+05:30", 999),
+        ("1970-01-01T00:00:00.0019999Z", 2),
+        ("1970-01-01T00:00:00.00199949Z", 1),
+        ("1970-01-01T00:00:00.99999950Z", 1000),
         ("2026-03-02T12:00:00.000Z", NOON),
         ("2026-03-02T12:00:00.000-00:00", NOON),
     ],
 )
-def test_times_are_epoch_milliseconds_cut_down(written: str, at_ms: int) -> None:
+def test_times_are_rounded_to_microseconds_and_cut_to_milliseconds(written: str, at_ms: int) -> None:
     """Any offset, any number of digits."""
     assert read_timestamp(written) == at_ms
 

@@ -10,6 +10,7 @@ from tests.reference.malformed import REASONS
 from tests.reference.merge import apply_order
 from tests.reference.model import Reference
 from tests.reference.partition import partition_of
+from tests.reference.rules import read_rules
 from tests.reference.stream import FAR_FUTURE_MS, Arrival, arrivals, generate, to_logs, write_jsonl
 from tests.unit.reference.life import MODEL, rules
 
@@ -59,7 +60,8 @@ def test_a_fifth_is_out_of_order_by_at_most_a_day(sent: list[Arrival]) -> None:
     for place, log in logs.items():
         highest_ms = 0
         by_offset = sorted(
-            apply_order({place: log}, 0, FAR_FUTURE_MS, []), key=lambda applied: applied.offset
+            apply_order({place: log}, 0, FAR_FUTURE_MS, read_rules(rules()), []),
+            key=lambda applied: applied.offset,
         )
         for applied in by_offset:
             late += applied.event.ts_ms < highest_ms

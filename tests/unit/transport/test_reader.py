@@ -108,7 +108,7 @@ async def consumer() -> Consumer:
 
 
 def reader_of(consumer: Consumer, *, chunk_records: int = 100, start: int = 10) -> Reader:
-    reader = Reader(consumer, chunk_records=chunk_records, now_ms=lambda: 5_000)  # type: ignore[arg-type]
+    reader = Reader(consumer, chunk_records=chunk_records, now_ms=lambda: 5_000)
     reader.seek({WEB: start, APP: start}, session=1, generation=3)
     return reader
 

@@ -1,0 +1,96 @@
+"""Rules of a running worker: refused when broken, kept when an edit is, applied to everybody when it is good."""
+
+import pytest
+
+from tests.integration.test_worker_live import logs_of, with_rules
+from tests.integration.worker import Installation, WorkerProcess, event, until, wall_ms
+
+pytestmark = pytest.mark.usefixtures("require_apache_kafka")
+
+FIRST_RULES = """
+currency: USD
+segments:
+  - {key: known, name: Known, version: 1, enter: events_total >= 1}
+  - {key: talker, name: Talker, version: 1, enter: events_total >= 3}
+"""
+
+BROKEN_RULES = """
+currency: USD
+segments:
+  - key: known
+    name: Known
+    version: 1
+    enter: evnts_total >= 1
+"""
+
+#: `known` is removed, `talker` begins sooner, `listener` is new.
+SECOND_RULES = """
+currency: USD
+segments:
+  - {key: talker, name: Talker, version: 2, enter: events_total >= 2}
+  - {key: listener, name: Listener, version: 1, enter: events_total < 2}
+"""
+
+
+def reloads(worker: WorkerProcess, outcome: str) -> float:
+    return worker.metrics().get(f'streamproc_rules_reloads_total{{outcome="{outcome}"}}', 0)
+
+
+async def test_a_worker_does_not_start_with_broken_rules(installation: Installation) -> None:
+    """It names the place of the mistake and the nearest right name, and exits with 2."""
+    with_rules(installation, BROKEN_RULES)
+    worker = installation.worker()
+    assert worker.wait() == 2, worker.text
+    assert f"{installation.rules}:7:12" in worker.text.replace("\n", "")
+    assert "evnts_total" in worker.text
+    assert "events_total" in worker.text
+    assert "Traceback" not in worker.text
+
+
+async def test_edited_rules(installation: Installation) -> None:
+    """A broken edit changes nothing; a good one re-evaluates everybody, the silent too; removed segments are left."""
+    with_rules(installation, FIRST_RULES)
+    worker = installation.worker().wait_ready()
+    customers = {f"silent-{n}": 1 + n % 3 for n in range(9)}  # customer -> events
+    sent = [
+        ("events.web", customer, event(customer, wall_ms(), n))
+        for customer, count in customers.items()
+        for n in range(count)
+    ]
+    await installation.publish(logs_of(installation, sent))
+    await installation.wait_applied(len(sent), worker)
+
+    installation.rules.write_text(BROKEN_RULES)
+    await until(lambda: reloads(worker, "refused") == 1, within_s=20)
+    await installation.publish(logs_of(installation, [("events.app", "late", event("late", wall_ms(), 1))]))
+    customers["late"] = 1
+    await installation.wait_applied(len(sent) + 1, worker)
+
+    installation.rules.write_text(SECOND_RULES)
+    await until(lambda: reloads(worker, "loaded") == 1, within_s=20)
+    await until(lambda: everybody_moved(installation, len(customers)), within_s=30)
+    signals = (await installation.published()).said()
+    for customer, count in customers.items():
+        before = [("entered", "known")] + [("entered", "talker")] * (count >= 3)
+        after = [("exited", "known")]
+        after += [("entered", "listener")] if count < 2 else [("entered", "talker")] * (count == 2)
+        moves = [signal for signal in signals if signal["customer"] == customer]
+        assert [(move["kind"], move["key"]) for move in moves] == before + after
+        assert {move["cause"] for move in moves[: len(before)]} == {"event"}
+        assert {move["cause"] for move in moves[len(before) :]} == {"definition"}
+
+
+async def everybody_moved(installation: Installation, customers: int) -> bool:
+    signals = (await installation.published()).said()
+    return len({signal["customer"] for signal in signals if signal["kind"] == "exited"}) == customers
+
+
+async def test_probes_and_metrics(installation: Installation) -> None:
+    """`/livez`, `/readyz` and `/metrics` answer while it runs."""
+    with_rules(installation, FIRST_RULES)
+    worker = installation.worker().wait_ready()
+    assert worker.get("/livez")[0] == 200
+    assert worker.get("/readyz")[0] == 200
+    metrics = worker.metrics()
+    assert metrics["streamproc_assigned_shards"] == installation.partitions
+    assert any(sample.startswith("streamproc_rules_info{") for sample in metrics)
