@@ -6,15 +6,15 @@ wake the relay. Its failures end in one place: forget everything, acquire again,
 
 import asyncio
 import random
-import sys
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, Protocol
+from dataclasses import replace
+from typing import Any, Final
 
 import structlog
 from aiokafka.structs import TopicPartition
 
 from streamproc.clock import wall_ms
+from streamproc.held import NEVER_MS, Held, Reader
 from streamproc.metrics import Metrics
 from streamproc.pipeline import Batch, Shard
 from streamproc.relay import Producer, Relay
@@ -24,7 +24,7 @@ from streamproc.state.layout import LAYOUT_VERSION
 from streamproc.state.store import Fenced as StoreFenced
 from streamproc.state.store import Head, Store, StoreError, StoreUnavailable
 from streamproc.transitions.definitions import Definitions
-from streamproc.transport.chunks import Chunk, Tail
+from streamproc.transport.chunks import Chunk
 from streamproc.transport.owner import Fenced
 
 _log = structlog.get_logger(__name__)
@@ -37,38 +37,6 @@ _STORE_PAUSE_S: Final = 2.0
 _QUEUED_CHUNKS: Final = 4
 #: Customers per step of a sweep; one step for every batch of events, so that neither starves.
 _SWEEP_CUSTOMERS: Final = 500
-_NEVER: Final = sys.maxsize
-
-
-class Reader(Protocol):
-    """What the shards need to know of the consumer that feeds them."""
-
-    def tail(self, tp: TopicPartition) -> Tail | None: ...
-
-    async def reseek(self, shards: set[int]) -> bool:
-        """Acquire and seek these shards again; False: a rebalance is about to do the same."""
-
-    async def committed(self, shards: set[int]) -> Mapping[TopicPartition, int]:
-        """The offsets that Kafka holds for this group, where there are any."""
-
-    def partition_count(self) -> int:
-        """Partitions of the source topics."""
-
-
-@dataclass(slots=True)
-class Held:
-    """An acquired shard, from its acquisition to its release."""
-
-    shard: Shard
-    relay: Relay
-    session: int = 0
-    received: dict[int, int] = field(default_factory=dict)  # by topic: the offset after the last queued chunk
-    sweep_cursor: int | None = None  # None: no sweep is under way
-    stirred: asyncio.Event = field(default_factory=asyncio.Event)  # there may be something to do
-    room: asyncio.Event = field(default_factory=asyncio.Event)  # a batch was taken from the inbox
-    stopping: bool = False
-    drained_ms: int = _NEVER  # `--until`: since when (wall clock) all is committed and sent
-    tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
 
 class Shards:
@@ -142,16 +110,14 @@ class Shards:
         """See Owner.release."""
         leaving = [self.held.pop(partition) for partition in shards if partition in self.held]
         for held in leaving:
-            self._last_heads[held.shard.head.partition] = held.shard.head
-            held.stopping = True
-            held.stirred.set()
-            held.room.set()
+            self._last_heads[held.partition] = held.shard.head
+            held.let_go()
             for task in held.tasks[1:]:
                 task.cancel()
         for held in leaving:
             if others := [task for task in held.tasks if task is not asyncio.current_task()]:
                 await asyncio.wait(others)  # lets a commit in flight finish
-            partition = str(held.shard.head.partition)
+            partition = str(held.partition)
             for gauge in ("shard_time_seconds", "outbox_records"):
                 self._metrics.forget(gauge, partition)
         self._metrics.set("assigned_shards", len(self.held))
@@ -228,12 +194,14 @@ class Shards:
         minutes = await self._store.minutes(head)
         shard = Shard(self._store, head, minutes, self._definitions, self._settings, self._metrics)
         relay = Relay(self._store, shard, self._producer, self._settings.topic_prefix, self._metrics)
-        return Held(shard, relay, sweep_cursor=None if shard.is_swept() else 0)
+        assert self.reader is not None
+        sweep_cursor = None if shard.is_swept() else 0
+        return Held(shard, relay, self.reader, self._settings, sweep_cursor=sweep_cursor)
 
     async def _run(self, held: Held) -> None:
         while not held.stopping:
-            waiting = self._waiting(held)
-            batch = await self._next_batch(held, waiting)
+            waiting = held.waiting()
+            batch = await held.next_batch(waiting, self._until_ms)
             if batch is None and held.sweep_cursor is None:
                 if self._until_ms is not None and not waiting:
                     await self._settle(held)
@@ -248,14 +216,9 @@ class Shards:
             if held.sweep_cursor is not None:
                 await self._sweep(held, held.sweep_cursor)
 
-    async def _next_batch(self, held: Held, waiting: list[int]) -> Batch | None:
-        if self._settings.clock == "event":
-            return await held.shard.take_ticks(waiting, self._until_ms)
-        return await held.shard.take_live(self._live_time_ms(held))
-
     async def _step(self, held: Held, batch: Batch) -> None:
         held.room.set()
-        held.drained_ms = _NEVER
+        held.drained_ms = NEVER_MS
         await held.shard.step(batch)
         held.relay.wake()
         await asyncio.sleep(0)  # the other shards, the relay and the web server want their turn
@@ -276,18 +239,13 @@ class Shards:
         What one shard sent last may be for another (re-keyed events): so all topics must have shown their ends
         once more after the last outbox was empty.
         """
-        if held.drained_ms == _NEVER:
-            if await self._store.outbox_length(held.shard.head.partition):
+        if held.drained_ms == NEVER_MS:
+            if await self._store.outbox_length(held.partition):
                 return
             held.drained_ms = wall_ms()
         last_ms = max(other.drained_ms for other in self.held.values())
-        if all(self._has_shown_ends(other, last_ms) for other in self.held.values()):
+        if all(other.has_shown_ends(last_ms) for other in self.held.values()):
             self.done.set()
-
-    def _has_shown_ends(self, held: Held, after_ms: int) -> bool:
-        """Whether fetches sent after an instant (wall clock) showed nothing that is not applied."""
-        shown = [self._caught_up(held, code) for code in range(len(SOURCES))]
-        return len(held.shard.inbox) == 0 and all(end and polled_ms > after_ms for end, polled_ms in shown)
 
     async def _guard(self, held: Held, work: Coroutine[Any, Any, None]) -> None:
         """Run a shard's task; when it fails, go back to what the store says, or give up the worker."""
@@ -307,10 +265,8 @@ class Shards:
         """Take no more of this session; acquire and seek the shard again."""
         if held.stopping:
             return
-        held.stopping = True
-        held.stirred.set()
-        held.room.set()
-        partition = held.shard.head.partition
+        held.let_go()
+        partition = held.partition
         _log.warning("shard starts over", partition=partition, why=why)
         self._reseeks[partition] = asyncio.create_task(self._reseek(partition))
 
@@ -337,33 +293,7 @@ class Shards:
         self.failure = error
         self.done.set()
 
-    # -- what is known of the topics
-
-    def _waiting(self, held: Held) -> list[int]:
-        """The topics that have not shown their end, or whose last chunk is still on its way."""
-        return [code for code in range(len(SOURCES)) if not self._caught_up(held, code)[0]]
-
-    def _live_time_ms(self, held: Held) -> int:
-        """The shard's time: where caught up, the time of the fetch that showed it, less the grace period."""
-        grace_ms = self._settings.grace_ms
-        all_fits = len(held.shard.inbox) <= self._settings.chunk_records  # into the next batch
-        times_ms = []
-        for code, topic in enumerate(SOURCES):
-            caught_up, polled_at_ms = self._caught_up(held, code)
-            if caught_up and all_fits:
-                times_ms.append(polled_at_ms - grace_ms)
-            else:
-                times_ms.append(held.shard.head.max_ms.get(topic, 0))
-        return min(times_ms)
-
-    def _caught_up(self, held: Held, code: int) -> tuple[bool, int]:
-        """Whether all of a topic is queued here, and since when that is known (epoch ms)."""
-        assert self.reader is not None
-        tp = TopicPartition(self._settings.topic_prefix + SOURCES[code], held.shard.head.partition)
-        tail = self.reader.tail(tp)
-        if tail is None:
-            return False, 0
-        return tail.at_end and tail.handed_next_offset == held.received.get(code), tail.polled_at_ms
+    # -- chunks
 
     def _holder(self, chunk: Chunk) -> Held | None:
         held = self.held.get(chunk.partition)

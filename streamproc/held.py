@@ -1,0 +1,96 @@
+"""A shard in this worker's hands: its pipeline, its relay, and how far its topics are read."""
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from aiokafka.structs import TopicPartition
+
+from streamproc.pipeline import Batch, Shard
+from streamproc.relay import Relay
+from streamproc.settings import Settings
+from streamproc.sources import SOURCES
+from streamproc.transport.chunks import Tail
+
+#: Later than every instant of the wall clock.
+NEVER_MS: Final = sys.maxsize
+
+
+class Reader(Protocol):
+    """What the shards need to know of the consumer that feeds them."""
+
+    def tail(self, tp: TopicPartition) -> Tail | None: ...
+
+    async def reseek(self, shards: set[int]) -> bool:
+        """Acquire and seek these shards again; False: a rebalance is about to do the same."""
+
+    async def committed(self, shards: set[int]) -> Mapping[TopicPartition, int]:
+        """The offsets that Kafka holds for this group, where there are any."""
+
+    def partition_count(self) -> int:
+        """Partitions of the source topics."""
+
+
+@dataclass(slots=True)
+class Held:
+    """An acquired shard, from its acquisition to its release."""
+
+    shard: Shard
+    relay: Relay
+    reader: Reader
+    settings: Settings
+    session: int = 0
+    received: dict[int, int] = field(default_factory=dict)  # by topic: the offset after the last queued chunk
+    sweep_cursor: int | None = None  # None: no sweep is under way
+    stirred: asyncio.Event = field(default_factory=asyncio.Event)  # there may be something to do
+    room: asyncio.Event = field(default_factory=asyncio.Event)  # a batch was taken from the inbox
+    stopping: bool = False
+    drained_ms: int = NEVER_MS  # `--until`: since when (wall clock) all is committed and sent
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    @property
+    def partition(self) -> int:
+        return self.shard.head.partition
+
+    async def next_batch(self, waiting: list[int], until_ms: int | None) -> Batch | None:
+        """What to do next; None: nothing before more records come or more time passes."""
+        if self.settings.clock == "event":
+            return await self.shard.take_ticks(waiting, until_ms)
+        return await self.shard.take_live(self._live_time_ms())
+
+    def let_go(self) -> None:
+        """Take nothing any more, and wake everybody who waits here."""
+        self.stopping = True
+        self.stirred.set()
+        self.room.set()
+
+    def waiting(self) -> list[int]:
+        """The topics that have not shown their end, or whose last chunk is still on its way."""
+        return [code for code in range(len(SOURCES)) if not self._caught_up(code)[0]]
+
+    def has_shown_ends(self, after_ms: int) -> bool:
+        """Whether fetches sent after an instant (wall clock) showed nothing that is not applied."""
+        shown = [self._caught_up(code) for code in range(len(SOURCES))]
+        return len(self.shard.inbox) == 0 and all(end and polled_ms > after_ms for end, polled_ms in shown)
+
+    def _live_time_ms(self) -> int:
+        """The shard's time: where caught up, the time of the fetch that showed it, less the grace period."""
+        all_fits = len(self.shard.inbox) <= self.settings.chunk_records  # into the next batch
+        times_ms = []
+        for code, topic in enumerate(SOURCES):
+            caught_up, polled_at_ms = self._caught_up(code)
+            if caught_up and all_fits:
+                times_ms.append(polled_at_ms - self.settings.grace_ms)
+            else:
+                times_ms.append(self.shard.head.max_ms.get(topic, 0))
+        return min(times_ms)
+
+    def _caught_up(self, code: int) -> tuple[bool, int]:
+        """Whether all of a topic is queued here, and since when that is known (epoch ms)."""
+        tp = TopicPartition(self.settings.topic_prefix + SOURCES[code], self.partition)
+        tail = self.reader.tail(tp)
+        if tail is None:
+            return False, 0
+        return tail.at_end and tail.handed_next_offset == self.received.get(code), tail.polled_at_ms
