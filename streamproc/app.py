@@ -37,6 +37,8 @@ _log = structlog.get_logger(__name__)
 
 #: How often the rules and the model file are looked at for a change.
 _RELOAD_S = 1.0
+#: How often the lag is looked at.
+_TOPICS_S = 5.0
 #: A shard that has work and commits nothing for this long is not alive.
 _STALLED_S = 60.0
 _MAX_REQUEST_BYTES = 2_097_152
@@ -97,8 +99,8 @@ class Worker:
             app = self._create_app(shards)
             await self._serve_http(stack, shards)
             self._note_definitions(self._definitions)
-            reloading = asyncio.create_task(self._watch_definitions(shards))
-            stack.callback(reloading.cancel)
+            for watch in (self._watch_definitions(shards), self._watch_topics(app, shards)):
+                stack.callback(asyncio.create_task(watch).cancel)
             await app.start()
             self.started.set()
             try:
@@ -203,6 +205,19 @@ class Worker:
             self._note_definitions(definitions)
             shards.redefine(definitions)
             _log.info("rules reloaded", fingerprint=f"{definitions.fingerprint:08x}")
+
+    async def _watch_topics(self, app: faust.App, shards: Shards) -> None:
+        """Keep the metrics of the topics up to date: lag, and offset commits that Kafka refused."""
+        refused = 0
+        while True:
+            await asyncio.sleep(_TOPICS_S)
+            consumer = cast(Consumer, app.consumer)
+            for tp, offset in shards.committed_offsets().items():
+                end = consumer.end(tp)
+                if end is not None:
+                    self.metrics.set("lag_records", max(end - offset, 0), tp.topic, str(tp.partition))
+            self.metrics.count("kafka_commit_failures_total", consumer.stats.commit_failures - refused)
+            refused = consumer.stats.commit_failures
 
     def _note_definitions(self, definitions: Definitions) -> None:
         self.metrics.set("rules_info", 1, f"{definitions.ruleset.fingerprint:08x}", definitions.model.version)

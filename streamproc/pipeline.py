@@ -72,7 +72,7 @@ class Shard:
 
     def redefine(self, definitions: Definitions) -> None:
         """Put rules and model in force. Segments that these rules lack can still be left by those inside."""
-        names = _segment_names(self.head)
+        names = segment_names(self.head)
         names.update((segment.id, (segment.key, segment.version)) for segment in definitions.ruleset.segments)
         self.definitions = replace(definitions, retired=names)
         self._extra = {"segments": _SEGMENT_NAMES.encode(dict(sorted(names.items())))}
@@ -265,7 +265,7 @@ class Shard:
         metrics.set("shard_time_seconds", self.time_ms / 1000, partition)
 
 
-def _segment_names(head: Head) -> dict[int, tuple[str, int]]:
+def segment_names(head: Head) -> dict[int, tuple[str, int]]:
     """Key and version of every segment that any rules of this shard ever had, by id."""
     stored = head.extra.get("segments")
     return _SEGMENT_NAMES_DECODER.decode(stored) if stored else {}

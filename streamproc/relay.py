@@ -41,19 +41,25 @@ class Relay:
         self._prefix, self._metrics = topic_prefix, metrics
         self._committed = asyncio.Event()
         self._committed.set()  # there may be records from before
+        self._stopping = False
 
     def wake(self) -> None:
         """There is something new in the outbox."""
         self._committed.set()
 
+    def stop(self) -> None:
+        """End `run` soon. Cancelling it is not enough: Python 3.11's `wait_for`, inside redis-py, may swallow that."""
+        self._stopping = True
+        self._committed.set()
+
     async def run(self) -> None:
-        """Send for ever. Raises Superseded when the shard is no longer ours; waits out everything else."""
+        """Send until stopped. Raises Superseded when the shard is no longer ours; waits out everything else."""
         backoff_s = _BACKOFF_MIN_S
-        while True:
+        while not self._stopping:
             await self._committed.wait()
             self._committed.clear()
             try:
-                while await self.send_batch():
+                while not self._stopping and await self.send_batch():
                     backoff_s = _BACKOFF_MIN_S
             except (KafkaError, StoreUnavailable) as error:
                 _log.warning(

@@ -112,6 +112,7 @@ class Shards:
         for held in leaving:
             self._last_heads[held.partition] = held.shard.head
             held.let_go()
+            held.relay.stop()
             for task in held.tasks[1:]:
                 task.cancel()
         for held in leaving:

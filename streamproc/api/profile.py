@@ -1,6 +1,6 @@
 """One customer as people look at it: features, segments with evidence, churn risk with reasons, what is due next."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from streamproc.contracts.signal_types import BANDS
 from streamproc.errors import StreamprocError
 from streamproc.features.frame import Frame
 from streamproc.features.registry import FEATURES
+from streamproc.pipeline import segment_names
 from streamproc.rules.evaluate import Evaluation
 from streamproc.state.layout import unpack
 from streamproc.state.store import Head, Store
@@ -58,6 +59,7 @@ async def find_customer(store: Store, customer: str) -> StoredCustomer:
 
 def describe_customer(stored: StoredCustomer, definitions: Definitions, as_of_ms: int) -> dict[str, Any]:
     """The profile as JSON values: durations in ms, money in the rules' currency, instants as ISO 8601."""
+    definitions = replace(definitions, retired=segment_names(stored.head))
     table, head = stored.table, stored.table.head[0]
     frame = Frame(table, np.array([as_of_ms]))
     return {

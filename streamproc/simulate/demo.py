@@ -95,7 +95,7 @@ async def external_place(settings: Settings) -> AsyncIterator[Place]:
         try:
             yield place
         finally:
-            await remove_topics(place.kafka, prefix, place.group)
+            await remove_topics(place.kafka, prefix)
             await remove_state(place.redis, prefix, place.group, PARTITIONS)
 
 

@@ -13,14 +13,13 @@ from streamproc.transport.topics import Topics, describe
 _SCAN_COUNT = 1_000
 
 
-async def remove_topics(bootstrap: str, prefix: str, group: str) -> None:
-    """Delete the topics of an installation, and its consumer group."""
+async def remove_topics(bootstrap: str, prefix: str) -> None:
+    """Delete the topics of an installation. A group without topics and members is forgotten by the broker."""
     found = await describe(bootstrap, prefix)
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
         await admin.delete_topics([name for name in Topics(prefix).all if found[name] is not None])
-        await admin.delete_consumer_groups([group])
     finally:
         await admin.close()
 

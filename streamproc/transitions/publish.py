@@ -205,7 +205,7 @@ class _Teller:
         """The threshold that was crossed: the new band's own on the way up; the left one's, less hysteresis, down."""
         policy = self._definitions.ruleset.churn
         if band_after < band_before:
-            op, threshold = "<", policy.thresholds[band_after] - policy.hysteresis
+            op, threshold = "<", round(policy.thresholds[band_after] - policy.hysteresis, 6)
         else:
             op, threshold = ">=", policy.thresholds[band_after - 1] if band_after > 0 else 0.0
         risk = round(float(self._outcome.score.risk[self._row]), 6)

@@ -108,6 +108,12 @@ class Consumer(driver.Consumer):
         committed = await self._thread.committed(asked)
         return {tp.partition for tp, offset in committed.items() if offset is not None}
 
+    def end(self, tp: TopicPartition) -> int | None:
+        """Where the log of `tp` ended by the last answered fetch; None while it is not being read."""
+        reader = self._thread.reader
+        poll = None if reader is None else reader.polls.get(tp)
+        return None if poll is None else poll.end
+
     @property
     def read_stats(self) -> ReadStats:
         """The reader's counters."""
