@@ -6,7 +6,7 @@ PYTHON := $(or $(shell command -v python3.11),python3)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit lint format types arrows schemas compose-check check kafka redis lock clean
+.PHONY: help setup demo test unit acceptance lint format types arrows schemas compose-check check kafka redis lock clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -18,6 +18,9 @@ demo: setup ## Run the whole program on real history, without Docker: about two 
 
 test: setup kafka redis ## Run all tests; starts its own Kafka and Redis. ARGS="-k name" chooses.
 	$(BIN)/pytest $(ARGS)
+
+acceptance: setup kafka redis ## Replay 200,000 events of 90 days, kill workers on the way, compare with the reference: an hour or two.
+	$(BIN)/pytest tests/acceptance $(ARGS)
 
 unit: setup ## Run the tests that need no server.
 	$(BIN)/pytest tests/unit $(ARGS)

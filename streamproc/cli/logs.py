@@ -6,6 +6,8 @@ from typing import Literal
 
 import structlog
 
+from streamproc.errors import StreamprocError
+
 
 def set_up_logs(log_format: Literal["console", "json"], level: str) -> None:
     """Send all logs, those of Faust and aiokafka too, to standard error in one form."""
@@ -26,6 +28,7 @@ def set_up_logs(log_format: Literal["console", "json"], level: str) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _without_expected_tracebacks,
                 structlog.processors.format_exc_info,
                 renderer,
             ],
@@ -40,3 +43,13 @@ def set_up_logs(log_format: Literal["console", "json"], level: str) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
     )
+
+
+def _without_expected_tracebacks(
+    _logger: object, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Faust logs what crashed it with a traceback; where the error is meant for people, its message is enough."""
+    exc_info = event.get("exc_info")
+    if isinstance(exc_info, tuple) and isinstance(exc_info[1], StreamprocError):
+        del event["exc_info"]
+    return event
