@@ -33,6 +33,7 @@ from streamproc.simulate.screen import View, figures, refused, silence_share, st
 
 #: A story of more changes does not fit a screen.
 _STORY_LINES: Final = 16
+_ONE_IN: Final = {"cdnow": 10, "cdnow-full": 1}
 _INTERRUPTED: Final = 130
 _TERMINATED: Final = 143
 
@@ -40,11 +41,11 @@ _TERMINATED: Final = 143
 @click.command("demo")
 @click.option(
     "--data",
-    type=click.Choice(["ecom", "cdnow"]),
+    type=click.Choice(["ecom", "cdnow", "cdnow-full"]),
     default="ecom",
     show_default=True,
-    help="ecom: the clickstream of a web shop, half a year of 600 customers. cdnow: the purchases of 23,570 "
-    "customers of a music shop, 1997-98 (fetched once, 0.6 MB).",
+    help="ecom: half a year of clicks of 600 customers of a web shop. cdnow: what 2,357 customers of a music "
+    "shop bought, 1997-98 (fetched once, 0.6 MB); cdnow-full: all 23,570 of them, which takes minutes.",
 )
 @click.option("--keep", is_flag=True, help="Leave everything running at the end, until Ctrl-C.")
 @click.option(
@@ -74,8 +75,8 @@ async def _run(console: Console, data: str, keep: bool, external: bool) -> None:
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     steps = _Steps(console)
-    history = load_cdnow(os.environ) if data == "cdnow" else load_ecom()
-    steps.done(f"{history.about}")
+    history = load_ecom() if data == "ecom" else load_cdnow(os.environ, one_in=_ONE_IN[data])
+    steps.done(history.about)
     for note in history.notes:
         console.print(f"  [dim]{escape(note)}[/]", highlight=False)
     async with external_place(load_settings(os.environ)) if external else embedded_place() as place:
@@ -92,7 +93,8 @@ async def _run(console: Console, data: str, keep: bool, external: bool) -> None:
         if keep:
             await _keep(console, place, view)
         else:
-            _print_commands(console, {}, view)
+            again = f"{_program()} demo --keep" + ("" if data == "ecom" else f" --data {data}")
+            _print_commands(console, f"{again}  [dim]# then, in another terminal:[/]", view)
 
 
 class _Steps:
@@ -142,7 +144,8 @@ def _print_summary(console: Console, view: View) -> None:
 async def _keep(console: Console, place: Place, view: View) -> None:
     """Leave it all running, with a worker that waits for more events."""
     async with worker(place, os.environ, None):
-        _print_commands(console, place.variables, view)
+        exports = " ".join(f"{name}={value}" for name, value in place.variables.items() if value)
+        _print_commands(console, f"export {exports}", view)
         console.print(
             f"  curl -s {place.metrics_url}  [dim]# the worker's metrics, after a few seconds[/]\n\n"
             "Everything keeps running, on the event clock: publish later events, and time goes on.\n"
@@ -154,23 +157,15 @@ async def _keep(console: Console, place: Place, view: View) -> None:
     console.print("[dim]stopped; nothing is left behind[/]")
 
 
-def _print_commands(console: Console, variables: dict[str, str], view: View) -> None:
-    """The commands to look deeper, ready to copy."""
+def _print_commands(console: Console, first: str, view: View) -> None:
+    """The commands to look deeper, ready to copy; `first` makes the others work."""
     program = _program()
     changes = view.tally.story(_STORY_LINES)
     customer = changes[0].customer if changes else "ID"
     console.print("\n[bold]Look deeper[/]")
-    if variables:
-        exports = " ".join(f"{name}={value}" for name, value in variables.items())
-        console.print(f"  export {exports}", highlight=False, soft_wrap=True)
-    else:
-        console.print(f"  {program} demo --keep  [dim]# then, in another terminal:[/]", highlight=False)
-    for command in (
-        f"profile show {customer} --why",
-        "failed list",
-        "topics list",
-    ):
-        console.print(f"  {program} {command}", highlight=False, soft_wrap=True)
+    commands = (f"profile show {customer} --why", "failed list", "topics list")
+    for command in (first, *(f"{program} {command}" for command in commands)):
+        console.print(f"  {command}", highlight=False, soft_wrap=True)
 
 
 def _program() -> str:

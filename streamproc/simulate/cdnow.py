@@ -1,4 +1,4 @@
-"""CDNOW: all 69,659 purchases of 23,570 customers of a music shop, 1997-01 to 1998-06.
+"""CDNOW: the 69,659 purchases of 23,570 customers of a music shop, 1997-01 to 1998-06.
 
 Everybody who bought for the first time in the first quarter of 1997. The data became the benchmark for models
 of repeat buying with Fader & Hardie, "Forecasting Repeat Sales at CDNOW" (Interfaces, 2001). The package
@@ -27,8 +27,10 @@ _SHA256: Final = "eff6889ed364c5199d6eacbbeb7a6d559971df4406ac876f322c373f00a072
 _HOUR_OF_DAY: Final = 12
 
 
-def load_cdnow(environment: Mapping[str, str]) -> History:
-    """The purchases, from the installed package `lifetimes`, else from our cache, fetched at first use.
+def load_cdnow(environment: Mapping[str, str], *, one_in: int) -> History:
+    """The purchases of one customer in so many, from the installed package `lifetimes`, else from our cache.
+
+    The package is fetched at the first use.
 
     Raises StreamprocError if the package cannot be had or holds other data.
     """
@@ -40,16 +42,23 @@ def load_cdnow(environment: Mapping[str, str]) -> History:
         name=_NAME,
         about="Purchases in a music shop, 1997-98 (CDNOW, Fader & Hardie 2001; from lifetimes 0.11.3).",
         notes=(
+            *_sample_note(one_in),
             "All go to events.web: the data has no channel. It has days only: all is at noon, UTC.",
             CONSENT_NOTE,
         ),
-        events=with_consent(_events(data.decode()), _NAME),
+        events=with_consent(_events(data.decode(), one_in), _NAME),
     )
 
 
-def _events(text: str) -> Iterator[HistoryEvent]:
+def _sample_note(one_in: int) -> Sequence[str]:
+    return [] if one_in == 1 else [f"These are the customers whose number is divisible by {one_in}."]
+
+
+def _events(text: str, one_in: int) -> Iterator[HistoryEvent]:
     for number, line in enumerate(text.splitlines()[1:], 1):
         customer, day, cds, dollars = line.split()
+        if int(customer) % one_in:
+            continue
         instant = datetime.fromisoformat(day).replace(hour=_HOUR_OF_DAY, tzinfo=UTC)
         message_id = f"{_NAME}-{number:06d}"
         properties = {

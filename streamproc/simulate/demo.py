@@ -34,7 +34,7 @@ from streamproc.transport.topics import Topics, create_topics
 
 PARTITIONS: Final = 4
 
-_FRAME_S: Final = 0.25
+_FRAME_S: Final = 0.4
 _LINE_S: Final = 5.0
 #: The rate shown is that of the last seconds: commits are large, so events come in bursts.
 _RATE_S: Final = 5.0
@@ -176,7 +176,7 @@ async def _take(consumer: AIOKafkaConsumer, view: View, prefix: str) -> int:
 async def _probe(place: Place, view: View) -> None:
     """Note how far the worker is, by its own metrics."""
     seen: deque[tuple[float, int]] = deque()
-    async for reading in follow_metrics(place.metrics_url, 2 * _FRAME_S):
+    async for reading in follow_metrics(place.metrics_url, _FRAME_S):
         seen.append((monotonic_s(), reading.applied))
         while seen[-1][0] - seen[0][0] > _RATE_S:
             seen.popleft()

@@ -1,16 +1,18 @@
 """The demo on a terminal: a dashboard that fits it, from 80 columns and 24 lines on."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.layout import Layout
 from rich.markup import escape
 from rich.measure import Measurement
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -29,6 +31,13 @@ _KIND_WORD: Final = {
     "requested": "request",
     "suppressed": "withheld",
 }
+_LEGEND: Final = """\
+What you will see here:
+  event     something that a customer did changed a segment or the risk
+  silence   nothing happened, and that changed it: the time had come
+  request   a reactivation is asked for: a message to marketing's tools
+  withheld  it would be, but something forbids it: no consent, a cooldown
+"""
 _CAUSE_WORD: Final = {"time": "silence", "event": "event"}
 
 _HEADER_LINES: Final = 5
@@ -37,6 +46,7 @@ _FIGURES_MIN: Final = 5
 _FIGURES_MAX: Final = 9
 #: From this width on, there is room for the year.
 _WIDE: Final = 100
+_NAME_MAX: Final = 24
 
 
 @dataclass(slots=True)
@@ -62,44 +72,65 @@ class View:
 
 def dashboard(view: View, width: int, height: int) -> RenderableType:
     """All of it, in `width` columns and `height` lines."""
-    lines = max(1, height - _HEADER_LINES - _rows(view.tally) - 2 * _BORDER_LINES)
+    rows = _rows(view.tally)
+    lines = max(1, height - _HEADER_LINES - rows - 2 * _BORDER_LINES)
     # Each shard has its own time, so the last ones to come are not in order.
     latest = sorted(list(view.tally.latest)[-lines:], key=lambda change: change.at)
-    panel = _panel("latest changes", changes(latest, with_year=width >= _WIDE), lines)
-    return Group(_header(view), figures(view.tally), panel)
+    content = changes(latest, with_year=width >= _WIDE) if latest else Text(_LEGEND, "dim")
+    layout = Layout()
+    layout.split_column(
+        Layout(_header(view), size=_HEADER_LINES),
+        Layout(figures(view.tally), size=rows + _BORDER_LINES),
+        Layout(_panel("latest changes", content)),
+    )
+    return layout
 
 
 def figures(tally: Tally) -> RenderableType:
     """Segments, churn bands and actions, side by side."""
     rows = _rows(tally)
-    panels = Table.grid(expand=True)
-    for _ in range(3):
-        panels.add_column(ratio=1)
-    panels.add_row(
-        _panel("segments", _bars(_segments(tally, rows)), rows),
-        _panel("churn risk", _bars(_bands(tally)), rows),
-        _panel("reactivation", _actions(tally), rows),
+    panels = (
+        _panel("segments", _bars(_segments(tally, rows))),
+        _panel("churn risk", _bars(_bands(tally))),
+        _panel("reactivation", _actions(tally, rows)),
     )
-    return panels
+    # A layout, for a table would render everything twice to find out how wide it is.
+    layout = Layout()
+    layout.split_row(*map(Layout, panels))
+    return _Lines(layout, rows + _BORDER_LINES)
 
 
-def changes(items: Iterable[Change], *, with_year: bool) -> RenderableType:
+def changes(items: Sequence[Change], *, with_year: bool) -> Text:
     """One line each: when, who, because of what, what, and why."""
-    table = _lines_of_changes(4)
-    for item in items:
-        when = item.at[:16].replace("T", " ")
-        table.add_row(when if with_year else when[5:], escape(item.customer), *_cells(item))
-    return table
+    start = 0 if with_year else len("2026-")
+    return _lines(items, [item.at[start:16].replace("T", " ") for item in items], with_customer=True)
 
 
-def story(items: Iterable[Change]) -> RenderableType:
+def story(items: Sequence[Change]) -> Text:
     """The changes of one customer, one line each: the day, because of what, what, and why."""
-    table = _lines_of_changes(3)
-    day = ""
-    for item in items:
-        table.add_row("" if item.at[:10] == day else item.at[:10], *_cells(item))
-        day = item.at[:10]
-    return table
+    days = [item.at[:10] for item in items]
+    shown = [" " * len(day) if day == before else day for day, before in zip(days, ["", *days], strict=False)]
+    return _lines(items, shown, with_customer=False)
+
+
+def _lines(items: Sequence[Change], whens: Sequence[str], *, with_customer: bool) -> Text:
+    """In columns. Made by hand: a table of that many cells takes too long to be drawn often."""
+    customer_width = min(_NAME_MAX, max((len(item.customer) for item in items), default=0))
+    what_width = min(_NAME_MAX, max((len(item.what) for item in items), default=0))
+    text = Text(no_wrap=True, overflow="ellipsis")
+    for item, when in zip(items, whens, strict=True):
+        customer = f"{_cut(item.customer, customer_width)} " if with_customer else ""
+        cause = _CAUSE_WORD.get(item.cause, item.cause)
+        text.append(f"{when} {customer}{cause:7} {_KIND_WORD[item.kind]:8} ", "dim")
+        style = _BAND_STYLE[item.what] if item.kind == "risk" else _KIND_STYLE[item.kind]
+        text.append(_cut(item.what, what_width), style)
+        text.append(f" {item.why}\n", "dim")
+    text.rstrip()
+    return text
+
+
+def _cut(name: str, width: int) -> str:
+    return f"{name[: width - 1]}…" if len(name) > width else name.ljust(width)
 
 
 def refused(reasons: Mapping[str, int]) -> RenderableType:
@@ -154,8 +185,21 @@ def _rows(tally: Tally) -> int:
     return min(_FIGURES_MAX, max(_FIGURES_MIN, len(tally.sizes)))
 
 
-def _panel(title: str, content: RenderableType, lines: int) -> Panel:
-    return Panel(content, title=title, title_align="left", border_style="dim", height=lines + _BORDER_LINES)
+def _panel(title: str, content: RenderableType) -> Panel:
+    return Panel(content, title=title, title_align="left", border_style="dim")
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """Content in so many lines, also where it could have more."""
+
+    content: RenderableType
+    lines: int
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for line in console.render_lines(self.content, options.update_height(self.lines)):
+            yield from line
+            yield Segment.line()
 
 
 def _segments(tally: Tally, rows: int) -> list[tuple[str, int, str]]:
@@ -194,36 +238,22 @@ def _bars(items: Iterable[tuple[str, int, str]]) -> RenderableType:
     return table
 
 
-def _actions(tally: Tally) -> RenderableType:
+def _actions(tally: Tally, rows: int) -> RenderableType:
     """By campaign: how often it was requested, and how often not, with the reason."""
-    table = Table.grid(expand=True, padding=(0, 1))
-    table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-    table.add_column(justify="right", no_wrap=True)
+    cells: list[tuple[str, str]] = []
     for campaign in dict.fromkeys(campaign for _, campaign, _ in tally.actions):
-        table.add_row(
-            f"[magenta]{escape(campaign)}[/]", f"[bold]{tally.actions['requested', campaign, '']:,}[/]"
-        )
+        requested = tally.actions["requested", campaign, ""]
+        cells.append((f"[magenta]{escape(campaign)}[/]", f"[bold]{requested:,}[/]"))
         for (kind, own, abort_type), number in tally.actions.items():
             if kind == "suppressed" and own == campaign:
                 reason = escape(abort_type.replace("_", " "))
-                table.add_row(f"[dim]  not: {reason}[/]", f"[dim]{number:,}[/]")
-    return table
-
-
-def _lines_of_changes(columns: int) -> Table:
-    """A table whose last column, why, takes the room that is left."""
+                cells.append((f"[dim]  ✗ {reason}[/]", f"[dim]{number:,}[/]"))
     table = Table.grid(expand=True, padding=(0, 1))
-    for _ in range(columns - 1):
-        table.add_column(no_wrap=True, style="dim")
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, ratio=1, overflow="ellipsis", style="dim")
+    table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+    table.add_column(justify="right", no_wrap=True)
+    for row in cells[:rows]:
+        table.add_row(*row)
     return table
-
-
-def _cells(item: Change) -> tuple[str, str, str]:
-    style = _BAND_STYLE[item.what] if item.kind == "risk" else _KIND_STYLE[item.kind]
-    what = f"[dim]{_KIND_WORD[item.kind]:8}[/] [{style}]{escape(item.what)}[/]"
-    return _CAUSE_WORD.get(item.cause, item.cause), what, escape(item.why)
 
 
 def _instant(at_ms: int) -> datetime:

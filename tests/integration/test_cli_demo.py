@@ -79,7 +79,7 @@ def test_it_ends_by_itself_and_tells_what_happened(
         "31,706 events of 600 customers led to",
         "dormant",
         "winback_dormant",
-        "not: no consent",
+        "✗ no consent",
         "One customer's story",
         "5 events refused",
         "profile show user_",

@@ -136,7 +136,7 @@ def cached(directory: Path, text: str) -> dict[str, str]:
 def test_cdnow_purchases_are_orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With their money, at noon of their day; two of one day are two."""
     monkeypatch.setattr(cdnow, "_SHA256", hashlib.sha256(CDNOW.encode()).hexdigest())
-    history = load_cdnow(cached(tmp_path, CDNOW))
+    history = load_cdnow(cached(tmp_path, CDNOW), one_in=1)
     orders = [item for item in history.events if b"Order Completed" in item.value]
     columns = decode(orders, "web").columns
     assert columns.customer == ["00001", "00002", "00002"]
@@ -146,8 +146,16 @@ def test_cdnow_purchases_are_orders(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert history.customers == 2
 
 
+def test_a_part_of_cdnow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the customers' numbers, with everything these bought; the notes say so."""
+    monkeypatch.setattr(cdnow, "_SHA256", hashlib.sha256(CDNOW.encode()).hexdigest())
+    history = load_cdnow(cached(tmp_path, CDNOW), one_in=2)
+    assert [item.customer for item in history.events] == ["00002"] * 3
+    assert "divisible by 2" in history.notes[0]
+
+
 def test_other_data_than_cdnow_is_refused(tmp_path: Path) -> None:
     """A demo that runs on something else would tell something else."""
     with pytest.raises(StreamprocError, match="not the file of lifetimes") as caught:
-        load_cdnow(cached(tmp_path, CDNOW))
+        load_cdnow(cached(tmp_path, CDNOW), one_in=1)
     assert str(tmp_path) in caught.value.fix

@@ -72,7 +72,7 @@ def test_it_shows_what_matters() -> None:
         "5 signals, 80% out of silence",
         "dormant",
         "high",
-        "not: no consent",
+        "✗ no consent",
         "enters   dormant",
         "recency 14d ≥ 14d",
         "[with brackets]",
