@@ -89,12 +89,12 @@ async def _run(console: Console, data: str, keep: bool, external: bool) -> None:
             with showing(console, view) as show:
                 await watch(place, child, view, show)
         steps.done(f"the worker has gone through {_days(history)} days, and has ended by itself")
-        _print_summary(console, view)
+        print_summary(console, view)
         if keep:
             await _keep(console, place, view)
         else:
-            again = f"{_program()} demo --keep" + ("" if data == "ecom" else f" --data {data}")
-            _print_commands(console, f"{again}  [dim]# then, in another terminal:[/]", view)
+            again = f"{program()} demo --keep" + ("" if data == "ecom" else f" --data {data}")
+            print_commands(console, f"{again}  [dim]# then, in another terminal:[/]", view)
 
 
 class _Steps:
@@ -120,7 +120,8 @@ def _days(history: History) -> int:
     return (history.until_ms - history.first_ms) // DAY_MS
 
 
-def _print_summary(console: Console, view: View) -> None:
+def print_summary(console: Console, view: View) -> None:
+    """What came of the history."""
     history, tally = view.history, view.tally
     console.print()
     console.print(
@@ -145,7 +146,7 @@ async def _keep(console: Console, place: Place, view: View) -> None:
     """Leave it all running, with a worker that waits for more events."""
     async with worker(place, os.environ, None):
         exports = " ".join(f"{name}={value}" for name, value in place.variables.items() if value)
-        _print_commands(console, f"export {exports}", view)
+        print_commands(console, f"export {exports}", view)
         console.print(
             f"  curl -s {place.metrics_url}  [dim]# the worker's metrics, after a few seconds[/]\n\n"
             "Everything keeps running, on the event clock: publish later events, and time goes on.\n"
@@ -157,18 +158,17 @@ async def _keep(console: Console, place: Place, view: View) -> None:
     console.print("[dim]stopped; nothing is left behind[/]")
 
 
-def _print_commands(console: Console, first: str, view: View) -> None:
+def print_commands(console: Console, first: str, view: View) -> None:
     """The commands to look deeper, ready to copy; `first` makes the others work."""
-    program = _program()
     changes = view.tally.story(_STORY_LINES)
     customer = changes[0].customer if changes else "ID"
     console.print("\n[bold]Look deeper[/]")
     commands = (f"profile show {customer} --why", "failed list", "topics list")
-    for command in (first, *(f"{program} {command}" for command in commands)):
+    for command in (first, *(f"{program()} {command}" for command in commands)):
         console.print(f"  {command}", highlight=False, soft_wrap=True)
 
 
-def _program() -> str:
+def program() -> str:
     """How the reader can call this program."""
     if shutil.which("streamproc"):
         return "streamproc"

@@ -29,6 +29,7 @@ from streamproc.simulate.external import remove_state, remove_topics
 from streamproc.simulate.history import History, spoilt
 from streamproc.simulate.probe import follow_metrics
 from streamproc.simulate.screen import View, dashboard, progress_line
+from streamproc.state.redis_store import RedisStore
 from streamproc.transport.bulk import Outgoing, open_bulk_producer, open_consumer, partition_counts
 from streamproc.transport.topics import Topics, create_topics
 
@@ -141,7 +142,7 @@ async def worker(place: Place, environment: Mapping[str, str], until_ms: int | N
 async def watch(place: Place, child: Child, view: View, show: Callable[[], None]) -> None:
     """Keep the view up to date and shown until the worker has ended and all its signals have been read.
 
-    Raises StreamprocError if the worker failed.
+    Raises StreamprocError if the worker failed, or if it ended before it was done.
     """
     topics = Topics(place.prefix)
     names = (*topics.signals, topics.failed)
@@ -160,8 +161,20 @@ async def watch(place: Place, child: Child, view: View, show: Callable[[], None]
         probing.cancel()
     if child.exit_code() != 0:
         raise child.failure(f"ended with {child.exit_code()}")
+    if not await _is_done(place, view.history.until_ms):
+        raise child.failure("was stopped before it was done")
     view.applied, view.time_ms, view.status = len(view.history.events), view.history.until_ms, "done"
     show()
+
+
+async def _is_done(place: Place, until_ms: int) -> bool:
+    """Whether all shards have come so far in time; a worker that is told to stop ends as orderly as a done one."""
+    store = RedisStore(place.redis, prefix=place.prefix, group=place.group)
+    try:
+        heads = [await store.read_head(partition) for partition in range(PARTITIONS)]
+    finally:
+        await store.aclose()
+    return all(head is not None and (head.time_ms or 0) >= until_ms for head in heads)
 
 
 async def _take(consumer: AIOKafkaConsumer, view: View, prefix: str) -> int:

@@ -6,7 +6,8 @@ from typing import Any
 
 from tests.reference.compose import encode, iso
 
-DAY_MS = 86_400_000
+#: Noon of 2099-12-31: beyond every wall clock that a record will meet, so that "in the future" stays true.
+FAR_FUTURE_MS = 4_102_401_600_000
 Body = dict[str, Any]
 
 
@@ -105,13 +106,13 @@ REASONS: dict[str, str] = {
 }
 
 
-def malformed(kind: str, body: Body, wall_now_ms: int) -> bytes | None:
+def malformed(kind: str, body: Body) -> bytes | None:
     """The record value that a valid track call becomes by being wrong in the way of `kind`."""
     call = {"event": "Product Viewed", "properties": {}, **body, "type": "track"}
     if kind == "tombstone":
         return None
     if kind == "future":
-        return encode({**call, "timestamp": iso(wall_now_ms + DAY_MS)})
+        return encode({**call, "timestamp": iso(FAR_FUTURE_MS)})
     if kind in WRONG_CALLS:
         return encode(WRONG_CALLS[kind][1](call))
     return WRONG_VALUES[kind][1](encode(call))

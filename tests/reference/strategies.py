@@ -170,7 +170,7 @@ def scenarios(draw: st.DrawFn, span: Span = MINUTES, *, contradictory: bool = Fa
     for kind in draw(st.lists(st.sampled_from(sorted(REASONS)), max_size=2)):
         place = draw(st.sampled_from(sorted(logs)))
         at = draw(st.integers(0, len(logs[place])))
-        value = malformed(kind, call("track", "ann", span.start_ms, kind, event="Paid"), wall_now_ms)
+        value = malformed(kind, call("track", "ann", span.start_ms, kind, event="Paid"))
         logs[place].insert(at, Record(0, b"ann", value))
     return Scenario(
         rules_yaml=draw(rules_files(contradictory=contradictory)),

@@ -20,8 +20,6 @@ from tests.reference.malformed import REASONS, malformed
 from tests.reference.partition import partition_of
 from tests.reference.record import CHANNEL_OF_TOPIC, Logs, Record
 
-#: Noon of 2099-12-31: beyond every wall clock that the stream will meet, so that "in the future" stays true.
-FAR_FUTURE_MS = 4_102_401_600_000
 #: A repeat comes at most this long, and this many of the customer's events, after the first sending.
 REPEAT_WITHIN_MS = 6 * HOUR_MS
 REPEAT_WITHIN_EVENTS = 100
@@ -139,7 +137,7 @@ def broken(rng: Random, firsts: list[Arrival], count: int) -> Iterator[Arrival]:
         model = rng.choice(firsts)
         body: dict[str, Any] = json.loads(model.value or b"{}")
         body["messageId"] = f"malformed-{rng.getrandbits(64):016x}"
-        value = malformed(kind, body, FAR_FUTURE_MS)
+        value = malformed(kind, body)
         yield Arrival(model.at_ms + rng.randrange(HOUR_MS), model.topic, model.key, value, kind)
 
 

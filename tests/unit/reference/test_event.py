@@ -20,7 +20,7 @@ VALID = call("track", "ann", NOON, "m", event="Product Viewed", properties={"qua
 def test_each_kind_of_malformed_record_fails_for_its_reason(kind: str) -> None:
     """One thing is wrong with each."""
     with pytest.raises(Invalid) as refused:
-        check_properties(read_event(malformed(kind, VALID, WALL), WALL), RULES)
+        check_properties(read_event(malformed(kind, VALID), WALL), RULES)
     assert refused.value.args == (REASONS[kind],)
 
 

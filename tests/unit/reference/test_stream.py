@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.reference.malformed import REASONS
+from tests.reference.malformed import FAR_FUTURE_MS, REASONS
 from tests.reference.merge import apply_order
 from tests.reference.model import Reference
 from tests.reference.partition import partition_of
 from tests.reference.rules import read_rules
-from tests.reference.stream import FAR_FUTURE_MS, Arrival, arrivals, generate, to_logs, write_jsonl
+from tests.reference.stream import Arrival, arrivals, generate, to_logs, write_jsonl
 from tests.unit.reference.life import MODEL, rules
 
 END_MS = 1_780_272_000_000
