@@ -149,7 +149,8 @@ async def _keep(console: Console, place: Place, view: View) -> None:
         print_commands(console, f"export {exports}", view)
         console.print(
             f"  curl -s {place.metrics_url}  [dim]# the worker's metrics, after a few seconds[/]\n\n"
-            "Everything keeps running, on the event clock: publish later events, and time goes on.\n"
+            "Everything keeps running, on the event clock: publish later events, and time goes on with them\n"
+            "(an event counts as soon as another one has moved time past its second).\n"
             "[bold]Ctrl-C ends it and removes everything.[/]",
             highlight=False,
             soft_wrap=True,
