@@ -172,8 +172,7 @@ class Shard:
         if batch.slice is None or not len(kept):
             nothing = np.empty(0, np.int64)
             plan = Plan(nothing, nothing, nothing, batch.limit_ms, closed=True)
-            events = batch.slice.events.take(nothing) if batch.slice else None
-            return advance(table, events, plan, self.definitions, origin)
+            return advance(table, None, plan, self.definitions, origin)
         events = batch.slice.events.take(kept)
         if self._settings.clock == "event":
             plan = tick_plan(rows[kept], batch.slice.max_ms[kept], self.time_ms)

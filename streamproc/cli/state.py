@@ -10,6 +10,14 @@ from streamproc.errors import StreamprocError
 from streamproc.settings import load_settings
 from streamproc.state.redis_store import RedisStore
 
+_partitions_option = click.option(
+    "--partitions",
+    type=click.IntRange(1),
+    required=True,
+    metavar="N",
+    help="Partitions of the source topics.",
+)
+
 
 @click.group("state")
 def state_group() -> None:
@@ -17,13 +25,7 @@ def state_group() -> None:
 
 
 @state_group.command("reset-generation")
-@click.option(
-    "--partitions",
-    type=click.IntRange(1),
-    required=True,
-    metavar="N",
-    help="Partitions of the source topics.",
-)
+@_partitions_option
 def reset_generation_command(partitions: int) -> None:
     """Let workers acquire shards again after the consumer group was deleted and made anew.
 
@@ -34,13 +36,7 @@ def reset_generation_command(partitions: int) -> None:
 
 
 @state_group.command("wipe")
-@click.option(
-    "--partitions",
-    type=click.IntRange(1),
-    required=True,
-    metavar="N",
-    help="Partitions of the source topics.",
-)
+@_partitions_option
 @click.option("--yes", is_flag=True, help="Do it. Without it nothing happens.")
 def wipe_command(partitions: int, yes: bool) -> None:
     """Delete all customers of this prefix and group, with their timers and unsent signals.
