@@ -66,6 +66,19 @@ class Held:
         self.stirred.set()
         self.room.set()
 
+    async def ended(self, patience_s: float) -> None:
+        """Wait for the tasks: a commit in flight is always finished, a batch on its way to Kafka if it is quick."""
+        others = {task for task in self.tasks if task is not asyncio.current_task()}
+        sending = others.intersection(self.tasks[1:])
+        if sending:
+            _, sending = await asyncio.wait(sending, timeout=patience_s)
+        while sending:
+            for task in sending:
+                task.cancel()  # again and again: `wait_for` of Python 3.11, inside redis-py, may swallow one
+            _, sending = await asyncio.wait(sending, timeout=1.0)
+        if others:
+            await asyncio.wait(others)
+
     def waiting(self) -> list[int]:
         """The topics that have not shown their end, or whose last chunk is still on its way."""
         return [code for code in range(len(SOURCES)) if not self._caught_up(code)[0]]

@@ -6,6 +6,7 @@ is fenced and absolute, so a stalled former owner cannot remove what its success
 
 import asyncio
 from collections.abc import Awaitable, Sequence
+from contextlib import suppress
 from typing import Final, Protocol
 
 import structlog
@@ -41,25 +42,25 @@ class Relay:
         self._prefix, self._metrics = topic_prefix, metrics
         self._committed = asyncio.Event()
         self._committed.set()  # there may be records from before
-        self._stopping = False
+        self._stopping = asyncio.Event()
 
     def wake(self) -> None:
         """There is something new in the outbox."""
         self._committed.set()
 
     def stop(self) -> None:
-        """End `run` soon. Cancelling it is not enough: Python 3.11's `wait_for`, inside redis-py, may swallow that."""
-        self._stopping = True
+        """End `run` once the batch on its way is sent and trimmed, so that the next owner does not send it again."""
+        self._stopping.set()
         self._committed.set()
 
     async def run(self) -> None:
         """Send until stopped. Raises Superseded when the shard is no longer ours; waits out everything else."""
         backoff_s = _BACKOFF_MIN_S
-        while not self._stopping:
+        while not self._stopping.is_set():
             await self._committed.wait()
             self._committed.clear()
             try:
-                while not self._stopping and await self.send_batch():
+                while not self._stopping.is_set() and await self.send_batch():
                     backoff_s = _BACKOFF_MIN_S
             except (KafkaError, StoreUnavailable) as error:
                 _log.warning(
@@ -69,7 +70,8 @@ class Relay:
                     retry_in_s=backoff_s,
                 )
                 self._committed.set()
-                await asyncio.sleep(backoff_s)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), backoff_s)
                 backoff_s = min(backoff_s * 2, _BACKOFF_MAX_S)
 
     async def send_batch(self) -> int:

@@ -35,6 +35,8 @@ _IDLE_S: Final = 0.05
 _STORE_PAUSE_S: Final = 2.0
 #: Queued records per topic, in chunks, at which an agent has to wait.
 _QUEUED_CHUNKS: Final = 4
+#: How long a released shard may take to finish what it is sending; what it does not trim is sent again.
+_LEAVE_S: Final = 5.0
 #: Customers per step of a sweep; one step for every batch of events, so that neither starves.
 _SWEEP_CUSTOMERS: Final = 500
 
@@ -113,11 +115,8 @@ class Shards:
             self._last_heads[held.partition] = held.shard.head
             held.let_go()
             held.relay.stop()
-            for task in held.tasks[1:]:
-                task.cancel()
         for held in leaving:
-            if others := [task for task in held.tasks if task is not asyncio.current_task()]:
-                await asyncio.wait(others)  # lets a commit in flight finish
+            await held.ended(_LEAVE_S)
             partition = str(held.partition)
             for gauge in ("shard_time_seconds", "outbox_records"):
                 self._metrics.forget(gauge, partition)

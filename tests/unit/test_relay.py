@@ -18,9 +18,13 @@ from streamproc.state.store import Commit, Head, Superseded
 
 @dataclass
 class Broker:
-    """Acknowledges what it is sent; `failing`: how many acknowledgements go wrong first."""
+    """Acknowledges what it is sent.
+
+    `failing`: how many acknowledgements go wrong first; `held`: acknowledgements come once this is set.
+    """
 
     failing: int = 0
+    held: asyncio.Event | None = None
     sent: list[tuple[str, bytes | None, bytes]] = field(default_factory=list)
 
     async def send(
@@ -31,6 +35,8 @@ class Broker:
         if self.failing:
             self.failing -= 1
             acknowledgement.set_exception(KafkaConnectionError())
+        elif self.held is not None:
+            return asyncio.create_task(self.held.wait())
         else:
             acknowledgement.set_result(None)
         return acknowledgement
@@ -95,4 +101,35 @@ async def test_a_former_owner_trims_nothing() -> None:
     await acquire(store, generation=2)
     with pytest.raises(Superseded):
         await relay_of(store, holder, Broker()).send_batch()
+    assert await store.outbox_length(0) == 1
+
+
+async def test_stop_finishes_the_batch_on_its_way() -> None:
+    """What Kafka has taken is trimmed: the next owner does not send it again."""
+    store, holder = await outbox_of(b"1", b"2")
+    acknowledged = asyncio.Event()
+    broker = Broker(held=acknowledged)
+    relay = relay_of(store, holder, broker)
+    running = asyncio.create_task(relay.run())
+    while len(broker.sent) < 2:
+        await asyncio.sleep(0)
+    relay.stop()
+    await asyncio.sleep(0.05)
+    assert not running.done()
+    acknowledged.set()
+    async with asyncio.timeout(10):
+        await running
+    assert await store.outbox_length(0) == 0
+
+
+async def test_stop_does_not_wait_for_a_broker_that_is_down() -> None:
+    store, holder = await outbox_of(b"1")
+    broker = Broker(failing=1_000)
+    relay = relay_of(store, holder, broker)
+    running = asyncio.create_task(relay.run())
+    while len(broker.sent) < 3:
+        await asyncio.sleep(0.01)
+    relay.stop()
+    async with asyncio.timeout(0.2):
+        await running
     assert await store.outbox_length(0) == 1
