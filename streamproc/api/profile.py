@@ -79,7 +79,7 @@ def describe_customer(stored: StoredCustomer, definitions: Definitions, as_of_ms
 
 
 def _segments(table: CustomerTable, frame: Frame, definitions: Definitions) -> list[dict[str, Any]]:
-    evaluation = Evaluation(frame)
+    evaluation = Evaluation(frame, definitions.plan.program)
     entered = {int(row["segment"]): row for row in table.members if row["entered_ms"] != NEVER}
     shown = []
     for segment in definitions.ruleset.segments:

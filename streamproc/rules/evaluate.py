@@ -1,23 +1,22 @@
 """Rules over a frame of n customers: their truth in three values, its evidence, and when it can change.
 
-Features are whole numbers, so every comparison comes down to one question, "is it at least k?" (`>=`):
-`f > k` is `f >= k + 1`; `<`, `<=` and `!=` are negations; `f == k` is `f >= k and not f >= k + 1`.
-This holds in three values too: a feature that is not exact may be greater than it looks, but never less.
-So all of docs/semantics.md, section 6, follows from the truth of `>=` and from minimum, maximum and mirror,
-and the next flip follows from that of `>=` in the same way.
+All rules are answered together: a step of the program is one operation on arrays, however many rules there are. All of
+docs/semantics.md, section 6, follows from the truth of `>=` and from maximum and mirror, and the next flip follows from
+that of `>=` in the same way.
 """
 
-from functools import lru_cache
-from typing import Final, Literal
+from functools import cached_property
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamproc.contracts.signals import Evidence
-from streamproc.features.frame import Frame
-from streamproc.features.registry import FEATURES
+from streamproc.features.frame import AgeColumns, Frame
+from streamproc.features.windows import WindowColumns
 from streamproc.rules.expression import And, Comparison, Expr, Not, Or
 from streamproc.rules.literals import MICROS
+from streamproc.rules.program import Program, Refs
 from streamproc.windows.panes import INF
 
 FALSE: Final = 0
@@ -31,29 +30,67 @@ _HOLDS: Final = {FALSE: False, UNKNOWN: None, TRUE: True}
 
 
 class Evaluation:
-    """The truth of expressions over one frame. Rules that ask the same question share its answer.
+    """The truth of a program's expressions over one frame. The arrays returned are shared, and so read-only."""
 
-    The arrays returned are kept and shared, and therefore read-only.
-    """
-
-    def __init__(self, frame: Frame) -> None:
-        self.frame = frame
-        self._truths: dict[Expr, Truths] = {}
-        self._flips_ms: dict[Expr, Instants] = {}
-        self._shortfalls: dict[str, Truths] = {}
-        self._known_at_ms: dict[str, Instants] = {}
-        self._never = np.full(frame.n, INF, np.int64)
+    def __init__(self, frame: Frame, program: Program) -> None:
+        self._frame, self._program = frame, program
+        self._windows: WindowColumns = frame.windows(program.windows.features)
+        self._ages: AgeColumns = frame.ages(program.ages.features)
+        self._totals = frame.totals(program.totals.features)
+        self._single: dict[str, tuple[NDArray[np.int64], NDArray[np.bool_]]] = {}
+        self._truth = self._answer()
+        self._truth.setflags(write=False)
 
     def truth(self, expr: Expr) -> Truths:
         """int8[n]: FALSE, UNKNOWN or TRUE for each customer."""
-        return self._truth(in_at_least(expr))
+        return np.asarray(self.truths(self._program.refs((expr,)))[0])
+
+    def truth_at(self, expr: Expr, row: int) -> int:
+        """The truth for one customer."""
+        node, negated = self._program.node(expr)
+        truth = int(self._truth[node, row])
+        return TRUE - truth if negated else truth
+
+    def truths(self, refs: Refs) -> Truths:
+        """int8[k, n]: the same for k expressions."""
+        found: Truths = np.abs(self._truth[refs.node] - refs.mirror)
+        found.setflags(write=False)
+        return found
 
     def flips_at_ms(self, expr: Expr) -> Instants:
         """int64[n]: an instant after now up to which, in silence, the truth is what it is now; INF: for ever.
 
         At that instant the truth may be another, or not: it can be early, never late.
         """
-        return self._flip_ms(in_at_least(expr))
+        return np.asarray(self.flips_ms[self._program.node(expr)[0]])
+
+    @cached_property
+    def flips_ms(self) -> Instants:
+        """int64[nodes, n]: `flips_at_ms` of every node."""
+        program, truth = self._program, self._truth
+        flips_ms = np.full(truth.shape, INF, np.int64)
+        windows, ages = program.windows, program.ages
+        if len(windows.place):
+            # A window only shrinks: it leaves the bound, or, below it, becomes known to be below.
+            falls_ms = self._windows.falls_below_ms(windows.place, windows.bound)
+            known_ms = self._windows_known_ms[windows.place]
+            flips_ms[windows.nodes] = np.where(truth[windows.nodes] == TRUE, falls_ms, known_ms)
+        if len(ages.place):
+            # Saturating: an anchor of INF (the age does not run) stays INF. What an age reached, it keeps.
+            bound = ages.bound[:, None]
+            at_ms = np.minimum(self._ages.anchors_ms[ages.place], INF - bound) + bound
+            flips_ms[ages.nodes] = np.where(truth[ages.nodes] == TRUE, INF, at_ms)
+        for place, (feature, other) in enumerate(program.pairs, program.first_pair):
+            flips_ms[place] = self._encounter_ms(feature, other)
+        for level in program.levels:
+            # A true `or` stays while one true child does; one that is not true while all children do.
+            children_ms = flips_ms[level.children.node]
+            holds = self.truths(level.children) == TRUE
+            last_ms = np.maximum.reduceat(children_ms * holds, level.start, axis=0)
+            first_ms = np.minimum.reduceat(children_ms, level.start, axis=0)
+            flips_ms[level.nodes] = np.where(last_ms > 0, last_ms, first_ms)
+        flips_ms.setflags(write=False)
+        return flips_ms
 
     def evidence(self, expr: Expr, row: int) -> list[Evidence]:
         """The comparisons that decide the truth of `expr` for the customer at `row`, in the rule's order.
@@ -64,98 +101,63 @@ class Evaluation:
         deciding = dict.fromkeys(self._deciding(expr, row))
         return [self._as_evidence(comparison, row) for comparison in deciding]
 
-    def _truth(self, expr: Expr) -> Truths:
-        truth = self._truths.get(expr)
-        if truth is None:
-            truth = self._truths[expr] = self._find_truth(expr)
-            truth.setflags(write=False)
+    def _answer(self) -> Truths:
+        program = self._program
+        truth = np.empty((program.size, self._frame.n), np.int8)
+        for asked, columns in ((program.windows, self._windows), (program.ages, self._ages)):
+            if len(asked.place):
+                reached = (columns.values[asked.place] >= asked.bound[:, None]).view(np.int8)
+                shortfall = _shortfall(columns.exact)[asked.place]
+                np.maximum(shortfall, reached + reached, out=truth[asked.nodes])
+        totals = program.totals
+        if len(totals.place):
+            reached = (self._totals[totals.place] >= totals.bound[:, None]).view(np.int8)
+            np.add(reached, reached, out=truth[totals.nodes])
+        for place, (feature, other) in enumerate(program.pairs, program.first_pair):
+            value, exact = self._of(feature)
+            other_value, other_exact = self._of(other)
+            beyond = TRUE - _shortfall(other_exact)  # the other may be greater still
+            truth[place] = np.where(value >= other_value, beyond, _shortfall(exact))
+        for level in program.levels:
+            children = np.abs(truth[level.children.node] - level.children.mirror)
+            np.maximum.reduceat(children, level.start, axis=0, out=truth[level.nodes])
         return truth
-
-    def _flip_ms(self, expr: Expr) -> Instants:
-        flip_ms = self._flips_ms.get(expr)
-        if flip_ms is None:
-            flip_ms = self._flips_ms[expr] = self._find_flip_ms(expr)
-            flip_ms.setflags(write=False)
-        return flip_ms
-
-    def _find_truth(self, expr: Expr) -> Truths:
-        truth: Truths
-        match expr:
-            case Comparison(feature, _, threshold):
-                truth = self._at_least(feature, threshold)
-            case Not(child):
-                truth = TRUE - self._truth(child)
-            case And(children):
-                truth = np.minimum.reduce([self._truth(child) for child in children])
-            case Or(children):
-                truth = np.maximum.reduce([self._truth(child) for child in children])
-        return truth
-
-    def _find_flip_ms(self, expr: Expr) -> Instants:
-        match expr:
-            case Comparison(feature, _, threshold):
-                if isinstance(threshold, int):
-                    return self._crossing_ms(feature, threshold, self._truth(expr) == TRUE)
-                return self._encounter_ms(feature, threshold)
-            case Not(child):
-                return self._flip_ms(child)
-            case And(children):
-                return self._flip_of_many_ms(children, decisive=FALSE)
-            case Or(children):
-                return self._flip_of_many_ms(children, decisive=TRUE)
-
-    def _flip_of_many_ms(self, children: tuple[Expr, ...], *, decisive: Literal[0, 2]) -> Instants:
-        """A decided whole stays while one decisive child does; an undecided one while all children do."""
-        flips_ms = np.array([self._flip_ms(child) for child in children])
-        decides = np.array([self._truth(child) for child in children]) == decisive
-        first: Instants = np.minimum.reduce(flips_ms)
-        last_decisive: Instants = np.maximum.reduce(flips_ms * decides)
-        return np.where(last_decisive > 0, last_decisive, first)
-
-    def _at_least(self, feature: str, threshold: int | str) -> Truths:
-        """The truth of `feature >= threshold`."""
-        value = self.frame.value(feature)
-        if isinstance(threshold, int):
-            reached = (value >= threshold).view(np.int8)
-            truth: Truths = np.maximum(self._shortfall(feature), reached + reached)
-            return truth
-        beyond: Truths = TRUE - self._shortfall(threshold)  # the other may be greater still
-        return np.where(value >= self.frame.value(threshold), beyond, self._shortfall(feature))
-
-    def _crossing_ms(self, feature: str, bound: int, reached: NDArray[np.bool_]) -> Instants:
-        """When `feature >= bound` changes, given where it is true."""
-        kind = FEATURES[feature].kind
-        if kind == "total":
-            return self._never
-        if kind == "age":
-            # Saturating: an anchor of INF (the age does not run) stays INF. What an age reached, it keeps.
-            at_ms = np.minimum(self.frame.anchor_ms(feature), INF - bound) + bound
-            return np.where(reached, INF, at_ms)
-        # A window only shrinks: it leaves the bound, or, below it, becomes known to be below.
-        return np.where(reached, self.frame.falls_below_ms(feature, bound), self._known_ms(feature))
 
     def _encounter_ms(self, feature: str, other: str) -> Instants:
         """When `feature >= other` may change: with one of them; while both are vague, when one is known."""
-        known_ms = change_ms = self._never
+        known_ms = change_ms = np.full(self._frame.n, INF, np.int64)
+        features = self._program.windows.features
         for name in (feature, other):
-            if FEATURES[name].kind == "window":
-                known_ms = np.minimum(known_ms, self._known_ms(name))
-                change_ms = np.minimum(change_ms, self.frame.changes_at_ms(name))
-        both_vague = (self._shortfall(feature) & self._shortfall(other)).view(np.bool_)
+            if name in features:
+                place = features.index(name)
+                known_ms = np.minimum(known_ms, self._windows_known_ms[place])
+                change_ms = np.minimum(change_ms, self._windows_change_ms[place])
+        both_vague = ~(self._of(feature)[1] | self._of(other)[1])
         return np.where(both_vague, known_ms, np.minimum(known_ms, change_ms))
 
-    def _shortfall(self, feature: str) -> Truths:
-        """int8[n]: what `>=` is where the value falls short: FALSE, or UNKNOWN where it is not exact."""
-        shortfall = self._shortfalls.get(feature)
-        if shortfall is None:
-            shortfall = self._shortfalls[feature] = (~self.frame.exact(feature)).view(np.int8)
-        return shortfall
+    @cached_property
+    def _windows_known_ms(self) -> Instants:
+        return self._windows.known_at_ms()
 
-    def _known_ms(self, feature: str) -> Instants:
-        known_ms = self._known_at_ms.get(feature)
-        if known_ms is None:
-            known_ms = self._known_at_ms[feature] = self.frame.known_at_ms(feature)
-        return known_ms
+    @cached_property
+    def _windows_change_ms(self) -> Instants:
+        return self._windows.changes_at_ms()
+
+    def _of(self, name: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Values and exactness of one of the program's features."""
+        if name not in self._single:
+            windows, ages, totals = self._program.windows, self._program.ages, self._program.totals
+            if name in windows.features:
+                place = windows.features.index(name)
+                found = self._windows.values[place], self._windows.exact[place]
+            elif name in ages.features:
+                place = ages.features.index(name)
+                found = self._ages.values[place], self._ages.exact[place]
+            else:
+                place = totals.features.index(name)
+                found = self._totals[place], np.ones(self._frame.n, np.bool_)
+            self._single[name] = found
+        return self._single[name]
 
     def _deciding(self, expr: Expr, row: int) -> list[Comparison]:
         match expr:
@@ -164,9 +166,9 @@ class Evaluation:
             case Not(child):
                 return self._deciding(child, row)
             case And(children) | Or(children):
-                truth = self.truth(expr)[row]
+                truth = self.truth_at(expr, row)
                 # A true `and` and a false `or` have only such children; elsewhere, the others decide nothing.
-                alike = [child for child in children if self.truth(child)[row] == truth]
+                alike = [child for child in children if self.truth_at(child, row) == truth]
                 return [comparison for child in alike for comparison in self._deciding(child, row)]
 
     def _as_evidence(self, comparison: Comparison, row: int) -> Evidence:
@@ -185,56 +187,20 @@ class Evaluation:
             op=comparison.op,
             threshold=shown,
             unit=unit,
-            holds=_HOLDS[int(self.truth(comparison)[row])],
+            holds=_HOLDS[self.truth_at(comparison, row)],
             exact=exact,
         )
 
     def _shown_value(self, feature: str, row: int, unit: str) -> int | float:
-        return _in_unit(int(self.frame.value(feature)[row]), unit)
+        return _in_unit(int(self._of(feature)[0][row]), unit)
 
     def _is_exact(self, feature: str, row: int) -> bool:
-        return bool(self._shortfall(feature)[row] == FALSE)
+        return bool(self._of(feature)[1][row])
 
 
-@lru_cache(maxsize=4096)
-def in_at_least(expr: Expr) -> Expr:
-    """The same with no other comparison than `>=`."""
-    match expr:
-        case Comparison():
-            return _comparison_in_at_least(expr)
-        case Not(child):
-            return _negated(in_at_least(child))
-        case And(children):
-            return And(tuple(in_at_least(child) for child in children))
-        case Or(children):
-            return Or(tuple(in_at_least(child) for child in children))
-
-
-def _comparison_in_at_least(comparison: Comparison) -> Expr:
-    feature, threshold, unit = comparison.feature, comparison.threshold, comparison.unit
-    reached = Comparison(feature, ">=", threshold, unit)
-    passed: Expr
-    if isinstance(threshold, int):
-        passed = Comparison(feature, ">=", threshold + 1, unit)
-    else:
-        passed = Not(Comparison(threshold, ">=", feature, unit))
-    match comparison.op:
-        case ">=":
-            return reached
-        case ">":
-            return passed
-        case "<":
-            return Not(reached)
-        case "<=":
-            return _negated(passed)
-        case "==":
-            return And((reached, _negated(passed)))
-        case "!=":
-            return Not(And((reached, _negated(passed))))
-
-
-def _negated(expr: Expr) -> Expr:
-    return expr.child if isinstance(expr, Not) else Not(expr)
+def _shortfall(exact: NDArray[np.bool_]) -> Truths:
+    """What `>=` is where the value falls short: FALSE, or UNKNOWN where it is not exact."""
+    return (~exact).view(np.int8)
 
 
 def _in_unit(amount: int, unit: str) -> int | float:

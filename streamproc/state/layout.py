@@ -16,14 +16,15 @@ from streamproc.windows.panes import INF, pane_key, pane_of, series_of, tier_of
 from streamproc.windows.table import HEAD_DTYPE, SPARSE_TABLES, CustomerTable, Table, new_customers, new_heads
 
 #: Raise it with every change of the packed form; workers refuse state of another layout.
-LAYOUT_VERSION: Final = 1
+LAYOUT_VERSION: Final = 2
 
+#: Instants that are whole seconds, and are packed as such.
+_SECONDS: Final = ("next_check_ms", "churn_due_ms", "timer_ms")
 _NARROW: Final = {
     **dict.fromkeys(("events", "orders", "sessions", "cart_items", "active_days", "version"), "<u4"),
     **dict.fromkeys(("first_day", "last_day"), "<i4"),
-    **dict.fromkeys(("next_check_ms", "timer_ms"), "<u4"),  # whole seconds
+    **dict.fromkeys(_SECONDS, "<u4"),
 }
-_SECONDS: Final = ("next_check_ms", "timer_ms")
 _NO_SECONDS: Final = 0xFFFFFFFF
 _NO_DAY: Final = 0x7FFFFFFF
 

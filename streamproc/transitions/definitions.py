@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import xxhash
 
 from streamproc.churn.model import ChurnModel
 from streamproc.rules.model import Ruleset
+from streamproc.transitions.memberships import SegmentPlan, plan_segments
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Definitions:
     """The rules and the churn model in force.
 
@@ -20,7 +22,12 @@ class Definitions:
     model: ChurnModel
     retired: Mapping[int, tuple[str, int]] = field(default_factory=dict)
 
-    @property
+    @cached_property
+    def plan(self) -> SegmentPlan:
+        """The segments, compiled."""
+        return plan_segments(self.ruleset.segments)
+
+    @cached_property
     def fingerprint(self) -> int:
         """Identifies everything that an evaluation depends on but the customer: u32, never 0."""
         both = f"{self.ruleset.fingerprint}/{self.model.version}"

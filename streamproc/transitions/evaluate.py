@@ -18,6 +18,7 @@ from streamproc.rules.evaluate import Evaluation
 from streamproc.transitions.definitions import Definitions, Origin
 from streamproc.transitions.memberships import (
     Memberships,
+    SegmentPlan,
     next_flip_ms,
     read_memberships,
     wanted_memberships,
@@ -41,10 +42,11 @@ def evaluate(table: CustomerTable, now_ms: Ints, definitions: Definitions, origi
     table.panes = prune(table.panes, now_ms)
     frame = Frame(table, now_ms)
     outcome, held_until_ms = _decide(table, frame, definitions)
+    _schedule_churn(table, outcome, definitions)
     head = table.head
-    head["next_check_ms"] = _next_check_ms(table, frame, outcome, held_until_ms, definitions)
+    head["next_check_ms"] = _next_check_ms(table, frame, outcome, held_until_ms, definitions.plan)
     head["band"] = outcome.band_after
-    write_memberships(table, definitions.ruleset.segments, outcome.after)
+    write_memberships(table, definitions.plan, outcome.after)
     signals = publish(outcome, table, definitions, origin)
     head["rules"] = definitions.fingerprint
     head["cause_offset"] = NEVER
@@ -73,67 +75,69 @@ def churn_known(table: CustomerTable, now_ms: Ints, definitions: Definitions) ->
 
 
 def _decide(table: CustomerTable, frame: Frame, definitions: Definitions) -> tuple[Outcome, Ints]:
-    head, now_ms, segments = table.head, frame.now_ms, definitions.ruleset.segments
-    evaluation = Evaluation(frame)
+    head, now_ms, plan = table.head, frame.now_ms, definitions.plan
+    evaluation = Evaluation(frame, plan.program)
     redefined = (head["rules"] != 0) & (head["rules"] != definitions.fingerprint)
-    before = read_memberships(table, segments)
-    inside, held_until_ms = wanted_memberships(segments, evaluation, before, now_ms, redefined)
+    before = read_memberships(table, plan)
+    inside, held_until_ms = wanted_memberships(plan, evaluation, before, now_ms, redefined)
     entered = inside & ~before.inside
     after = Memberships(
         inside,
-        np.where(entered, now_ms[:, None], np.where(inside, before.entered_ms, NEVER)),
+        np.where(entered, now_ms, np.where(inside, before.entered_ms, NEVER)),
         before.entry_seq + entered,
         before.retired.copy(),
     )
     after.retired["entered_ms"] = NEVER
     columns = churn_columns(table)
     risk = score(definitions.model, columns, now_ms)
-    policy = definitions.ruleset.churn
-    band = decide_band(
-        policy.thresholds,
-        policy.hysteresis,
-        risk.risk,
-        head["band"],
-        churn_known(table, now_ms, definitions),
+    policy, known = definitions.ruleset.churn, churn_known(table, now_ms, definitions)
+    band = decide_band(policy.thresholds, policy.hysteresis, risk.risk, head["band"], known)
+    outcome = Outcome(
+        now_ms, evaluation, before, after, columns, risk, known, head["band"].copy(), band, redefined
     )
-    outcome = Outcome(now_ms, evaluation, before, after, columns, risk, head["band"].copy(), band, redefined)
     return outcome, held_until_ms
 
 
 def _next_check_ms(
-    table: CustomerTable, frame: Frame, outcome: Outcome, held_until_ms: Ints, definitions: Definitions
+    table: CustomerTable, frame: Frame, outcome: Outcome, held_until_ms: Ints, plan: SegmentPlan
 ) -> Ints:
     """The first whole second at which something of a silent customer may change: early perhaps, never late."""
-    segments = definitions.ruleset.segments
-    due_ms = np.minimum(held_until_ms, next_flip_ms(segments, outcome.evaluation, outcome.after.inside))
-    due_ms = np.minimum(due_ms, _churn_due_ms(table, frame.now_ms, outcome.band_after, definitions))
+    due_ms = np.minimum(held_until_ms, next_flip_ms(plan, outcome.evaluation, outcome.after.inside))
+    due_ms = np.minimum(due_ms, table.head["churn_due_ms"])
     due_ms = np.minimum(due_ms, frame.unfolds_at_ms())
     if (outcome.after.inside != outcome.before.inside).any():
         # What was just entered may have to be left at the next tick already (enter and exit both true), or may be
         # held by a dwell that began right now.
         nobody = np.zeros(frame.n, np.bool_)
         settled, held_until_ms = wanted_memberships(
-            segments, outcome.evaluation, outcome.after, frame.now_ms, nobody
+            plan, outcome.evaluation, outcome.after, frame.now_ms, nobody
         )
-        restless = (settled != outcome.after.inside).any(axis=1)
+        restless = (settled != outcome.after.inside).any(axis=0)
         next_tick_ms = (frame.now_ms // TICK_MS + 1) * TICK_MS
         due_ms = np.where(restless, np.minimum(due_ms, next_tick_ms), due_ms)
         due_ms = np.minimum(due_ms, held_until_ms)
     return np.where(due_ms > INF - TICK_MS, INF, -(-due_ms // TICK_MS) * TICK_MS)
 
 
-def _churn_due_ms(
-    table: CustomerTable, now_ms: Ints, band: NDArray[np.int8], definitions: Definitions
-) -> Ints:
-    """When a silent customer reaches the next band up, or has enough history for the first one: int64[n]."""
-    head, policy = table.head, definitions.ruleset.churn
-    due_ms = np.full(len(table), INF, np.int64)
-    known = churn_known(table, now_ms, definitions)
-    waiting = (head["active_days"] > 0) & ~known
-    due_ms[waiting] = head["first_seen_ms"][waiting] + policy.min_history_ms
-    rising = np.flatnonzero(known & (band < len(policy.thresholds)))
+def _schedule_churn(table: CustomerTable, outcome: Outcome, definitions: Definitions) -> None:
+    """Set `churn_due_ms`: when a silent customer reaches the next band up, or has enough history for the first one.
+
+    Silence alone does not move it, so it is found anew only where something else happened, or where it has come.
+    """
+    head, policy, now_ms, band = table.head, definitions.ruleset.churn, outcome.now_ms, outcome.band_after
+    outdated = (head["cause_offset"] != NEVER) | outcome.redefined | (band != outcome.band_before)
+    rows = np.flatnonzero(outdated | (head["churn_due_ms"] <= now_ms))
+    if len(rows) == 0:
+        return
+    due_ms = np.full(len(rows), INF, np.int64)
+    known = outcome.churn_known[rows]
+    waiting = (head["active_days"][rows] > 0) & ~known
+    enough_ms = head["first_seen_ms"][rows[waiting]] + policy.min_history_ms
+    due_ms[waiting] = -(-enough_ms // TICK_MS) * TICK_MS
+    rising = np.flatnonzero(known & (band[rows] < len(policy.thresholds)))
     if len(rising):
-        thresholds = threshold_above(policy.thresholds, band[rising])
-        columns = churn_columns(table).take(rising)
-        due_ms[rising] = crossing_ms(definitions.model, columns, now_ms[rising], thresholds)
-    return due_ms
+        chosen = rows[rising]
+        thresholds = threshold_above(policy.thresholds, band[chosen])
+        columns = outcome.churn.take(chosen)
+        due_ms[rising] = crossing_ms(definitions.model, columns, now_ms[chosen], thresholds)
+    head["churn_due_ms"][rows] = due_ms

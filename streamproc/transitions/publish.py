@@ -36,13 +36,14 @@ class Outcome:
     after: Memberships
     churn: ChurnColumns
     score: Score
+    churn_known: NDArray[np.bool_]
     band_before: NDArray[np.int8]
     band_after: NDArray[np.int8]
     redefined: NDArray[np.bool_]
 
     def changed_rows(self) -> list[int]:
         """The customers who have something to publish."""
-        moved = (self.after.inside != self.before.inside).any(axis=1)
+        moved = (self.after.inside != self.before.inside).any(axis=0)
         changed = moved | (self.band_after != self.band_before)
         changed[self.before.retired["row"][self.before.retired["entered_ms"] != NEVER]] = True
         return [int(row) for row in np.flatnonzero(changed)]
@@ -101,7 +102,7 @@ class _Teller:
     def tell(self, history: CampaignHistory) -> Iterator[Signal]:
         """Exits in file order, entries in file order, churn, actions in file order."""
         segments, outcome, row = self._definitions.ruleset.segments, self._outcome, self._row
-        before, after = outcome.before.inside[row], outcome.after.inside[row]
+        before, after = outcome.before.inside[:, row], outcome.after.inside[:, row]
         left = np.flatnonzero(before & ~after).tolist()
         joined = np.flatnonzero(after & ~before).tolist()
         entered = [segments[place] for place in joined]
@@ -133,7 +134,7 @@ class _Teller:
             entered=True,
             key=segment.key,
             rule_version=segment.version,
-            entry_seq=int(after.entry_seq[self._row, place]),
+            entry_seq=int(after.entry_seq[place, self._row]),
             entered_at_ms=self._at_ms,
             version=self._version(),
             cause=self._cause,
@@ -147,7 +148,7 @@ class _Teller:
         segment, before = self._definitions.ruleset.segments[place], self._outcome.before
         evaluation = self._outcome.evaluation
         leaving_rule = segment.enter if segment.exit is None else segment.exit
-        leaves = evaluation.truth(leaving_rule)[self._row] == (FALSE if segment.exit is None else TRUE)
+        leaves = evaluation.truth_at(leaving_rule, self._row) == (FALSE if segment.exit is None else TRUE)
         rivals = [other for other in entered if segment.group is not None and other.group == segment.group]
         winner = None if leaves or not rivals else rivals[0]
         record = audience_signal(
@@ -155,8 +156,8 @@ class _Teller:
             entered=False,
             key=segment.key,
             rule_version=segment.version,
-            entry_seq=int(before.entry_seq[self._row, place]),
-            entered_at_ms=int(before.entered_ms[self._row, place]),
+            entry_seq=int(before.entry_seq[place, self._row]),
+            entered_at_ms=int(before.entered_ms[place, self._row]),
             version=self._version(),
             cause=self._cause,
             evidence=evaluation.evidence(winner.enter if winner else leaving_rule, self._row),

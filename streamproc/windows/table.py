@@ -38,6 +38,7 @@ HEAD_DTYPE: Final = np.dtype(
         ("days_high", "<u8"),  # bit i: active on day last_day - 64 - i
         ("decayed_days", "<f8", (3,)),  # e30, e90, e365 as of last_day
         ("next_check_ms", "<i8"),  # no rule of the customer can flip before it
+        ("churn_due_ms", "<i8"),  # when, in silence, the churn band may change next; INF: never
         ("timer_ms", "<i8"),  # the due entry that exists in Redis; INF: none
         ("cause_offset", "<i8"),  # last event applied but not yet evaluated; NEVER: none
         ("cause_topic", "<i1"),
@@ -101,6 +102,7 @@ def new_heads(n: int) -> Table:
     head = np.zeros(n, HEAD_DTYPE)
     head["first_seen_ms"] = INF
     head["next_check_ms"] = INF
+    head["churn_due_ms"] = INF
     head["timer_ms"] = INF
     head["first_day"] = INF
     for name in ("last_ms", "last_activity_ms", "cart_changed_ms", "cart_cleared_ms", "last_day"):

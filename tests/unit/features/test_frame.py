@@ -106,12 +106,13 @@ def test_the_future_in_silence_is_what_a_later_frame_shows(
     at = [Frame(table, np.array([t])) for t in later]
 
     below = [t for t, then in zip(later, at, strict=True) if then.value(name)[0] < threshold]
-    falls_ms = int(frame.falls_below_ms(name, threshold)[0])
+    columns = frame.windows((name,))
+    falls_ms = int(columns.falls_below_ms(np.array([0]), np.array([threshold]))[0, 0])
     assert falls_ms == (below[0] if value >= threshold else INF)
     known = [t for t, then in zip(later, at, strict=True) if then.exact(name)[0]]
-    assert frame.known_at_ms(name)[0] == (INF if frame.exact(name)[0] else known[0])
+    assert columns.known_at_ms()[0, 0] == (INF if frame.exact(name)[0] else known[0])
     changed = [t for t, then in zip(later, at, strict=True) if then.value(name)[0] != value]
-    changes_ms = int(frame.changes_at_ms(name)[0])
+    changes_ms = int(columns.changes_at_ms()[0, 0])
     assert changes_ms == (changed[0] if changed else INF) or (value == 0 and changes_ms > now_ms)
 
 
@@ -121,7 +122,7 @@ def test_what_never_happened_is_at_least_as_long_ago_as_the_customer_is_known() 
     assert frame.value("app_recency")[0] == 5 * DAY_MS
     assert not frame.exact("app_recency")[0]
     assert frame.exact("web_recency")[0]
-    assert frame.anchor_ms("cart_idle")[0] == INF
+    assert frame.ages(("cart_idle",)).anchors_ms[0, 0] == INF
     assert frame.value("cart_idle")[0] == 0
 
 

@@ -55,36 +55,66 @@ class StepFrame:
     def __init__(self, customers: Sequence[Customer], now_ms: int, horizon_ms: int = 100) -> None:
         self.n = len(customers)
         self.now_ms = np.full(self.n, now_ms, np.int64)
-        self._customers = customers
-        self._later = range(now_ms + 1, horizon_ms)
-        self._now = now_ms
+        self.customers = customers
+        self.later = range(now_ms + 1, horizon_ms)
+        self.now = now_ms
+
+    def windows(self, names: tuple[str, ...]) -> "StepWindows":
+        assert set(names) <= set(WINDOWS)
+        return StepWindows(self, names)
+
+    def ages(self, names: tuple[str, ...]) -> "StepAges":
+        assert set(names) <= set(AGES)
+        return StepAges(self, names)
+
+    def totals(self, names: tuple[str, ...]) -> NDArray[np.int64]:
+        assert set(names) <= set(TOTALS)
+        return self.columns(names, lambda feature: feature.at(self.now)[0])
 
     def value(self, name: str) -> NDArray[np.int64]:
-        return self._column(name, lambda feature: feature.at(self._now)[0])
+        return self.columns((name,), lambda feature: feature.at(self.now)[0])[0]
 
     def exact(self, name: str) -> NDArray[np.bool_]:
-        return np.array([customer[name].at(self._now)[1] for customer in self._customers], np.bool_)
+        return self.columns((name,), lambda feature: feature.at(self.now)[1])[0].astype(np.bool_)
 
-    def anchor_ms(self, name: str) -> NDArray[np.int64]:
-        assert name in AGES
-        return self._column(name, lambda feature: INF if feature.anchor_ms is None else feature.anchor_ms)
+    def columns(self, names: Sequence[str], of: Any) -> NDArray[np.int64]:
+        rows = [[of(customer[name]) for customer in self.customers] for name in names]
+        return np.array(rows, np.int64).reshape(len(names), self.n)
 
-    def falls_below_ms(self, name: str, threshold: int) -> NDArray[np.int64]:
-        assert name in WINDOWS
-        return self._column(name, lambda feature: self._fall(feature, threshold))
 
-    def known_at_ms(self, name: str) -> NDArray[np.int64]:
-        assert name in WINDOWS
-        return self._column(name, lambda feature: feature.known_ms if feature.known_ms > self._now else INF)
+class StepAges:
+    def __init__(self, frame: StepFrame, names: tuple[str, ...]) -> None:
+        self.values = frame.columns(names, lambda feature: feature.at(frame.now)[0])
+        self.exact = frame.columns(names, lambda feature: feature.at(frame.now)[1]).astype(np.bool_)
+        self.anchors_ms = frame.columns(
+            names, lambda feature: INF if feature.anchor_ms is None else feature.anchor_ms
+        )
 
-    def changes_at_ms(self, name: str) -> NDArray[np.int64]:
-        assert name in WINDOWS
-        return self._column(name, lambda feature: self._fall(feature, feature.at(self._now)[0]))
+
+class StepWindows:
+    def __init__(self, frame: StepFrame, names: tuple[str, ...]) -> None:
+        self._frame, self._names = frame, names
+        self.values = frame.columns(names, lambda feature: feature.at(frame.now)[0])
+        self.exact = frame.columns(names, lambda feature: feature.at(frame.now)[1]).astype(np.bool_)
+
+    def falls_below_ms(self, place: NDArray[np.int64], bound: NDArray[np.int64]) -> NDArray[np.int64]:
+        rows = [
+            self._frame.columns((self._names[where],), lambda feature, at=at: self._fall(feature, at))[0]
+            for where, at in zip(place, bound, strict=True)
+        ]
+        return np.array(rows)
+
+    def known_at_ms(self) -> NDArray[np.int64]:
+        now = self._frame.now
+        return self._frame.columns(
+            self._names, lambda feature: feature.known_ms if feature.known_ms > now else INF
+        )
+
+    def changes_at_ms(self) -> NDArray[np.int64]:
+        now = self._frame.now
+        return self._frame.columns(self._names, lambda feature: self._fall(feature, feature.at(now)[0]))
 
     def _fall(self, feature: Window, threshold: int) -> int:
-        if feature.at(self._now)[0] < threshold:
+        if feature.at(self._frame.now)[0] < threshold:
             return INF
-        return next((t for t in self._later if feature.at(t)[0] < threshold), INF)
-
-    def _column(self, name: str, of: Any) -> NDArray[np.int64]:
-        return np.array([of(customer[name]) for customer in self._customers], np.int64)
+        return next((t for t in self._frame.later if feature.at(t)[0] < threshold), INF)

@@ -6,12 +6,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from streamproc.contracts.signals import Evidence
 from streamproc.features.frame import Frame
 from streamproc.rules.evaluate import FALSE, TRUE, UNKNOWN, Evaluation
 from streamproc.rules.expression import And, Comparison, Expr, Not, Or
 from streamproc.rules.parse import parse_expression
+from streamproc.rules.program import compile_rules
 from streamproc.windows.panes import INF
 from tests.unit.rules import naive
 from tests.unit.rules.customers import Age, Customer, StepFrame, Total, Window
@@ -35,8 +37,23 @@ def first_flip_ms(expr: Expr, customer: Customer) -> int:
     return next((t for t in range(NOW_MS + 1, END_MS + 1) if truth_at(expr, customer, t) != now), INF)
 
 
-def evaluate(group: list[Customer]) -> Evaluation:
-    return Evaluation(cast(Frame, StepFrame(group, NOW_MS)))
+class Group:
+    """Whatever is asked of these customers, each question compiled for itself."""
+
+    def __init__(self, group: list[Customer]) -> None:
+        self._frame = cast(Frame, StepFrame(group, NOW_MS))
+
+    def of(self, expr: Expr) -> Evaluation:
+        return Evaluation(self._frame, compile_rules([expr]))
+
+    def truth(self, expr: Expr) -> npt.NDArray[np.int8]:
+        return self.of(expr).truth(expr)
+
+    def flips_at_ms(self, expr: Expr) -> npt.NDArray[np.int64]:
+        return self.of(expr).flips_at_ms(expr)
+
+    def evidence(self, expr: Expr, row: int) -> list[Evidence]:
+        return self.of(expr).evidence(expr, row)
 
 
 def expression(text: str) -> Expr:
@@ -49,14 +66,14 @@ def expression(text: str) -> Expr:
 def test_truth_is_that_of_the_table(expr: Expr, group: list[Customer]) -> None:
     """Vectorised truth equals the naive one for every customer."""
     expected = [truth_at(expr, customer, NOW_MS) for customer in group]
-    assert evaluate(group).truth(expr).tolist() == expected
+    assert Group(group).truth(expr).tolist() == expected
 
 
 @settings(max_examples=100, deadline=None)
 @given(expressions, populations)
 def test_no_flip_is_ever_missed(expr: Expr, group: list[Customer]) -> None:
     """The next flip lies after now and not after the first instant at which the truth is really another."""
-    flips_ms = evaluate(group).flips_at_ms(expr)
+    flips_ms = Group(group).flips_at_ms(expr)
     assert (flips_ms > NOW_MS).all()
     for customer, flip_ms in zip(group, flips_ms, strict=True):
         assert flip_ms <= first_flip_ms(expr, customer)
@@ -66,14 +83,14 @@ def test_no_flip_is_ever_missed(expr: Expr, group: list[Customer]) -> None:
 @given(literal_comparisons.filter(lambda c: c.op not in ("==", "!=")), populations)
 def test_the_next_flip_of_an_inequality_is_exact(comparison: Comparison, group: list[Customer]) -> None:
     """For `>`, `>=`, `<` and `<=` against a value the next flip is not even early: no check is wasted."""
-    flips_ms = evaluate(group).flips_at_ms(comparison)
+    flips_ms = Group(group).flips_at_ms(comparison)
     assert flips_ms.tolist() == [first_flip_ms(comparison, customer) for customer in group]
 
 
 @given(comparisons, populations)
 def test_evidence_says_what_is_so(comparison: Comparison, group: list[Customer]) -> None:
     """One comparison is its own evidence, with its truth as `holds`."""
-    evaluation = evaluate(group)
+    evaluation = Group(group)
     for row, customer in enumerate(group):
         (evidence,) = evaluation.evidence(comparison, row)
         holds = {FALSE: False, UNKNOWN: None, TRUE: True}[truth_at(comparison, customer, NOW_MS)]
@@ -85,7 +102,7 @@ def test_evidence_says_what_is_so(comparison: Comparison, group: list[Customer])
 def test_evidence_suffices(expr: Expr, group: list[Customer]) -> None:
     """With the comparisons of the evidence kept and all others unknown, the truth of the rule is the same."""
     customer = group[0]
-    evaluation = evaluate(group[:1])
+    evaluation = Group(group[:1])
     kept = {(e.feature, e.op, str(e.threshold)) for e in evaluation.evidence(expr, 0)}
 
     def truth(part: Expr) -> int:
@@ -104,8 +121,8 @@ def test_evidence_suffices(expr: Expr, group: list[Customer]) -> None:
     assert truth(expr) == truth_at(expr, customer, NOW_MS)
 
 
-def one(**features: Age | Window | Total) -> Evaluation:
-    return evaluate([features])
+def one(**features: Age | Window | Total) -> Group:
+    return Group([features])
 
 
 def test_what_is_decided_stays_until_the_last_that_decides_it_changes() -> None:
@@ -129,18 +146,35 @@ def test_an_age_that_does_not_run_never_flips() -> None:
 
 
 def test_rules_share_the_answers_to_equal_questions() -> None:
-    """`> 4`, `>= 5`, `<= 4` and `< 5` cost one question to the frame."""
-    asked = []
+    """`> 4`, `>= 5`, `<= 4` and `< 5` are one question."""
+    rules = [expression(f"events_7d {condition}") for condition in ("> 4", ">= 5", "<= 4", "< 5")]
+    program = compile_rules(rules)
+    assert (program.size, program.windows.features, program.windows.bound.tolist()) == (
+        1,
+        ("events_7d",),
+        [5],
+    )
+    frame = cast(Frame, StepFrame([{"events_7d": Window(((40, 5),), 0)}], NOW_MS))
+    evaluation = Evaluation(frame, program)
+    assert [evaluation.flips_at_ms(rule).tolist() for rule in rules] == [[40]] * 4
+    assert [evaluation.truth(rule).tolist() for rule in rules] == [[TRUE], [TRUE], [FALSE], [FALSE]]
 
-    class Counting(StepFrame):
-        def falls_below_ms(self, name: str, threshold: int) -> npt.NDArray[np.int64]:
-            asked.append(threshold)
-            return super().falls_below_ms(name, threshold)
 
-    evaluation = Evaluation(cast(Frame, Counting([{"events_7d": Window(((40, 5),), 0)}], NOW_MS)))
-    for condition in ("> 4", ">= 5", "<= 4", "< 5"):
-        assert evaluation.flips_at_ms(expression(f"events_7d {condition}")).tolist() == [40]
-    assert asked == [5]
+@given(st.lists(expressions, max_size=5), populations)
+def test_many_rules_together_are_each_of_them_alone(rules: list[Expr], group: list[Customer]) -> None:
+    """What else is in the program makes no difference."""
+    together = Evaluation(cast(Frame, StepFrame(group, NOW_MS)), compile_rules(rules))
+    alone = Group(group)
+    for rule in rules:
+        assert together.truth(rule).tolist() == alone.truth(rule).tolist()
+        assert together.flips_at_ms(rule).tolist() == alone.flips_at_ms(rule).tolist()
+        assert together.evidence(rule, 0) == alone.evidence(rule, 0)
+
+
+def test_what_was_not_compiled_cannot_be_asked() -> None:
+    evaluation = one(events_total=Total(3)).of(expression("events_total > 1"))
+    with pytest.raises(KeyError):
+        evaluation.truth(expression("events_total > 2"))
 
 
 def test_answers_are_read_only() -> None:

@@ -9,6 +9,7 @@ from streamproc.features.frame import Frame
 from streamproc.features.registry import FEATURES, Feature
 from streamproc.rules.evaluate import Evaluation
 from streamproc.rules.expression import NEGATED, And, Comparison, Expr, Not, Or
+from streamproc.rules.program import compile_rules
 from streamproc.windows.apply import apply_events
 from streamproc.windows.panes import DAY_MS, HOUR_MS, INF, MINUTE_MS, NEVER
 from streamproc.windows.table import CustomerTable, new_customers
@@ -95,10 +96,10 @@ def customers(ages_min: list[list[int]]) -> CustomerTable:
 @given(expressions, lives)
 def test_no_flip_of_a_real_customer_is_missed(expr: Expr, ages_min: list[list[int]]) -> None:
     """Until the next flip, the truth at every later instant of silence is that of now."""
-    table = customers(ages_min)
+    table, program = customers(ages_min), compile_rules([expr])
 
     def at(now_ms: int) -> Evaluation:
-        return Evaluation(Frame(table, np.full(len(table), now_ms, np.int64)))
+        return Evaluation(Frame(table, np.full(len(table), now_ms, np.int64)), program)
 
     now = at(NOW_MS)
     truth, flips_ms = now.truth(expr), now.flips_at_ms(expr)

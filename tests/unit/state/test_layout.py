@@ -83,7 +83,10 @@ def test_a_state_does_not_depend_on_its_neighbours() -> None:
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
-        (lambda blob: bytes([LAYOUT_VERSION + 1]) + blob[1:], "layout 2, this version reads 1"),
+        (
+            lambda blob: bytes([LAYOUT_VERSION + 1]) + blob[1:],
+            f"layout {LAYOUT_VERSION + 1}, this version reads {LAYOUT_VERSION}",
+        ),
         (lambda blob: blob[:20], "only 20 bytes"),
         (lambda blob: blob + b"x", "not what its head says"),
     ],

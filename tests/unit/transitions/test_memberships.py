@@ -10,6 +10,7 @@ from streamproc.rules.model import Segment, stable_id
 from streamproc.transitions.memberships import (
     Memberships,
     next_flip_ms,
+    plan_segments,
     read_memberships,
     wanted_memberships,
     write_memberships,
@@ -44,13 +45,14 @@ def decide(
 ) -> tuple[set[str], int]:
     """The keys that should hold for a customer with so many events, and until when dwell holds."""
     table = customer(events)
-    entered_ms = np.array([[inside.get(one.key, NEVER) for one in segments]])
+    plan = plan_segments(segments)
+    entered_ms = np.array([[inside.get(one.key, NEVER)] for one in segments])
     before = Memberships(entered_ms != NEVER, entered_ms, np.ones_like(entered_ms), NOBODY)
     now_ms = np.array([NOW_MS])
     wanted, held_ms = wanted_memberships(
-        segments, Evaluation(Frame(table, now_ms)), before, now_ms, np.array([redefined])
+        plan, Evaluation(Frame(table, now_ms), plan.program), before, now_ms, np.array([redefined])
     )
-    return {one.key for one, holds in zip(segments, wanted[0], strict=True) if holds}, int(held_ms[0])
+    return {one.key for one, holds in zip(segments, wanted[:, 0], strict=True) if holds}, int(held_ms[0])
 
 
 def customer(events: int) -> CustomerTable:
@@ -60,6 +62,7 @@ def customer(events: int) -> CustomerTable:
 
 
 SIZES = [segment("small", 1, priority=1), segment("large", 10, until=5, priority=2)]
+PLAN = plan_segments(SIZES)
 
 
 @pytest.mark.parametrize(
@@ -100,12 +103,12 @@ def test_edited_rules_override_dwell() -> None:
 def test_memberships_survive_the_table_and_retired_ones_are_set_apart() -> None:
     table = customer(1)
     table.members = np.array([(0, stable_id("small"), 5, 2), (0, 77, 6, 1)], MEMBER_DTYPE)
-    dense = read_memberships(table, SIZES)
-    assert dense.inside.tolist() == [[True, False]]
-    assert dense.entry_seq.tolist() == [[2, 0]]
+    dense = read_memberships(table, PLAN)
+    assert dense.inside.tolist() == [[True], [False]]
+    assert dense.entry_seq.tolist() == [[2], [0]]
     assert dense.retired["segment"].tolist() == [77]
     before = table.members.copy()
-    write_memberships(table, SIZES, dense)
+    write_memberships(table, PLAN, dense)
     assert sorted(table.members.tolist()) == sorted(before.tolist())
 
 
@@ -116,6 +119,7 @@ def test_the_rule_that_decides_next_is_the_one_for_the_present_side() -> None:
     waiting = Segment("idle", "", "", 1, idle, busy, 0, None, 0, 1)
     table = new_customers(["c"])
     table.head["first_seen_ms"] = table.head["last_activity_ms"] = NOW_MS
-    evaluation = Evaluation(Frame(table, np.array([NOW_MS])))
-    assert next_flip_ms([waiting], evaluation, np.array([[False]]))[0] == NOW_MS + 10_001
-    assert next_flip_ms([waiting], evaluation, np.array([[True]]))[0] == NOW_MS + 4_001
+    plan = plan_segments([waiting])
+    evaluation = Evaluation(Frame(table, np.array([NOW_MS])), plan.program)
+    assert next_flip_ms(plan, evaluation, np.array([[False]]))[0] == NOW_MS + 10_001
+    assert next_flip_ms(plan, evaluation, np.array([[True]]))[0] == NOW_MS + 4_001
