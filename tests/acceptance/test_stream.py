@@ -168,20 +168,25 @@ async def test_three_workers(loaded: Installation, stream: Stream, record_proper
     await ends_exactly(loaded, stream, begin_s, record_property, workers=3, kills=kills)
 
 
-def test_chunk_sizes(record_property: Record) -> None:
-    """Commits of one record and of 2,000 give the same signals to the byte (the engine on its in-memory store).
-
-    A commit of one record costs as much as one of hundreds, so the stream is a twentieth.
-    """
-    logs = generate(
-        SEED, customers=CUSTOMERS // 20, events=EVENTS // 20, partitions=PARTITIONS, end_ms=END_MS
-    )
+def signals_of_both_chunk_sizes(shard: int, logs: Logs) -> int:
+    """Run one shard in commits of one record and of 2,000; how many signals there were. Raises if they differ."""
     definitions = Installation("", "", "", Path(), rules=ACCEPTANCE_RULES).definitions()
-    begin_s = time.monotonic()
-    many = run_engine(logs, definitions, PARTITIONS, UNTIL_MS, chunk_records=2_000)
-    one = run_engine(logs, definitions, PARTITIONS, UNTIL_MS, chunk_records=1)
+    mine = {place: list(log) for place, log in logs.items() if place[1] == shard}
+    many = run_engine(mine, definitions, PARTITIONS, UNTIL_MS, chunk_records=2_000)
+    one = run_engine(mine, definitions, PARTITIONS, UNTIL_MS, chunk_records=1)
     assert signal_bytes(one) == signal_bytes(many)
     assert one.features == many.features
-    record_property("records", sum(map(len, logs.values())))
-    record_property("signals", sum(map(len, signal_bytes(many).values())))
+    return sum(map(len, signal_bytes(many).values()))
+
+
+def test_chunk_sizes(stream: Stream, record_property: Record) -> None:
+    """Commits of one record and of 2,000 give the same signals to the byte (the engine on its in-memory store)."""
+    begin_s = time.monotonic()
+    with ProcessPoolExecutor(max_workers=os.cpu_count()) as processes:
+        signals = sum(
+            processes.map(signals_of_both_chunk_sizes, range(PARTITIONS), [stream.logs] * PARTITIONS)
+        )
+    assert signals == sum(map(len, stream.result.signals.values()))
+    record_property("records", stream.records)
+    record_property("signals", signals)
     record_property("seconds", round(time.monotonic() - begin_s))
