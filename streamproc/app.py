@@ -139,7 +139,7 @@ class Worker:
             ),
         )
         create_agents(app, sources, shards)
-        shards.reader = _ConsumerReader(app, sources)
+        shards.reader = _ConsumerReader(app)
         return app
 
     async def _wait_for_end(self, app: faust.App, shards: Shards) -> None:
@@ -226,8 +226,8 @@ class Worker:
 class _ConsumerReader:
     """The consumer as the shards see it. Faust makes the consumer when the app starts."""
 
-    def __init__(self, app: faust.App, sources: tuple[str, ...]) -> None:
-        self._app, self._sources = app, sources
+    def __init__(self, app: faust.App) -> None:
+        self._app = app
 
     @property
     def _consumer(self) -> Consumer:
@@ -240,9 +240,7 @@ class _ConsumerReader:
         return await self._consumer.reseek(shards)
 
     async def committed(self, shards: set[int]) -> dict[TopicPartition, int]:
-        asked = {TopicPartition(topic, shard) for topic in self._sources for shard in shards}
-        found = await self._consumer._thread.committed(asked)
-        return {tp: offset for tp, offset in found.items() if offset is not None}
+        return await self._consumer.committed(shards)
 
     def partition_count(self) -> int:
         return self._consumer.partition_count()

@@ -102,11 +102,11 @@ class Consumer(driver.Consumer):
         """Partitions of each source topic, as checked at the last assignment; 0 before the first."""
         return self._partition_count
 
-    async def had_committed(self, shards: set[int]) -> set[int]:
-        """Those of the assigned `shards` for which the group has ever committed an offset to Kafka."""
-        asked = {tp for tp in self._assigned() if tp.partition in shards}
-        committed = await self._thread.committed(asked)
-        return {tp.partition for tp, offset in committed.items() if offset is not None}
+    async def committed(self, shards: set[int]) -> dict[TopicPartition, int]:
+        """The offsets that Kafka holds for the group on the sources of `shards`, where there are any."""
+        asked = {TopicPartition(topic, shard) for topic in self._settings.sources for shard in shards}
+        found = await self._thread.committed(asked)
+        return {tp: offset for tp, offset in found.items() if offset is not None}
 
     def end(self, tp: TopicPartition) -> int | None:
         """Where the log of `tp` ended by the last answered fetch; None while it is not being read."""

@@ -126,7 +126,7 @@ def _follow_carts(table: CustomerTable, row: Ints, events: EventColumns) -> None
 
 
 def _follow_consents(table: CustomerTable, row: Ints, events: EventColumns) -> None:
-    """Last writer wins, by (timestamp, message hash): order-free."""
+    """Last writer wins, by (timestamp, message hash), which is order-free; of equal ones the first applied."""
     said = np.flatnonzero(events.consent >= 0)
     if len(said) == 0:
         return
@@ -139,7 +139,9 @@ def _follow_consents(table: CustomerTable, row: Ints, events: EventColumns) -> N
         entries["ts_ms"], entries["tie"] = events.ts_ms[given], events.message_hash[given]
         rows.append(entries)
     entries = np.concatenate(rows)
-    entries = entries[np.lexsort((entries["tie"], entries["ts_ms"], entries["channel"], entries["row"]))]
+    latest_first = -np.arange(len(entries))
+    order = (latest_first, entries["tie"], entries["ts_ms"], entries["channel"], entries["row"])
+    entries = entries[np.lexsort(order)]
     last = np.ones(len(entries), np.bool_)
     last[:-1] = (entries["row"][1:] != entries["row"][:-1]) | (
         entries["channel"][1:] != entries["channel"][:-1]

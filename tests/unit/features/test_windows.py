@@ -1,0 +1,41 @@
+"""Sums by running totals, at sizes where the totals of all customers together no longer fit."""
+
+import numpy as np
+import pytest
+
+from streamproc.features.frame import Frame
+from streamproc.features.windows import PaneTotals
+from streamproc.windows.panes import DAY_MS, INF, ORDERS, TIERS, make_panes, pane_key, union
+from streamproc.windows.table import new_customers
+
+TODAY = 20_000
+MOST_MICROS = 10**16  # the greatest order
+
+
+def test_running_totals_may_wrap_around() -> None:
+    """1,000 customers with three of the greatest orders each: sums and falls are exact for every one of them."""
+    n = 1_000
+    table = new_customers([str(i) for i in range(n)])
+    table.head["first_seen_ms"] = (TODAY - 80) * DAY_MS
+    row = np.repeat(np.arange(n), 3)
+    day = np.tile(np.array([TODAY - 20, TODAY - 10, TODAY]), n)
+    key = pane_key(TIERS[2].code, ORDERS, day)
+    table.panes = union([make_panes(row, key, np.ones(3 * n, np.int64), np.full(3 * n, MOST_MICROS))])
+    columns = Frame(table, np.full(n, TODAY * DAY_MS)).windows(("money_30d", "money_7d", "orders_30d"))
+    assert columns.values.tolist() == [[3 * MOST_MICROS] * n, [MOST_MICROS] * n, [3] * n]
+    falls_ms = columns.falls_below_ms(
+        np.array([0, 0, 2, 2]), np.array([3 * MOST_MICROS, MOST_MICROS + 1, 1, 4])
+    )
+    assert falls_ms[:, [0, n - 1]].tolist() == [
+        [(TODAY + 10) * DAY_MS] * 2,
+        [(TODAY + 20) * DAY_MS] * 2,
+        [(TODAY + 30) * DAY_MS] * 2,
+        [INF] * 2,
+    ]
+
+
+def test_more_customers_than_the_sort_key_holds_are_refused() -> None:
+    n = 1 << 18
+    table = new_customers([""] * n)
+    with pytest.raises(ValueError, match="at most 262144"):
+        PaneTotals(table, np.zeros(n, np.int64))
