@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -41,6 +41,8 @@ _RELOAD_S = 1.0
 _TOPICS_S = 5.0
 #: A shard that has work and commits nothing for this long is not alive.
 _STALLED_S = 60.0
+#: How long telling Kafka the last offsets may hold up the end.
+_LAST_COMMIT_S = 5.0
 _MAX_REQUEST_BYTES = 2_097_152
 
 
@@ -77,6 +79,7 @@ class Worker:
         self.started = asyncio.Event()
         self._settings, self._definitions, self._until_ms = settings, definitions, until_ms
         self._stop = asyncio.Event()
+        self._noted: tuple[str, str] | None = None
 
     def stop(self) -> None:
         """End soon, gracefully: commits in flight are finished."""
@@ -89,6 +92,7 @@ class Worker:
         """
         settings = self._settings
         async with AsyncExitStack() as stack:
+            self._stop_on_signals(stack)
             store = RedisStore(settings.redis, prefix=settings.topic_prefix, group=settings.group)
             stack.push_async_callback(store.aclose)
             for warning in await store.check_server():
@@ -100,17 +104,28 @@ class Worker:
             await self._serve_http(stack, shards)
             self._note_definitions(self._definitions)
             for watch in (self._watch_definitions(shards), self._watch_topics(app, shards)):
-                stack.callback(asyncio.create_task(watch).cancel)
-            await app.start()
-            self.started.set()
+                task = asyncio.create_task(watch)
+                task.add_done_callback(shards.note_end)
+                stack.callback(task.cancel)
             try:
+                await app.start()
+                self.started.set()
                 await self._wait_for_end(app, shards)
-                # Afterwards the shards are released. A lost Redis is noticed by what Kafka was told.
-                await cast(Consumer, app.consumer).force_commit()
+                if not app.crashed:
+                    # Afterwards the shards are released. A lost Redis is noticed by what Kafka was told.
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(cast(Consumer, app.consumer).force_commit(), _LAST_COMMIT_S)
             finally:
                 await app.stop()
         if shards.failure is not None:
             raise shards.failure
+
+    def _stop_on_signals(self, stack: AsyncExitStack) -> None:
+        """SIGINT and SIGTERM end the worker in order, from its first moment on."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.stop)
+            stack.callback(loop.remove_signal_handler, number)
 
     async def _check_topics(self) -> None:
         topics = Topics(self._settings.topic_prefix)
@@ -143,9 +158,6 @@ class Worker:
         return app
 
     async def _wait_for_end(self, app: faust.App, shards: Shards) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self.stop)
         ends = [asyncio.create_task(event.wait()) for event in (self._stop, shards.done)]
         ends.append(asyncio.create_task(app._crashed.wait()))  # type: ignore[arg-type]
         try:
@@ -153,8 +165,6 @@ class Worker:
         finally:
             for end in ends:
                 end.cancel()
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
         if app.crashed and shards.failure is None:
             reason = getattr(app, "_crash_reason", None)
             raise (
@@ -220,7 +230,10 @@ class Worker:
             refused = consumer.stats.commit_failures
 
     def _note_definitions(self, definitions: Definitions) -> None:
-        self.metrics.set("rules_info", 1, f"{definitions.ruleset.fingerprint:08x}", definitions.model.version)
+        if self._noted is not None:
+            self.metrics.forget("rules_info", *self._noted)
+        self._noted = (f"{definitions.ruleset.fingerprint:08x}", definitions.model.version)
+        self.metrics.set("rules_info", 1, *self._noted)
 
 
 class _ConsumerReader:
@@ -242,6 +255,9 @@ class _ConsumerReader:
     async def committed(self, shards: set[int]) -> dict[TopicPartition, int]:
         return await self._consumer.committed(shards)
 
+    async def ends(self) -> dict[TopicPartition, int]:
+        return await self._consumer.ends()
+
     def partition_count(self) -> int:
         return self._consumer.partition_count()
 
@@ -256,6 +272,9 @@ class _Heartbeat:
     def live(self) -> Health:
         now_s = monotonic_s()
         for partition, held in self._shards.held.items():
+            if held.stopping:  # it waits for Redis or Kafka, and to be killed would not help
+                self._progress.pop(partition, None)
+                continue
             seq, since_s = self._progress.get(partition, (-1, now_s))
             if held.shard.head.seq != seq or not len(held.shard.inbox):
                 self._progress[partition] = (held.shard.head.seq, now_s)
@@ -268,10 +287,19 @@ class _Heartbeat:
     def ready(self) -> Health:
         if not self._shards.held:
             return Health(False, "no shards assigned yet")
-        waiting = [partition for partition, held in self._shards.held.items() if not held.tasks]
-        return Health(not waiting, f"starting shards {waiting}" if waiting else "running")
+        held = self._shards.held.items()
+        waiting = [partition for partition, one in held if one.stopping or not one.tasks]
+        return Health(not waiting, f"shards {waiting} wait for Redis or Kafka" if waiting else "running")
 
 
 def _versions(paths: list[Path]) -> list[Any]:
     """What changes when one of the files does."""
-    return [(path.stat().st_mtime_ns, path.stat().st_size) if path.exists() else None for path in paths]
+    found: list[tuple[int, int] | None] = []
+    for path in paths:
+        try:
+            status = path.stat()
+        except OSError:  # gone, perhaps for the moment in which it is replaced
+            found.append(None)
+        else:
+            found.append((status.st_mtime_ns, status.st_size))
+    return found

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from aiokafka.structs import TopicPartition
 
+from streamproc.clock import wall_ms
 from streamproc.pipeline import Batch, Shard
 from streamproc.relay import Relay
 from streamproc.settings import Settings
@@ -28,6 +29,9 @@ class Reader(Protocol):
 
     async def committed(self, shards: set[int]) -> Mapping[TopicPartition, int]:
         """The offsets that Kafka holds for this group, where there are any."""
+
+    async def ends(self) -> Mapping[TopicPartition, int]:
+        """Where the logs of all source partitions end. Raises KafkaError while brokers are away."""
 
     def partition_count(self) -> int:
         """Partitions of the source topics."""
@@ -98,7 +102,8 @@ class Held:
                 times_ms.append(polled_at_ms - self.settings.grace_ms)
             else:
                 times_ms.append(self.shard.head.max_ms.get(topic, 0))
-        return min(times_ms)
+        # Producers' clocks may be ahead, and then so is what was read of a topic that is not caught up.
+        return min(*times_ms, wall_ms() - self.settings.grace_ms)
 
     def _caught_up(self, code: int) -> tuple[bool, int]:
         """Whether all of a topic is queued here, and since when that is known (epoch ms)."""

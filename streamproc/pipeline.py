@@ -63,16 +63,20 @@ class Shard:
     ) -> None:
         self.head = head
         self.time_ms = head.time_ms if head.time_ms is not None else 0
+        #: Records that the last step put into the outbox.
+        self.sent = 0
         self.inbox = Inbox(
             len(SOURCES), {SOURCES.index(topic): max_ms for topic, max_ms in head.max_ms.items()}
         )
         self._store, self._settings, self._metrics = store, settings, metrics
         self._due = DueIndex(minutes)
+        self.definitions = definitions
         self.redefine(definitions)
 
     def redefine(self, definitions: Definitions) -> None:
         """Put rules and model in force. Segments that these rules lack can still be left by those inside."""
         names = segment_names(self.head)
+        names.update(self.definitions.retired)  # a commit under way may not have told the head yet
         names.update((segment.id, (segment.key, segment.version)) for segment in definitions.ruleset.segments)
         self.definitions = replace(definitions, retired=names)
         self._extra = {"segments": _SEGMENT_NAMES.encode(dict(sorted(names.items())))}
@@ -147,7 +151,7 @@ class Shard:
         commit = self._commit_of(batch, lives, records)
         committing_s = monotonic_s()
         self.head = await self._store.commit(self.head, commit)
-        self.time_ms = batch.limit_ms
+        self.time_ms, self.sent = batch.limit_ms, len(commit.outbox)
         self._count(batch, lives, records, committing_s - started_s, monotonic_s() - committing_s)
         return lives
 
@@ -230,7 +234,9 @@ class Shard:
     async def _pop_due(self, limit_ms: int) -> tuple[list[str], int]:
         """Who is due up to an instant, and that instant, or an earlier one if there are very many."""
         most = self._settings.due_customers
-        while (minute := self._due.unloaded(limit_ms)) is not None and self._due.loaded() < most:
+        while (minute := self._due.unloaded(limit_ms)) is not None:
+            if self._due.loaded() >= most and not self._due.is_first(minute):
+                break
             entries = await self._store.due_entries(self.head, minute)
             # What was due up to the shard's time has fired, in the commit that moved the time there.
             ahead = [(due_ms, customer.decode()) for due_ms, customer in entries if due_ms > self.time_ms]

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 import structlog
 from aiokafka.errors import KafkaError
 
-from streamproc.contracts.outbox import OutRecord, unpack
+from streamproc.contracts.outbox import Headers, OutRecord, unpack
 from streamproc.metrics import Metrics
 from streamproc.pipeline import Shard
 from streamproc.state.store import OutboxEntry, Store, StoreUnavailable
@@ -28,7 +28,7 @@ class Producer(Protocol):
     """What the relay needs of a Kafka producer with `acks=all`."""
 
     async def send(
-        self, topic: str, value: bytes, *, key: bytes | None, headers: Sequence[tuple[str, bytes]]
+        self, topic: str, value: bytes, *, key: bytes | None, headers: Headers
     ) -> Awaitable[object]: ...
 
 
@@ -43,9 +43,12 @@ class Relay:
         self._committed = asyncio.Event()
         self._committed.set()  # there may be records from before
         self._stopping = asyncio.Event()
+        #: Records in the outbox: as found at the last look, and what was committed since.
+        self.backlog = 0
 
-    def wake(self) -> None:
-        """There is something new in the outbox."""
+    def wake(self, records: int) -> None:
+        """So many records are new in the outbox."""
+        self.backlog += records
         self._committed.set()
 
     def stop(self) -> None:
@@ -84,9 +87,8 @@ class Relay:
         if entries:
             await self._send(entries)
             await self._store.outbox_trim(head, entries[-1].id)
-        self._metrics.set(
-            "outbox_records", await self._store.outbox_length(head.partition), str(head.partition)
-        )
+        self.backlog = await self._store.outbox_length(head.partition)
+        self._metrics.set("outbox_records", self.backlog, str(head.partition))
         return len(entries)
 
     async def _send(self, entries: Sequence[OutboxEntry]) -> None:

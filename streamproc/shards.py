@@ -7,10 +7,12 @@ wake the relay. Its failures end in one place: forget everything, acquire again,
 import asyncio
 import random
 from collections.abc import Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
 import structlog
+from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from streamproc.clock import wall_ms
@@ -22,10 +24,10 @@ from streamproc.settings import Settings
 from streamproc.sources import SOURCES
 from streamproc.state.layout import LAYOUT_VERSION
 from streamproc.state.store import Fenced as StoreFenced
-from streamproc.state.store import Head, Store, StoreError, StoreUnavailable
+from streamproc.state.store import Head, Store, StoreUnavailable, Superseded
 from streamproc.transitions.definitions import Definitions
 from streamproc.transport.chunks import Chunk
-from streamproc.transport.owner import Fenced
+from streamproc.transport.owner import Fenced, Unavailable
 
 _log = structlog.get_logger(__name__)
 
@@ -35,6 +37,13 @@ _IDLE_S: Final = 0.05
 _STORE_PAUSE_S: Final = 2.0
 #: Queued records per topic, in chunks, at which an agent has to wait.
 _QUEUED_CHUNKS: Final = 4
+#: How long acquiring one shard may take before it is put off.
+_ACQUIRE_WITHIN_S: Final = 10.0
+#: Pauses of a shard that keeps failing without a commit in between.
+_AGAIN_MIN_S: Final = 0.1
+_AGAIN_MAX_S: Final = 10.0
+#: Records in a shard's outbox beyond which it takes nothing in until Kafka has taken some.
+_OUTBOX_RECORDS_MAX: Final = 50_000
 #: How long a released shard may take to finish what it is sending; what it does not trim is sent again.
 _LEAVE_S: Final = 5.0
 #: Customers per step of a sweep; one step for every batch of events, so that neither starves.
@@ -64,6 +73,10 @@ class Shards:
         self._settings, self._metrics, self._until_ms = settings, metrics, until_ms
         self._reseeks: dict[int, asyncio.Task[None]] = {}
         self._last_heads: dict[int, Head] = {}
+        self._failures: dict[
+            int, tuple[int, int]
+        ] = {}  # by partition: seq of the last failure, how many there
+        self._looking_for_the_end = False
 
     # -- the owner's side of the transport
 
@@ -71,7 +84,16 @@ class Shards:
         """See Owner.acquire."""
         assert self.reader is not None
         await self.release(shards)
-        committed = await self.reader.committed(shards)
+        try:
+            async with asyncio.timeout(_ACQUIRE_WITHIN_S):
+                return await self._acquire(self.reader, shards, generation)
+        except (StoreUnavailable, KafkaError, TimeoutError) as error:
+            raise Unavailable(f"shards {sorted(shards)} cannot be acquired: {error}") from error
+
+    async def _acquire(
+        self, reader: Reader, shards: set[int], generation: int
+    ) -> Mapping[TopicPartition, int | None]:
+        committed = await reader.committed(shards)
         known = {tp.partition for tp in committed}
         offsets: dict[TopicPartition, int | None] = {}
         for partition in sorted(shards):
@@ -80,7 +102,7 @@ class Shards:
                     partition,
                     generation=generation,
                     member=self._settings.group,
-                    partitions=self.reader.partition_count(),
+                    partitions=reader.partition_count(),
                     layout=LAYOUT_VERSION,
                     offsets_if_new={},
                     create=partition not in known,
@@ -95,13 +117,21 @@ class Shards:
         self._metrics.set("assigned_shards", len(self.held))
         return offsets
 
+    def on_unsought(self, shards: set[int]) -> None:
+        """See Owner.on_unsought."""
+        for partition in shards:
+            self._reseek_later(partition)
+
     def started(self, starts: Mapping[TopicPartition, int], session: int) -> None:
         """See Owner.started."""
+        begun = {tp.partition for tp in starts} & self.held.keys()
         for tp, offset in starts.items():
-            held = self.held[tp.partition]
-            held.session = session
-            held.received[self._code(tp.topic)] = offset
-        for held in self.held.values():
+            if tp.partition in begun:
+                held = self.held[tp.partition]
+                held.session = session
+                held.received[self._code(tp.topic)] = offset
+        for partition in begun:
+            held = self.held[partition]
             if not held.tasks:
                 held.tasks = [
                     asyncio.create_task(self._guard(held, self._run(held))),
@@ -115,12 +145,18 @@ class Shards:
             self._last_heads[held.partition] = held.shard.head
             held.let_go()
             held.relay.stop()
-        for held in leaving:
-            await held.ended(_LEAVE_S)
-            partition = str(held.partition)
-            for gauge in ("shard_time_seconds", "outbox_records"):
-                self._metrics.forget(gauge, partition)
+        try:
+            await asyncio.gather(*(held.ended(_LEAVE_S) for held in leaving))
+        finally:
+            for held in leaving:
+                self._forget_gauges(held.partition)
         self._metrics.set("assigned_shards", len(self.held))
+
+    def _forget_gauges(self, partition: int) -> None:
+        for gauge in ("shard_time_seconds", "outbox_records"):
+            self._metrics.forget(gauge, str(partition))
+        for topic in SOURCES:
+            self._metrics.forget("lag_records", self._settings.topic_prefix + topic, str(partition))
 
     def committed_offsets(self) -> Mapping[TopicPartition, int]:
         """See Owner.committed_offsets."""
@@ -133,6 +169,11 @@ class Shards:
     def on_lost(self, tp: TopicPartition, count: int) -> None:
         """See Owner.on_lost."""
         self._metrics.count("offsets_lost_total", count, tp.topic)
+
+    def note_end(self, task: asyncio.Task[None]) -> None:
+        """A task of the worker that should never end has ended: if by an error, so does the worker."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fail(error)
 
     # -- the agents' side
 
@@ -149,10 +190,14 @@ class Shards:
             self._start_over(
                 held, f"a chunk of {chunk.topic} went missing before offset {chunk.start_offset}"
             )
-        else:
+            return
+        try:
             held.shard.put(topic, chunk.records, chunk.next_offset, wall_ms())
-            held.received[topic] = chunk.next_offset
-            held.stirred.set()
+        except Exception as error:  # Faust would start the agent again, without the chunk and without a word
+            self._fail(error)
+            return
+        held.received[topic] = chunk.next_offset
+        held.stirred.set()
 
     def redefine(self, definitions: Definitions) -> None:
         """Put new rules or a new model in force, and re-evaluate everybody in the background."""
@@ -195,21 +240,24 @@ class Shards:
         shard = Shard(self._store, head, minutes, self._definitions, self._settings, self._metrics)
         relay = Relay(self._store, shard, self._producer, self._settings.topic_prefix, self._metrics)
         assert self.reader is not None
+        if head.time_ms is not None:
+            self._metrics.set("shard_time_seconds", head.time_ms / 1000, str(head.partition))
         sweep_cursor = None if shard.is_swept() else 0
         return Held(shard, relay, self.reader, self._settings, sweep_cursor=sweep_cursor)
 
     async def _run(self, held: Held) -> None:
         while not held.stopping:
+            if held.relay.backlog > _OUTBOX_RECORDS_MAX:
+                await asyncio.sleep(_IDLE_S)
+                continue
             waiting = held.waiting()
             batch = await held.next_batch(waiting, self._until_ms)
             if batch is None and held.sweep_cursor is None:
                 if self._until_ms is not None and not waiting:
                     await self._settle(held)
                 held.stirred.clear()
-                try:
+                with suppress(TimeoutError):
                     await asyncio.wait_for(held.stirred.wait(), _IDLE_S)
-                except TimeoutError:
-                    continue
                 continue
             if batch is not None:
                 await self._step(held, batch)
@@ -220,7 +268,7 @@ class Shards:
         held.room.set()
         held.drained_ms = NEVER_MS
         await held.shard.step(batch)
-        held.relay.wake()
+        held.relay.wake(held.shard.sent)
         await asyncio.sleep(0)  # the other shards, the relay and the web server want their turn
 
     async def _sweep(self, held: Held, cursor: int) -> None:
@@ -244,14 +292,44 @@ class Shards:
                 return
             held.drained_ms = wall_ms()
         last_ms = max(other.drained_ms for other in self.held.values())
-        if all(other.has_shown_ends(last_ms) for other in self.held.values()):
-            self.done.set()
+        if self._reseeks or not all(other.has_shown_ends(last_ms) for other in self.held.values()):
+            return
+        if not self._looking_for_the_end:
+            self._looking_for_the_end = True
+            try:
+                if await self._others_have_ended():
+                    self.done.set()
+            finally:
+                self._looking_for_the_end = False
+
+    async def _others_have_ended(self) -> bool:
+        """Whether the shards of other workers, if there are any, have applied and sent everything, too.
+
+        Who leaves before them leaves what they still re-key unread; who leaves after them takes over their shards.
+        """
+        assert self.reader is not None
+        others = set(range(self.reader.partition_count())) - self.held.keys()
+        if not others:
+            return True
+        try:
+            ends = await self.reader.ends()
+        except KafkaError:
+            return False
+        for partition in others:
+            head = await self._store.read_head(partition)
+            if head is None or await self._store.outbox_length(partition):
+                return False
+            for topic in SOURCES:
+                end = ends[TopicPartition(self._settings.topic_prefix + topic, partition)]
+                if head.offsets.get(topic, 0) < end:
+                    return False
+        return True
 
     async def _guard(self, held: Held, work: Coroutine[Any, Any, None]) -> None:
         """Run a shard's task; when it fails, go back to what the store says, or give up the worker."""
         try:
             await work
-        except StoreError as error:
+        except (StoreUnavailable, Superseded) as error:
             if held.stopping:
                 return
             unavailable = isinstance(error, StoreUnavailable)
@@ -266,18 +344,49 @@ class Shards:
         if held.stopping:
             return
         held.let_go()
-        partition = held.partition
-        _log.warning("shard starts over", partition=partition, why=why)
-        self._reseeks[partition] = asyncio.create_task(self._reseek(partition))
+        _log.warning("shard starts over", partition=held.partition, why=why)
+        self._reseek_later(held.partition)
+
+    def _reseek_later(self, partition: int) -> None:
+        """Seek a shard in a task of its own: the seek waits for the task that failed."""
+        if (under_way := self._reseeks.get(partition)) is None or under_way.done():
+            self._reseeks[partition] = asyncio.create_task(self._reseek(partition))
 
     async def _reseek(self, partition: int) -> None:
-        """Start a shard over, in a task of its own: the seek waits for the one that failed."""
+        """Acquire and seek a shard as soon as the store and Kafka let us; end if it is somebody else's by then."""
         assert self.reader is not None
+        unusable = self.held.get(partition)
+        pause_s = self._pause_s(unusable)
         try:
-            await self._until_store_answers()
-            await self.reader.reseek({partition})
+            while True:
+                await asyncio.sleep(pause_s)
+                await self._until_store_answers()
+                if self.held.get(partition) is not unusable:
+                    return  # a rebalance has started it anew
+                try:
+                    await self.reader.reseek({partition})
+                    break
+                except Unavailable as error:
+                    _log.warning("shard cannot be started yet", partition=partition, why=str(error))
+                    unusable = self.held.get(partition)
+                    pause_s = random.uniform(_STORE_PAUSE_S / 2, _STORE_PAUSE_S)
+            held = self.held.get(partition)
+            if held is not None and (held.stopping or not held.tasks):
+                await self.release({partition})  # nothing was sought: it is no longer assigned
         except Exception as error:
             self._fail(error)
+        finally:
+            self._reseeks.pop(partition, None)
+
+    def _pause_s(self, held: Held | None) -> float:
+        """How long to wait before a shard is started over: the longer, the more often it failed at the same commit."""
+        if held is None:
+            return _AGAIN_MIN_S
+        partition, seq = held.partition, held.shard.head.seq
+        last_seq, times = self._failures.get(partition, (-1, 0))
+        times = times + 1 if seq == last_seq else 0
+        self._failures[partition] = (seq, times)
+        return 0.0 if times == 0 else min(_AGAIN_MIN_S * 2.0**times, _AGAIN_MAX_S)
 
     async def _until_store_answers(self) -> None:
         """Redis may be away for long: the worker waits for it, and reads nothing meanwhile."""

@@ -27,6 +27,9 @@ SOURCES: Final = tuple(sorted(Topics().sources))
 #: Header of a re-keyed record: the short name of the topic it was first sent to, which says its channel.
 SOURCE_HEADER: Final = "streamproc-source-topic"
 
+#: What a re-keyed record may weigh in all, so that it fits Kafka's default limit for a batch with room to spare.
+REKEY_BYTES_MAX: Final = 1_000_000
+
 _REKEY: Final = Topics().rekey
 _REKEY_CODE: Final = SOURCES.index(_REKEY)
 _CHANNEL_OF: Final = {f"events.{channel}": code for code, channel in enumerate(CHANNELS)}
@@ -45,7 +48,9 @@ def channels_of(topic: int, records: Sequence[Any]) -> int | list[int]:
     """The channel of records: their topic's; of re-keyed ones, that of the topic they were first sent to."""
     if topic != _REKEY_CODE:
         return _CHANNEL_OF[SOURCES[topic]]
-    sources = [dict(record.headers).get(SOURCE_HEADER, b"").decode(errors="replace") for record in records]
+    sources = [
+        (dict(record.headers).get(SOURCE_HEADER) or b"").decode(errors="replace") for record in records
+    ]
     return [_CHANNEL_OF.get(source, 0) for source in sources]
 
 
@@ -63,14 +68,18 @@ def sort_slice(
     stray = np.zeros(len(table), np.bool_)
     for row in np.flatnonzero(table.head["first_seen_ms"] == INF):
         stray[row] = partition_of(table.ids[row].encode(), partitions) != partition
-    rekeyed = []
+    rekeyed: list[OutRecord] = []
     for place in np.flatnonzero(stray[rows]):
         record, topic = taken.raw[place], int(taken.events.topic[place])
         if topic == _REKEY_CODE:  # it was brought here: never send it in circles
             failed.append(_failed(topic, partition, _misplaced(record), record))
             continue
         headers = [*record.headers, (SOURCE_HEADER, SOURCES[topic].encode())]
-        rekeyed.append(OutRecord(_REKEY, taken.events.customer[place].encode(), headers, record.value))
+        moved = OutRecord(_REKEY, taken.events.customer[place].encode(), headers, record.value)
+        if _size(moved) > REKEY_BYTES_MAX:
+            failed.append(_failed(topic, partition, _immovable(record), record))
+        else:
+            rekeyed.append(moved)
     return Sorted(np.flatnonzero(~stray[rows]), rekeyed, failed)
 
 
@@ -82,6 +91,26 @@ def _failed(topic: int, partition: int, failure: Failure, record: Any) -> OutRec
         key=record.key,
         value=record.value,
         timestamp_ms=record.timestamp,
+    )
+
+
+def _size(record: OutRecord) -> int:
+    """Bytes of key, value and headers."""
+    return (
+        len(record.key)
+        + len(record.value)
+        + sum(len(name) + len(value or b"") for name, value in record.headers)
+    )
+
+
+def _immovable(record: Any) -> Failure:
+    return Failure(
+        position=0,
+        offset=record.offset,
+        reason=FailureReason.TOO_LARGE,
+        field="$",
+        message="The event is on another partition than murmur2 of its customer gives, and too large to be brought "
+        f"there (more than {REKEY_BYTES_MAX} bytes with its headers); send a smaller one, or use murmur2.",
     )
 
 

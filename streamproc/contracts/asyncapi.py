@@ -101,7 +101,7 @@ def _message(topic: str, description: str) -> Node:
         return {**node, "examples": [{"payload": event} for event in samples.EVENTS[topic]]}
     examples = [
         {
-            "headers": {name: value.decode() for name, value in record.headers},
+            "headers": {name: (value or b"").decode() for name, value in record.headers},
             "payload": json.loads(record.value),
         }
         for record in samples.records()[topic]

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 
 from streamproc import __version__
 from streamproc.contracts.failures import Failure, FailureReason
-from streamproc.contracts.outbox import OutRecord, stable_id
+from streamproc.contracts.outbox import Headers, OutRecord, stable_id
 
 TOPIC: Final = "events.failed"
 SCHEMA: Final = "iglu:streamproc/failed_event/jsonschema/1-0-0"
@@ -119,7 +119,7 @@ def failed_record(
             processor=_PROCESSOR,
         ),
     )
-    headers = [
+    headers: Headers = [
         ("ce_specversion", b"1.0"),
         ("ce_id", id_.encode()),
         ("ce_source", b"/streamproc/events.failed"),

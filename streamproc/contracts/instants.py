@@ -8,6 +8,8 @@ from typing import Final
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_UTC: Final = datetime(1970, 1, 1)
 _MILLISECOND: Final = timedelta(milliseconds=1)
+_FIRST_MS: Final = (datetime.min - _EPOCH_UTC) // _MILLISECOND
+_LAST_MS: Final = (datetime.max - _EPOCH_UTC) // _MILLISECOND
 
 
 def to_epoch_ms(instants: Sequence[datetime]) -> list[int]:
@@ -18,8 +20,9 @@ def to_epoch_ms(instants: Sequence[datetime]) -> list[int]:
 
 @lru_cache(maxsize=4096)  # the signals of one tick share their instants
 def to_iso(at_ms: int) -> str:
-    """`2026-01-31T12:00:00.000Z`. Raises OverflowError outside the years 1 to 9999."""
-    return (_EPOCH_UTC + timedelta(milliseconds=at_ms)).isoformat(timespec="milliseconds") + "Z"
+    """`2026-01-31T12:00:00.000Z`. Outside the years 1 to 9999, which is all ISO 8601 has, the nearest instant."""
+    nearest_ms = min(max(at_ms, _FIRST_MS), _LAST_MS)
+    return (_EPOCH_UTC + timedelta(milliseconds=nearest_ms)).isoformat(timespec="milliseconds") + "Z"
 
 
 def to_corrected_epoch_ms(received: datetime, sent: datetime, original: datetime) -> int:

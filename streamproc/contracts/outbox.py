@@ -10,12 +10,16 @@ _ENCODER: Final = msgspec.msgpack.Encoder()
 _ABSENT: Final = b"\xff\xff\xff\xff"
 
 
+#: Names and values, in their order; Kafka allows null values.
+Headers = list[tuple[str, bytes | None]]
+
+
 class OutRecord(msgspec.Struct, frozen=True, array_like=True):
-    """A record to produce. topic: the name without a prefix. headers: in their order."""
+    """A record to produce. topic: the name without a prefix. headers: see `Headers`."""
 
     topic: str
     key: bytes
-    headers: list[tuple[str, bytes]]
+    headers: Headers
     value: bytes
 
     def pack(self) -> bytes:

@@ -11,7 +11,7 @@ import msgspec
 
 from streamproc.contracts.events import ANONYMOUS_PREFIX
 from streamproc.contracts.instants import to_iso
-from streamproc.contracts.outbox import OutRecord, stable_id
+from streamproc.contracts.outbox import Headers, OutRecord, stable_id
 from streamproc.contracts.signal_types import (
     RESERVED_AUDIENCE_KEY,
     ActionContext,
@@ -229,7 +229,7 @@ def _record(
     else:
         signal.user_id = customer
     key = customer.encode()
-    headers = [
+    headers: Headers = [
         ("ce_specversion", b"1.0"),
         ("ce_id", signal.message_id.encode()),
         ("ce_source", f"/streamproc/{topic}".encode()),

@@ -135,7 +135,7 @@ def _record_samples(topic: str) -> str:
     return "\n\n".join(
         "```\n"
         + f"key      {record.key.decode()}\n"
-        + "".join(f"header   {name}: {value.decode()}\n" for name, value in record.headers)
+        + "".join(f"header   {name}: {(value or b'').decode()}\n" for name, value in record.headers)
         + f"```\n```json\n{json.dumps(json.loads(record.value), indent=2)}\n```"
         for record in samples.records()[topic][:1]
     )

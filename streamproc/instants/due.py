@@ -35,6 +35,10 @@ class DueIndex:
             return self._stored[0]
         return None
 
+    def is_first(self, minute: int) -> bool:
+        """Whether no loaded entry is due before this minute: nothing fires until it is loaded."""
+        return not self._entries or minute * MINUTE_MS <= self._entries[0][0]
+
     def loaded(self) -> int:
         """Entries held in memory."""
         return len(self._entries)

@@ -20,8 +20,10 @@ LAYOUT_VERSION: Final = 2
 
 #: Instants that are whole seconds, and are packed as such.
 _SECONDS: Final = ("next_check_ms", "churn_due_ms", "timer_ms")
+_COUNTS: Final = ("events", "orders", "sessions", "cart_items", "active_days", "version")
+_COUNT_MAX: Final = 0xFFFFFFFF
 _NARROW: Final = {
-    **dict.fromkeys(("events", "orders", "sessions", "cart_items", "active_days", "version"), "<u4"),
+    **dict.fromkeys(_COUNTS, "<u4"),
     **dict.fromkeys(("first_day", "last_day"), "<i4"),
     **dict.fromkeys(_SECONDS, "<u4"),
 }
@@ -111,9 +113,12 @@ def _pack_heads(head: Table, counts: NDArray[np.int64]) -> Table:
     for name in _HEAD_FIELDS:
         column = head[name]
         if name in _SECONDS:
-            column = np.where(column == INF, _NO_SECONDS, column // 1000)
+            # An instant after 2106 is kept as 2106: a check that comes early finds nothing to do, and is set again.
+            column = np.where(column == INF, _NO_SECONDS, np.minimum(column // 1000, _NO_SECONDS - 1))
         elif name == "first_day":
             column = np.minimum(column, _NO_DAY)
+        elif name in _COUNTS:
+            column = np.minimum(column, _COUNT_MAX)
         wire[name] = column
     return wire
 

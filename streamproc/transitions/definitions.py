@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import msgspec
 import xxhash
 
 from streamproc.churn.model import ChurnModel
@@ -30,8 +31,8 @@ class Definitions:
     @cached_property
     def fingerprint(self) -> int:
         """Identifies everything that an evaluation depends on but the customer: u32, never 0."""
-        both = f"{self.ruleset.fingerprint}/{self.model.version}"
-        return xxhash.xxh32_intdigest(both.encode()) or 1
+        model = msgspec.json.encode(self.model)
+        return xxhash.xxh32_intdigest(f"{self.ruleset.fingerprint}/".encode() + model) or 1
 
 
 @dataclass(frozen=True, slots=True)

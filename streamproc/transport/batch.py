@@ -32,7 +32,7 @@ from streamproc.errors import StreamprocError
 from streamproc.transport.assignor import check_copartitioned
 from streamproc.transport.chunks import Chunk, Tail
 from streamproc.transport.handover import Handover
-from streamproc.transport.owner import Fenced, Owner
+from streamproc.transport.owner import Fenced, Owner, Unavailable
 from streamproc.transport.reader import ReadStats
 from streamproc.transport.seek import SeekSessions
 from streamproc.transport.settings import TransportSettings
@@ -108,6 +108,15 @@ class Consumer(driver.Consumer):
         found = await self._thread.committed(asked)
         return {tp: offset for tp, offset in found.items() if offset is not None}
 
+    async def ends(self) -> dict[TopicPartition, int]:
+        """Where the logs of all source partitions end, assigned or not. Raises KafkaError while brokers are away."""
+        places = {
+            TopicPartition(topic, shard)
+            for topic in self._settings.sources
+            for shard in range(self._partition_count)
+        }
+        return {tp: end for tp, (_, end) in (await self._thread.log_bounds(places)).items()}
+
     def end(self, tp: TopicPartition) -> int | None:
         """Where the log of `tp` ended by the last answered fetch; None while it is not being read."""
         reader = self._thread.reader
@@ -125,7 +134,7 @@ class Consumer(driver.Consumer):
 
         For a shard whose commit was refused, or which was handed a chunk that does not start where the last
         one ended. Does nothing for a shard that is sought anew before its turn has come. False if a rebalance
-        is under way, which does the same. A failure stops the worker.
+        is under way, which does the same. Raises Unavailable: try again later. Any other failure stops the worker.
         """
         session_of = self._handover.session_of
         sessions = {tp: session_of(tp) for tp in self._assigned() if tp.partition in shards}
@@ -143,15 +152,21 @@ class Consumer(driver.Consumer):
         return {TopicPartition(*tp) for tp in self.assignment() if tp.topic in self._settings.sources}
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Every way by which Faust starts to read leads here."""
-        return cast(Mapping[TP, int], await self._run_session(self._assigned))
+        """Every way by which Faust starts to read leads here. What could not be sought is read later."""
+        shards = {tp.partition for tp in self._assigned()}
+        try:
+            return cast(Mapping[TP, int], await self._run_session(self._assigned))
+        except Unavailable as error:
+            logger.warning("nothing is read yet: %s", error)
+            self._owner.on_unsought(shards)
+            return {}
 
     async def _run_session(self, assigned: Callable[[], set[TopicPartition]]) -> dict[TopicPartition, int]:
         """Raises IllegalStateError, which Faust knows, if a rebalance is under way or about to be."""
         generation = self.app.consumer_generation_id
         try:
             starts = await self._seek_sessions.run(assigned, generation)
-        except IllegalStateError:
+        except (IllegalStateError, Unavailable):
             raise
         except Fenced as error:
             logger.warning("the group has gone on without this worker: %s", error)

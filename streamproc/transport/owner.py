@@ -10,6 +10,10 @@ class Fenced(Exception):
     """The shards belong to a later generation of the group, and this worker does not know of it yet."""
 
 
+class Unavailable(Exception):
+    """What is needed to say where to read on (the state store, the brokers) does not answer now."""
+
+
 class Owner(Protocol):
     """Owns the offsets. All methods are called on the worker's main event loop.
 
@@ -22,11 +26,17 @@ class Owner(Protocol):
         Called at every assignment, also for shards held before it, and by `Consumer.reseek`. Returns the next
         offset of every source partition of these shards; None: never read, start at the beginning. May be
         cancelled by the next rebalance and must bear being called again. The transport's seek deadline bounds
-        it. Fenced makes the transport wait for the rebalance; anything else it raises stops the worker.
+        it. Fenced makes the transport wait for the rebalance, Unavailable makes it call `on_unsought`; anything
+        else it raises stops the worker.
         """
+
+    def on_unsought(self, shards: set[int]) -> None:
+        """These shards were assigned but could not be sought, and stay unread: call `Consumer.reseek` later."""
 
     def started(self, starts: Mapping[TopicPartition, int], session: int) -> None:
         """The partitions have been sought; only chunks of `session`, from these offsets on, count now.
+
+        A shard may have been released while it was sought; then this says nothing about it.
 
         `starts` differs from what `acquire` returned where that was None, or lost and skipped.
         """

@@ -91,6 +91,8 @@ class Reader:
         """
         if self._consumer._coordinator.generation != generation:
             raise IllegalStateError(f"the group has left generation {generation}")
+        if self._fetcher._subscriptions.reassignment_in_progress:
+            raise IllegalStateError("the group is about to share its partitions anew")
         not_assigned = starts.keys() - self._consumer.assignment()
         if not_assigned:
             raise IllegalStateError(f"no longer assigned: {sorted(not_assigned)}")

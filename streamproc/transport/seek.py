@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from streamproc.errors import StreamprocError
-from streamproc.transport.owner import Owner
+from streamproc.transport.owner import Owner, Unavailable
 from streamproc.transport.settings import LostPolicy
 
 logger = logging.getLogger(__name__)
@@ -105,8 +105,8 @@ class SeekSessions:
     ) -> dict[TopicPartition, int]:
         """Seek the partitions that `assigned` names once the session's turn has come; returns the positions.
 
-        Raises OffsetLost, SeekFailed, what the owner raises, and aiokafka's IllegalStateError if a rebalance
-        overtakes the session. Cancelling it is safe at any moment.
+        Raises OffsetLost, SeekFailed, Unavailable, what the owner raises, and aiokafka's IllegalStateError if a
+        rebalance overtakes the session. Cancelling it is safe at any moment.
         """
         async with self._lock:
             tps = assigned()
@@ -144,10 +144,7 @@ class SeekSessions:
         try:
             return await self._log.log_bounds(tps)
         except KafkaError as error:
-            raise SeekFailed(
-                f"the brokers do not say which offsets they hold: {error}",
-                fix="see whether the Kafka brokers answer; the worker must be started again",
-            ) from error
+            raise Unavailable(f"the brokers do not say which offsets they hold: {error!r}") from error
 
     async def _start_of(self, tp: TopicPartition, stored: int | None, beginning: int, end: int) -> Start:
         if stored is not None and stored > end:

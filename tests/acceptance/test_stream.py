@@ -160,8 +160,9 @@ async def test_three_workers(loaded: Installation, stream: Stream, record_proper
         else:
             assert leaving.terminate(60)[0] == 0, leaving.text
         workers.append(loaded.worker())
+        await eventually(lambda: shared(workers, PARTITIONS), 120)
     await loaded.wait_applied(stream.records, workers[0], WITHIN_S)
-    await eventually(lambda: shared(workers, PARTITIONS), 120)  # the last change may still be settling
+    assert shared(workers, PARTITIONS)
     for worker in workers:
         assert worker.terminate(60)[0] == 0, worker.text
     await asyncio.to_thread(loaded.run_until, UNTIL_MS, WITHIN_S)

@@ -155,6 +155,9 @@ class Installation:
     partitions: int = 3
     rules: Path = ACCEPTANCE_RULES
     clock: str = "event"
+    #: The module that is run as `streamproc`, and what its environment has besides.
+    program: str = "streamproc"
+    extra: Mapping[str, str] = field(default_factory=dict)
     workers: list[WorkerProcess] = field(default_factory=list)
 
     @property
@@ -177,7 +180,8 @@ class Installation:
             **settings,
         }
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("STREAMPROC_")}
-        return inherited | {f"STREAMPROC_{name.upper()}": str(value) for name, value in own.items()}
+        ours = {f"STREAMPROC_{name.upper()}": str(value) for name, value in own.items()}
+        return {**inherited, **ours, **self.extra}
 
     def worker(self, *arguments: str, **settings: object) -> WorkerProcess:
         """Start `streamproc worker`. It has an HTTP port unless `http_port` is given."""
@@ -186,7 +190,7 @@ class Installation:
         guard = DIE_WITH_PARENT if shutil.which(DIE_WITH_PARENT[0]) else []
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [*guard, sys.executable, "-m", "streamproc", "worker", *arguments],
+                [*guard, sys.executable, "-m", self.program, "worker", *arguments],
                 env=self.environment(**{"http_port": port, **settings}),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -1,0 +1,69 @@
+"""Deliberate bugs. A suite that does not notice them proves nothing: each must make a run of it fail.
+
+They are put into a worker of the suite from outside (`FAULTS_MUTATION=name`); no user can switch them on.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from streamproc.relay import Relay
+from streamproc.state import redis_commit, redis_store
+from streamproc.transport.handover import Handover
+
+
+def no_compare_and_set() -> None:
+    """Commits are written whatever the head says: no look at epoch, owner, seq or offsets, no WATCH."""
+
+    async def blind(connection: Any, keys: Any, head: Any, commit: Any, after: Any) -> None:
+        await redis_commit.exchange(connection, [(b"MULTI",)])
+        await redis_commit.execute(connection, list(redis_commit._writes(keys, head, commit, after)))
+
+    redis_store.apply_commit = blind
+    _forget_the_fence(("epoch", "owner", "seq"))
+
+
+def no_epoch() -> None:
+    """Anybody may write to a shard whose seq and offsets are as expected."""
+    _forget_the_fence(("epoch", "owner"))
+
+
+def no_type_check() -> None:
+    """A key of the wrong type is noticed by the command that fails inside the transaction, which goes on."""
+    redis_commit._check_types = lambda types, found: None
+
+
+def trim_before_ack() -> None:
+    """The outbox is trimmed when records were given to the producer, not when Kafka has them."""
+
+    async def send_batch(self: Any) -> int:
+        head = self._shard.head
+        entries: Sequence[Any] = await self._store.outbox_read(head, None, 1_000)
+        if entries:
+            await self._store.outbox_trim(head, entries[-1].id)
+            await self._send(entries)
+        return len(entries)
+
+    Relay.send_batch = send_batch  # type: ignore[method-assign]
+
+
+def no_void() -> None:
+    """What was fetched before a seek still counts after it."""
+    Handover.is_current = lambda self, chunk: True  # type: ignore[method-assign]
+
+
+MUTATIONS: Final[Mapping[str, Callable[[], None]]] = {
+    mutation.__name__: mutation
+    for mutation in (no_compare_and_set, no_epoch, no_type_check, trim_before_ack, no_void)
+}
+
+
+def _forget_the_fence(names: tuple[str, ...]) -> None:
+    """Make the comparison of stored and expected head fields blind for some of them."""
+    original = redis_store.check
+
+    def check(partition: int, expected: Mapping[str, bytes | None], stored: Sequence[bytes | None]) -> None:
+        seen = [(name, found) for name, found in zip(expected, stored, strict=True) if name not in names]
+        original(partition, {name: expected[name] for name, _ in seen}, [found for _, found in seen])
+
+    redis_store.check = check
+    redis_commit.check = check
