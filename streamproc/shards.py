@@ -240,6 +240,7 @@ class Shards:
         shard = Shard(self._store, head, minutes, self._definitions, self._settings, self._metrics)
         relay = Relay(self._store, shard, self._producer, self._settings.topic_prefix, self._metrics)
         assert self.reader is not None
+        relay.wake(await self._store.outbox_length(head.partition))
         if head.time_ms is not None:
             self._metrics.set("shard_time_seconds", head.time_ms / 1000, str(head.partition))
         sweep_cursor = None if shard.is_swept() else 0

@@ -1,14 +1,15 @@
 """Events on the wrong partition go to their own, once."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from streamproc.contracts.decode import decode_chunk
 from streamproc.contracts.meanings import DEFAULT_MEANINGS, Meanings
+from streamproc.contracts.outbox import unpack
 from streamproc.instants.inbox import Inbox, Slice
-from streamproc.sources import SOURCE_HEADER, SOURCES, channels_of, sort_slice
+from streamproc.sources import REKEY_BYTES_MAX, SOURCE_HEADER, SOURCES, channels_of, sort_slice
 from streamproc.transport.partitioner import partition_of
 from streamproc.windows.table import new_customers
 
@@ -25,7 +26,7 @@ class Record:
     value: bytes
     key: bytes | None = b"k"
     timestamp: int = 7
-    headers: tuple[tuple[str, bytes], ...] = ()
+    headers: tuple[tuple[str, bytes | None], ...] = ()
 
 
 def slice_of(topic: str, *customers: str) -> Slice:
@@ -79,3 +80,23 @@ def test_a_record_that_was_brought_to_the_wrong_partition_fails_instead_of_circl
     assert (result.own.tolist(), result.rekeyed) == ([], [])
     failure = json.loads(result.failed[0].value)["data"]["failure"]
     assert failure["reason"] == "wrong_partition"
+
+
+def test_null_headers_travel_along() -> None:
+    """Kafka allows them, so somebody sends them."""
+    taken = slice_of("events.app", STRAY)
+    taken.raw[0] = replace(taken.raw[0], headers=(("trace", None),))
+    (record,) = sort_slice(taken, new_customers([STRAY]), np.array([0]), HERE, PARTITIONS).rekeyed
+    assert unpack(record.pack()).headers == [("trace", None), (SOURCE_HEADER, b"events.app")]
+    odd = Record(0, b"", headers=((SOURCE_HEADER, None),))
+    assert channels_of(SOURCES.index("streamproc.rekey"), [odd]) == [0]
+
+
+def test_what_is_too_large_to_be_moved_fails() -> None:
+    """It would not fit into its topic, and everything behind it would wait for ever."""
+    taken = slice_of("events.app", STRAY)
+    taken.raw[0] = replace(taken.raw[0], headers=(("h", b"x" * REKEY_BYTES_MAX),))
+    result = sort_slice(taken, new_customers([STRAY]), np.array([0]), HERE, PARTITIONS)
+    assert result.rekeyed == []
+    (failed,) = result.failed
+    assert json.loads(failed.value)["data"]["failure"]["reason"] == "too_large"

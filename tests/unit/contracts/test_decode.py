@@ -308,6 +308,7 @@ class TestFailures:
             (event(timestamp="1969-12-31T23:59:59.999Z"), "timestamp_out_of_range", "$.timestamp"),
             (event(timestamp="0001-01-01T00:00:00+23:59"), "timestamp_out_of_range", "$.timestamp"),
             (event(timestamp="9999-12-31T23:59:59Z"), "timestamp_in_future", "$.timestamp"),
+            (event(timestamp="9999-12-31T23:59:59-14:00"), "timestamp_in_future", "$.timestamp"),
             (event(sentAt="2026-01-01T00:00:00"), "invalid_field", "$.sentAt"),
             (event(userId=...), "no_customer", "$.userId"),
             (event(userId=None, anonymousId=None), "no_customer", "$.userId"),

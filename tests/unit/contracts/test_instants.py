@@ -27,6 +27,11 @@ def test_iso_and_back(at_ms: int) -> None:
     assert to_epoch_ms([datetime.fromisoformat(written)]) == [at_ms]
 
 
+def test_what_iso_cannot_write_is_shown_as_the_nearest_instant() -> None:
+    assert to_iso(2**63 - 1) == "9999-12-31T23:59:59.999Z"
+    assert to_iso(-(2**63)) == "0001-01-01T00:00:00.000Z"
+
+
 def test_correction_moves_an_instant_to_the_clock_of_the_receiver() -> None:
     """What was 3 s before sending was 3 s before receiving."""
     received = datetime(2026, 1, 1, tzinfo=UTC)

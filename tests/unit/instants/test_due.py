@@ -29,6 +29,16 @@ def test_a_limit_stops_at_a_whole_instant() -> None:
     assert due.pop(9_000, 2) == (9_000, ["d"])
 
 
+def test_a_minute_before_all_loaded_entries_must_be_loaded_first() -> None:
+    due = DueIndex([])
+    due.add(10 * MINUTE_MS, "later")
+    due.load(10, [(10 * MINUTE_MS, "later")])
+    assert not due.is_first(11)
+    due.add(9 * MINUTE_MS, "sooner")
+    assert due.unloaded(10 * MINUTE_MS) == 9
+    assert due.is_first(9)
+
+
 def test_minutes_are_consumed_once_their_last_second_is_over() -> None:
     due = DueIndex([0])
     due.load(0, [(59_000, "a")])

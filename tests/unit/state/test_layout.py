@@ -73,6 +73,15 @@ def test_unknown_customers_are_new_and_keep_their_place() -> None:
     assert (again.take(np.array([0, 2])).head == table.head).all()
 
 
+def test_what_does_not_fit_is_kept_as_the_nearest_that_does() -> None:
+    """A check after the year 2106 comes early; a count stands still. Nothing wraps around."""
+    table = customers(7, 1)
+    table.head["next_check_ms"], table.head["cart_items"] = 10_000_000_000_000_000, 2**40
+    again = unpack(table.ids, pack(table))
+    assert again.head["next_check_ms"].tolist() == [0xFFFFFFFE * 1000]
+    assert again.head["cart_items"].tolist() == [0xFFFFFFFF]
+
+
 def test_a_state_does_not_depend_on_its_neighbours() -> None:
     table = customers(3, 5)
     together = pack(table)

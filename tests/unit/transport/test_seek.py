@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamproc.transport import seek
+from streamproc.transport.owner import Unavailable
 from streamproc.transport.seek import OffsetLost, SeekFailed, SeekSessions, Start, resolve_start
 from streamproc.transport.settings import LostPolicy
 
@@ -178,6 +179,19 @@ async def test_a_slow_session_ends_with_an_error_that_says_so() -> None:
     with pytest.raises(SeekFailed, match="took more than") as failure:
         await sessions_of(owner, log, deadline_s=0.02).run(lambda: {WEB}, 5)
     assert "Redis" in failure.value.fix
+
+
+async def test_brokers_that_do_not_answer_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The session is put off; the worker lives on."""
+    owner, log = FakeOwner({WEB: 7}), FakeLog({WEB: (0, 9)})
+
+    async def away(_: object) -> None:
+        raise KafkaError("no leader")
+
+    monkeypatch.setattr(log, "log_bounds", away)
+    with pytest.raises(Unavailable, match="no leader"):
+        await sessions_of(owner, log).run(lambda: {WEB}, 5)
+    assert log.started == []
 
 
 async def test_an_owner_that_leaves_out_a_partition_is_refused() -> None:

@@ -1,0 +1,184 @@
+"""Shards on the in-memory store, with a reader of their own: what starts, what starts over, and when it is the end."""
+
+import asyncio
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import pytest
+from aiokafka.structs import TopicPartition
+
+from streamproc.churn.model import load_model
+from streamproc.clock import wall_ms
+from streamproc.contracts.outbox import OutRecord
+from streamproc.metrics import Metrics
+from streamproc.rules.load import load_ruleset
+from streamproc.settings import Settings
+from streamproc.shards import Shards
+from streamproc.sources import SOURCES
+from streamproc.state.layout import LAYOUT_VERSION
+from streamproc.state.memory_store import MemoryStore
+from streamproc.state.store import Commit
+from streamproc.transitions.definitions import Definitions
+from streamproc.transport.chunks import Chunk, Tail
+from streamproc.transport.owner import Unavailable
+from tests.unit.test_relay import Broker
+
+PARTITIONS = 2
+UNTIL_MS = 1_800_000_000_000
+
+
+@dataclass
+class Reader:
+    """A consumer whose topics are empty and read to their ends. `away`: how often a seek fails first."""
+
+    shards: Shards | None = None
+    away: int = 0
+    log_ends: dict[TopicPartition, int] = field(default_factory=dict)
+    assigned: set[int] = field(default_factory=lambda: set(range(PARTITIONS)))
+    sessions: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    async def start(self, shards: set[int]) -> None:
+        assert self.shards is not None
+        starts = await self.shards.acquire(shards, generation=1)
+        self.shards.started({tp: offset or 0 for tp, offset in starts.items()}, next(self.sessions))
+
+    def tail(self, tp: TopicPartition) -> Tail | None:
+        return Tail(0, at_end=True, polled_at_ms=wall_ms() + 1)
+
+    async def reseek(self, shards: set[int]) -> bool:
+        if self.away:
+            self.away -= 1
+            raise Unavailable("not now")
+        if shards & self.assigned:
+            await self.start(shards & self.assigned)
+        return True
+
+    async def committed(self, shards: set[int]) -> Mapping[TopicPartition, int]:
+        return {}
+
+    async def ends(self) -> Mapping[TopicPartition, int]:
+        every = {TopicPartition(topic, shard): 0 for topic in SOURCES for shard in range(PARTITIONS)}
+        return every | self.log_ends
+
+    def partition_count(self) -> int:
+        return PARTITIONS
+
+
+def made(
+    store: MemoryStore, until_ms: int | None = None, broker: Broker | None = None
+) -> tuple[Shards, Reader]:
+    definitions = Definitions(load_ruleset(None), load_model(None))
+    shards = Shards(store, broker or Broker(), definitions, Settings(clock="event"), Metrics(), until_ms)
+    shards.reader = reader = Reader(shards)
+    return shards, reader
+
+
+async def eventually(event: asyncio.Event) -> None:
+    async with asyncio.timeout(5):
+        await event.wait()
+
+
+async def test_what_could_not_be_sought_is_started_once_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamproc.shards._STORE_PAUSE_S", 0.01)
+    shards, reader = made(MemoryStore())
+    reader.away = 2
+    shards.on_unsought({0, 1})
+    async with asyncio.timeout(5):
+        while not all(held.tasks for held in shards.held.values()) or len(shards.held) < PARTITIONS:
+            await asyncio.sleep(0.01)
+    assert reader.away == 0
+    await shards.release({0, 1})
+
+
+async def test_what_is_assigned_no_longer_is_not_kept() -> None:
+    """It was put off, and in the meantime somebody else has got it."""
+    shards, reader = made(MemoryStore())
+    await shards.acquire({0}, generation=1)  # without an end: the seek was overtaken
+    reader.assigned = set()
+    shards.on_unsought({0})
+    async with asyncio.timeout(5):
+        while shards.held:
+            await asyncio.sleep(0.01)
+    assert shards.failure is None
+
+
+async def test_until_is_reached_when_all_shards_are_done() -> None:
+    shards, reader = made(MemoryStore(), UNTIL_MS)
+    await reader.start({0, 1})
+    await eventually(shards.done)
+    assert [held.shard.time_ms for held in shards.held.values()] == [UNTIL_MS, UNTIL_MS]
+    await shards.release({0, 1})
+
+
+async def test_until_waits_for_a_shard_that_starts_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamproc.shards._STORE_PAUSE_S", 0.2)
+    shards, reader = made(MemoryStore(), UNTIL_MS)
+    reader.away = 2
+    shards.on_unsought({0})
+    await reader.start({1})
+    await asyncio.sleep(0.15)
+    assert not shards.done.is_set()
+    await eventually(shards.done)
+    assert shards.held.keys() == {0, 1}
+    await shards.release({0, 1})
+
+
+async def test_until_waits_for_what_other_workers_have_not_applied() -> None:
+    store = MemoryStore()
+    shards, reader = made(store, UNTIL_MS)
+    place = TopicPartition("streamproc.rekey", 1)
+    reader.log_ends[place] = 3
+    await reader.start({0})
+    await asyncio.sleep(0.2)
+    assert not shards.done.is_set()
+    head = await store.acquire(
+        1, generation=1, member="w", partitions=2, layout=LAYOUT_VERSION, offsets_if_new={}, create=True
+    )
+    await store.commit(head, Commit(offsets={"streamproc.rekey": 3}))
+    await eventually(shards.done)
+    await shards.release({0})
+
+
+async def test_a_chunk_that_cannot_be_taken_in_stops_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Faust would start the agent again, without the chunk and without a word."""
+    shards, reader = made(MemoryStore())
+    await reader.start({0})
+    held = shards.held[0]
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(held.shard, "put", broken)
+    await shards.deliver(Chunk("events.web", 0, [], 0, 1, generation=1, session=held.session))
+    assert isinstance(shards.failure, RuntimeError)
+    assert shards.done.is_set()
+    await shards.release({0})
+
+
+async def test_a_shard_released_while_it_was_sought_stays_released() -> None:
+    shards, _ = made(MemoryStore())
+    starts = await shards.acquire({0, 1}, generation=1)
+    await shards.release({0})
+    shards.started(dict.fromkeys(starts, 0), 1)
+    assert shards.held.keys() == {1}
+    await shards.release({1})
+
+
+async def test_a_full_outbox_takes_nothing_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Redis must not fill up with what Kafka does not take."""
+    monkeypatch.setattr("streamproc.shards._OUTBOX_RECORDS_MAX", 1)
+    store = MemoryStore()
+    head = await store.acquire(
+        0, generation=1, member="w", partitions=2, layout=LAYOUT_VERSION, offsets_if_new={}, create=True
+    )
+    record = OutRecord("segments.changes", b"k", [("ce_id", b"1")], b"{}").pack()
+    await store.commit(head, Commit(outbox=[record, record]))
+    acknowledged = asyncio.Event()
+    shards, reader = made(store, UNTIL_MS, Broker(held=acknowledged))
+    await reader.start({0, 1})
+    await asyncio.sleep(0.2)
+    assert [held.shard.time_ms for held in shards.held.values()] == [0, UNTIL_MS]
+    acknowledged.set()
+    await eventually(shards.done)
+    await shards.release({0, 1})
