@@ -165,9 +165,10 @@ class WindowColumns:
 
     def known_at_ms(self) -> Ints:
         """From which instant on each value is exact: int64[f, n]; INF where it is."""
-        kinds = self._kinds
-        first_pane = -(-self._totals.first_seen_ms // kinds.width_ms)
-        return np.where(self.exact, INF, (first_pane + kinds.panes - 1) * kinds.width_ms)
+        kinds, first_seen_ms = self._kinds, self._totals.first_seen_ms
+        never = first_seen_ms == INF
+        first_pane = -(-np.where(never, 0, first_seen_ms) // kinds.width_ms)
+        return np.where(self.exact | never, INF, (first_pane + kinds.panes - 1) * kinds.width_ms)
 
     def changes_at_ms(self) -> Ints:
         """The next instant at which each value can change in silence: int64[f, n]; INF: never."""

@@ -34,6 +34,15 @@ def test_running_totals_may_wrap_around() -> None:
     ]
 
 
+def test_who_was_never_seen_will_never_be_known() -> None:
+    """No wrap-around: an instant in the past would be due at once, for ever."""
+    columns = Frame(new_customers(["nobody"]), np.array([TODAY * DAY_MS])).windows(
+        ("events_1h", "events_90d")
+    )
+    assert columns.known_at_ms().tolist() == [[INF], [INF]]
+    assert columns.changes_at_ms().tolist() == [[INF], [INF]]
+
+
 def test_more_customers_than_the_sort_key_holds_are_refused() -> None:
     n = 1 << 18
     table = new_customers([""] * n)
