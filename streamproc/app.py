@@ -30,6 +30,7 @@ from streamproc.transitions.definitions import Definitions
 from streamproc.transport.batch import Consumer
 from streamproc.transport.chunks import Tail
 from streamproc.transport.faust_app import batch_app
+from streamproc.transport.owner import Progress
 from streamproc.transport.settings import TransportSettings, faust_options
 from streamproc.transport.topics import Topics, describe
 
@@ -222,7 +223,7 @@ class Worker:
         while True:
             await asyncio.sleep(_TOPICS_S)
             consumer = cast(Consumer, app.consumer)
-            for tp, offset in shards.committed_offsets().items():
+            for tp, (offset, _) in shards.committed_offsets().items():
                 end = consumer.end(tp)
                 if end is not None:
                     self.metrics.set("lag_records", max(end - offset, 0), tp.topic, str(tp.partition))
@@ -252,8 +253,11 @@ class _ConsumerReader:
     async def reseek(self, shards: set[int]) -> bool:
         return await self._consumer.reseek(shards)
 
-    async def committed(self, shards: set[int]) -> dict[TopicPartition, int]:
+    async def committed(self, shards: set[int]) -> dict[TopicPartition, Progress]:
         return await self._consumer.committed(shards)
+
+    async def tell(self) -> bool:
+        return await self._consumer.tell()
 
     async def ends(self) -> dict[TopicPartition, int]:
         return await self._consumer.ends()

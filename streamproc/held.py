@@ -14,6 +14,7 @@ from streamproc.relay import Relay
 from streamproc.settings import Settings
 from streamproc.sources import SOURCES
 from streamproc.transport.chunks import Tail
+from streamproc.transport.owner import Progress
 
 #: Later than every instant of the wall clock.
 NEVER_MS: Final = sys.maxsize
@@ -27,8 +28,11 @@ class Reader(Protocol):
     async def reseek(self, shards: set[int]) -> bool:
         """Acquire and seek these shards again; False: a rebalance is about to do the same."""
 
-    async def committed(self, shards: set[int]) -> Mapping[TopicPartition, int]:
-        """The offsets that Kafka holds for this group, where there are any."""
+    async def committed(self, shards: set[int]) -> Mapping[TopicPartition, Progress]:
+        """What Kafka holds for this group, where there is anything."""
+
+    async def tell(self) -> bool:
+        """Tell Kafka how far all shards are; whether it knows."""
 
     async def ends(self) -> Mapping[TopicPartition, int]:
         """Where the logs of all source partitions end. Raises KafkaError while brokers are away."""
@@ -47,6 +51,7 @@ class Held:
     settings: Settings
     session: int = 0
     received: dict[int, int] = field(default_factory=dict)  # by topic: the offset after the last queued chunk
+    told_seq: int = -1  # the commit up to which Kafka knows of this shard
     sweep_cursor: int | None = None  # None: no sweep is under way
     stirred: asyncio.Event = field(default_factory=asyncio.Event)  # there may be something to do
     room: asyncio.Event = field(default_factory=asyncio.Event)  # a batch was taken from the inbox

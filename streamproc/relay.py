@@ -5,7 +5,7 @@ is fenced and absolute, so a stalled former owner cannot remove what its success
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final, Protocol
 
@@ -36,9 +36,16 @@ class Relay:
     """Empties the outbox of one shard. `run` lives as long as the shard is owned."""
 
     def __init__(
-        self, store: Store, shard: Shard, producer: Producer, topic_prefix: str, metrics: Metrics
+        self,
+        store: Store,
+        shard: Shard,
+        producer: Producer,
+        topic_prefix: str,
+        metrics: Metrics,
+        tell: Callable[[int, int], Awaitable[bool]],
     ) -> None:
-        self._store, self._shard, self._producer = store, shard, producer
+        """`tell(partition, seq)` returns once Kafka's group knows of the commit; False: this relay is to end."""
+        self._store, self._shard, self._producer, self._tell = store, shard, producer, tell
         self._prefix, self._metrics = topic_prefix, metrics
         self._committed = asyncio.Event()
         self._committed.set()  # there may be records from before
@@ -85,6 +92,9 @@ class Relay:
         head = self._shard.head
         entries = await self._store.outbox_read(head, None, BATCH_RECORDS)
         if entries:
+            # Were it the other way round, a Redis that lost this commit could not be told from one that did not.
+            if not await self._tell(head.partition, int(entries[-1].id.partition("-")[0])):
+                return 0
             await self._send(entries)
             await self._store.outbox_trim(head, entries[-1].id)
         self.backlog = await self._store.outbox_length(head.partition)

@@ -24,10 +24,10 @@ from streamproc.settings import Settings
 from streamproc.sources import SOURCES
 from streamproc.state.layout import LAYOUT_VERSION
 from streamproc.state.store import Fenced as StoreFenced
-from streamproc.state.store import Head, Store, StoreUnavailable, Superseded
+from streamproc.state.store import Head, Store, StoreUnavailable, Superseded, note_of, read_note
 from streamproc.transitions.definitions import Definitions
 from streamproc.transport.chunks import Chunk
-from streamproc.transport.owner import Fenced, Unavailable
+from streamproc.transport.owner import Fenced, Progress, Unavailable
 
 _log = structlog.get_logger(__name__)
 
@@ -37,6 +37,8 @@ _IDLE_S: Final = 0.05
 _STORE_PAUSE_S: Final = 2.0
 #: Queued records per topic, in chunks, at which an agent has to wait.
 _QUEUED_CHUNKS: Final = 4
+#: About how long a reply of Redis takes.
+_REPLY_S: Final = 0.002
 #: How long acquiring one shard may take before it is put off.
 _ACQUIRE_WITHIN_S: Final = 10.0
 #: Pauses of a shard that keeps failing without a commit in between.
@@ -77,6 +79,7 @@ class Shards:
             int, tuple[int, int]
         ] = {}  # by partition: seq of the last failure, how many there
         self._looking_for_the_end = False
+        self._telling = asyncio.Lock()
 
     # -- the owner's side of the transport
 
@@ -158,10 +161,12 @@ class Shards:
         for topic in SOURCES:
             self._metrics.forget("lag_records", self._settings.topic_prefix + topic, str(partition))
 
-    def committed_offsets(self) -> Mapping[TopicPartition, int]:
+    def committed_offsets(self) -> Mapping[TopicPartition, Progress]:
         """See Owner.committed_offsets."""
         return {
-            TopicPartition(self._settings.topic_prefix + topic, partition): offset
+            TopicPartition(self._settings.topic_prefix + topic, partition): Progress(
+                offset, note_of(held.shard.head)
+            )
             for partition, held in self.held.items()
             for topic, offset in held.shard.head.offsets.items()
         }
@@ -213,21 +218,20 @@ class Shards:
         self,
         head: Head,
         offsets: Mapping[TopicPartition, int | None],
-        committed: Mapping[TopicPartition, int],
+        committed: Mapping[TopicPartition, Progress],
     ) -> Head:
-        """Notice a Redis that lost acknowledged writes: it is behind what this worker, or Kafka, was told.
+        """Notice a Redis that lost acknowledged writes: it is behind what this worker knows, or what Kafka was told.
 
-        The source is read again from there. Signals sent from the lost future are superseded: versions rise.
+        Kafka is told of a commit before any signal of it is sent, so nothing can be lost that was seen outside. The
+        source is read again from there. Signals sent from the lost future are superseded: versions rise.
         """
         partition = head.partition
+        mine = {tp: progress for tp, progress in committed.items() if tp.partition == partition}
+        told = max((read_note(progress.note) for progress in mine.values()), default=(0, -1))
+        behind = any(progress.offset > (offsets[tp] or 0) for tp, progress in mine.items())
         found = head.since(self._last_heads.get(partition))
-        behind = [
-            tp
-            for tp, offset in committed.items()
-            if tp.partition == partition and offset > (offsets[tp] or 0)
-        ]
-        if behind and found.rewinds == head.rewinds:
-            found = replace(head, rewinds=head.rewinds + 1)
+        if behind or (found.rewinds, head.seq) < told:
+            found = replace(head, rewinds=max(found.rewinds, told[0] + 1, head.rewinds + 1))
         if found.rewinds != head.rewinds:
             self._metrics.count("rewinds_total")
             _log.warning(
@@ -238,13 +242,38 @@ class Shards:
     async def _hold(self, head: Head) -> Held:
         minutes = await self._store.minutes(head)
         shard = Shard(self._store, head, minutes, self._definitions, self._settings, self._metrics)
-        relay = Relay(self._store, shard, self._producer, self._settings.topic_prefix, self._metrics)
+        relay = Relay(
+            self._store, shard, self._producer, self._settings.topic_prefix, self._metrics, self._tell
+        )
         assert self.reader is not None
         relay.wake(await self._store.outbox_length(head.partition))
         if head.time_ms is not None:
             self._metrics.set("shard_time_seconds", head.time_ms / 1000, str(head.partition))
         sweep_cursor = None if shard.is_swept() else 0
         return Held(shard, relay, self.reader, self._settings, sweep_cursor=sweep_cursor)
+
+    async def _tell(self, partition: int, seq: int) -> bool:
+        """Return once Kafka knows that the shard has come as far as its commit `seq`; False if it is to be let go.
+
+        One request tells of all shards, so that many relays cost no more than one.
+        """
+        assert self.reader is not None
+        while (held := self.held.get(partition)) is not None:
+            async with self._telling:
+                if held.told_seq >= seq:
+                    return True
+                reached = {one.partition: one.shard.head.seq for one in self.held.values()}
+                if told := await self.reader.tell():
+                    for other, told_seq in reached.items():
+                        if other in self.held:
+                            self.held[other].told_seq = told_seq
+            if held.told_seq >= seq:
+                return True
+            if held.stopping:
+                return False
+            # Refused; or Redis has shown the relay a commit whose reply has not reached the shard yet.
+            await asyncio.sleep(_REPLY_S if told else _IDLE_S)
+        return False
 
     async def _run(self, held: Held) -> None:
         while not held.stopping:

@@ -32,7 +32,7 @@ from streamproc.errors import StreamprocError
 from streamproc.transport.assignor import check_copartitioned
 from streamproc.transport.chunks import Chunk, Tail
 from streamproc.transport.handover import Handover
-from streamproc.transport.owner import Fenced, Owner, Unavailable
+from streamproc.transport.owner import Fenced, Owner, Progress, Unavailable
 from streamproc.transport.reader import ReadStats
 from streamproc.transport.seek import SeekSessions
 from streamproc.transport.settings import TransportSettings
@@ -65,7 +65,7 @@ class Consumer(driver.Consumer):
         self.stats = Stats()
         self._settings = transport.settings
         self._owner = transport.owner
-        self._committed: dict[TopicPartition, int] = {}
+        self._committed: dict[TopicPartition, Progress] = {}
         self._partition_count = 0
         #: Partitions left out of the look for records that is under way.
         self._left_out: set[TP] = set()
@@ -102,11 +102,10 @@ class Consumer(driver.Consumer):
         """Partitions of each source topic, as checked at the last assignment; 0 before the first."""
         return self._partition_count
 
-    async def committed(self, shards: set[int]) -> dict[TopicPartition, int]:
-        """The offsets that Kafka holds for the group on the sources of `shards`, where there are any."""
+    async def committed(self, shards: set[int]) -> dict[TopicPartition, Progress]:
+        """What Kafka holds for the group on the sources of `shards`, where there is anything."""
         asked = {TopicPartition(topic, shard) for topic in self._settings.sources for shard in shards}
-        found = await self._thread.committed(asked)
-        return {tp: offset for tp, offset in found.items() if offset is not None}
+        return await self._thread.committed(asked)
 
     async def ends(self) -> dict[TopicPartition, int]:
         """Where the logs of all source partitions end, assigned or not. Raises KafkaError while brokers are away."""
@@ -329,12 +328,16 @@ class Consumer(driver.Consumer):
     async def force_commit(
         self, topics: TPorTopicSet | None = None, start_new_transaction: bool = True
     ) -> bool:
-        """Tell Kafka the owner's offsets, where they have changed."""
+        """What Faust calls every few seconds."""
+        return await self.tell()
+
+    async def tell(self) -> bool:
+        """Tell Kafka the owner's progress, where it has changed; whether Kafka knows it all."""
         owned = self._owner.committed_offsets()
-        changed = {tp: offset for tp, offset in owned.items() if self._committed.get(tp) != offset}
+        changed = {tp: progress for tp, progress in owned.items() if self._committed.get(tp) != progress}
         if not changed:
-            return False
-        done = await self._thread.commit(cast(Mapping[TP, int], changed))
+            return True
+        done = await self._thread.tell(changed)
         if done:
             self._committed.update(changed)
         else:

@@ -1,7 +1,7 @@
 """What the transport asks of the part of the program that owns the state."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from aiokafka.structs import TopicPartition
 
@@ -12,6 +12,13 @@ class Fenced(Exception):
 
 class Unavailable(Exception):
     """What is needed to say where to read on (the state store, the brokers) does not answer now."""
+
+
+class Progress(NamedTuple):
+    """What Kafka is told about a source partition: the next offset, and a note of the owner's beside it."""
+
+    offset: int
+    note: str
 
 
 class Owner(Protocol):
@@ -47,8 +54,8 @@ class Owner(Protocol):
         abandoned (the fencing epoch keeps that safe).
         """
 
-    def committed_offsets(self) -> Mapping[TopicPartition, int]:
-        """The next offsets that are durable now, for Kafka's lag monitors only."""
+    def committed_offsets(self) -> Mapping[TopicPartition, Progress]:
+        """What is durable now. Kafka shows the offsets to lag monitors, and keeps the notes for the owner."""
 
     def on_lost(self, tp: TopicPartition, count: int) -> None:
         """Policy `skip` jumped over up to `count` records of `tp` that Kafka no longer holds."""

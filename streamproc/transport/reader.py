@@ -21,6 +21,7 @@ from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.structs import TopicPartition
 
 from streamproc.transport.chunks import Chunk
+from streamproc.transport.owner import Progress
 
 #: How many records one call takes out of the fetcher, unless a single chunk is larger.
 POLL_RECORDS_MAX = 4_000
@@ -239,12 +240,16 @@ class Reader:
             counts = {topic: len(client.cluster.partitions_for_topic(topic) or ()) for topic in topics}
         return counts
 
-    async def committed(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int | None]:
-        """The offsets the group has committed to Kafka for these partitions; None: never."""
+    async def committed(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, Progress]:
+        """What the group has committed to Kafka for those of these partitions for which it ever has."""
         tps = list(tps)
         known = await self._consumer._coordinator.fetch_committed_offsets(tps)
         # Kafka says -1 for none.
-        return {tp: known[tp].offset if tp in known and known[tp].offset >= 0 else None for tp in tps}
+        return {
+            tp: Progress(known[tp].offset, known[tp].metadata)
+            for tp in tps
+            if tp in known and known[tp].offset >= 0
+        }
 
     async def log_bounds(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
         """(beginning, end) offsets. The end may be too low on a broker that is not Apache Kafka."""

@@ -13,6 +13,7 @@ from faust.types import TP
 
 from streamproc.transport.assignor import ShardAssignor
 from streamproc.transport.chunks import Chunk
+from streamproc.transport.owner import Progress
 from streamproc.transport.reader import Reader
 
 logger = logging.getLogger(__name__)
@@ -105,10 +106,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         counts = await self.call_thread(self._started_reader().partition_counts, topics)
         return cast(dict[str, int], counts)
 
-    async def committed(self, tps: set[TopicPartition]) -> dict[TopicPartition, int | None]:
+    async def committed(self, tps: set[TopicPartition]) -> dict[TopicPartition, Progress]:
         """See `Reader.committed`."""
         committed = await self.call_thread(self._started_reader().committed, tps)
-        return cast(dict[TopicPartition, int | None], committed)
+        return cast(dict[TopicPartition, Progress], committed)
 
     async def log_bounds(self, tps: set[TopicPartition]) -> Mapping[TopicPartition, tuple[int, int]]:
         """See `Reader.log_bounds`."""
@@ -134,17 +135,21 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         assert self.reader is not None
         return self.reader
 
-    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+    async def tell(self, progress: Mapping[TopicPartition, Progress]) -> bool:
+        """Commit offsets and notes to Kafka; whether it took them."""
+        return cast(bool, await self.call_thread(self._commit, progress))
+
+    async def _commit(self, offsets: Mapping[Any, Any]) -> bool:
         """In the thread's loop: commit to Kafka, bounded, and never fatal as it is in Faust."""
         consumer = self._ensure_consumer()
         assigned = consumer.assignment()
-        wanted = {tp: OffsetAndMetadata(offset, "") for tp, offset in offsets.items() if tp in assigned}
+        wanted = {tp: OffsetAndMetadata(*progress) for tp, progress in offsets.items() if tp in assigned}
         try:
             async with asyncio.timeout(_COMMIT_TIMEOUT_S):
                 await consumer.commit(wanted)
         except (KafkaError, TimeoutError) as error:
             # A rebalance under way is no news; whoever gets the partition commits again.
             level = logging.DEBUG if isinstance(error, CommitFailedError) else logging.WARNING
-            logger.log(level, "offsets were not committed to Kafka (they are for lag monitors): %r", error)
+            logger.log(level, "offsets were not committed to Kafka: %r", error)
             return False
         return True

@@ -26,7 +26,7 @@ from aiokafka.structs import TopicPartition
 from streamproc.transport.batch import Consumer
 from streamproc.transport.chunks import Chunk
 from streamproc.transport.faust_app import batch_app, chunk_topic
-from streamproc.transport.owner import Fenced
+from streamproc.transport.owner import Fenced, Progress
 from streamproc.transport.settings import LostPolicy, TransportSettings, faust_options
 from streamproc.transport.topics import Topics
 
@@ -254,9 +254,9 @@ class StoreOwner:
         for number in shards & self.shards.keys():
             await self.shards.pop(number).close()
 
-    def committed_offsets(self) -> Mapping[TopicPartition, int]:
+    def committed_offsets(self) -> Mapping[TopicPartition, Progress]:
         return {
-            TopicPartition(topic, shard.number): offset
+            TopicPartition(topic, shard.number): Progress(offset, "")
             for shard in self.shards.values()
             for topic, offset in shard.handed.items()
         }

@@ -62,8 +62,11 @@ async def acquire(store: MemoryStore, generation: int) -> Head:
     )
 
 
-def relay_of(store: MemoryStore, holder: Holder, broker: Broker) -> Relay:
-    return Relay(store, cast(Shard, holder), broker, "acme.", Metrics())
+def relay_of(store: MemoryStore, holder: Holder, broker: Broker, *, told: bool = True) -> Relay:
+    async def tell(partition: int, seq: int) -> bool:
+        return told
+
+    return Relay(store, cast(Shard, holder), broker, "acme.", Metrics(), tell)
 
 
 async def test_sends_in_order_and_trims() -> None:
@@ -132,4 +135,13 @@ async def test_stop_does_not_wait_for_a_broker_that_is_down() -> None:
     relay.stop()
     async with asyncio.timeout(0.2):
         await running
+    assert await store.outbox_length(0) == 1
+
+
+async def test_nothing_is_sent_of_a_commit_that_kafka_does_not_know() -> None:
+    """If Redis lost it afterwards, nobody would notice that the signals came from a lost future."""
+    store, holder = await outbox_of(b"1")
+    broker = Broker()
+    assert await relay_of(store, holder, broker, told=False).send_batch() == 0
+    assert broker.sent == []
     assert await store.outbox_length(0) == 1

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from aiokafka.structs import TopicPartition
@@ -21,7 +21,7 @@ from streamproc.state.memory_store import MemoryStore
 from streamproc.state.store import Commit
 from streamproc.transitions.definitions import Definitions
 from streamproc.transport.chunks import Chunk, Tail
-from streamproc.transport.owner import Unavailable
+from streamproc.transport.owner import Progress, Unavailable
 from tests.unit.test_relay import Broker
 
 PARTITIONS = 2
@@ -35,6 +35,7 @@ class Reader:
     shards: Shards | None = None
     away: int = 0
     log_ends: dict[TopicPartition, int] = field(default_factory=dict)
+    kafka_knows: dict[TopicPartition, Progress] = field(default_factory=dict)
     assigned: set[int] = field(default_factory=lambda: set(range(PARTITIONS)))
     sessions: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -54,8 +55,13 @@ class Reader:
             await self.start(shards & self.assigned)
         return True
 
-    async def committed(self, shards: set[int]) -> Mapping[TopicPartition, int]:
-        return {}
+    async def committed(self, shards: set[int]) -> Mapping[TopicPartition, Progress]:
+        return self.kafka_knows
+
+    async def tell(self) -> bool:
+        assert self.shards is not None
+        self.kafka_knows |= self.shards.committed_offsets()
+        return True
 
     async def ends(self) -> Mapping[TopicPartition, int]:
         every = {TopicPartition(topic, shard): 0 for topic in SOURCES for shard in range(PARTITIONS)}
@@ -182,3 +188,44 @@ async def test_a_full_outbox_takes_nothing_in(monkeypatch: pytest.MonkeyPatch) -
     acknowledged.set()
     await eventually(shards.done)
     await shards.release({0, 1})
+
+
+@pytest.mark.parametrize(
+    ("stored", "told", "rewinds"),
+    [
+        (5, "0/5", 0),
+        (6, "0/5", 0),
+        (4, "0/5", 1),  # a commit is gone whose signals may have been sent
+        (4, "2/3", 3),  # Redis has forgotten two rewinds as well
+        (5, "", 0),
+        (5, "somebody else's", 0),
+    ],
+)
+async def test_a_redis_behind_what_kafka_was_told_counts_as_a_rewind(
+    stored: int, told: str, rewinds: int
+) -> None:
+    store = MemoryStore()
+    head = await store.acquire(
+        0, generation=1, member="w", partitions=2, layout=LAYOUT_VERSION, offsets_if_new={}, create=True
+    )
+    for _ in range(stored):
+        head = await store.commit(head, Commit(offsets={"events.web": 7}))
+    shards, reader = made(store)
+    reader.kafka_knows[TopicPartition("events.web", 0)] = Progress(7, told)
+    await shards.acquire({0}, generation=1)
+    assert shards.held[0].shard.head.rewinds == rewinds
+    await shards.release({0})
+
+
+async def test_a_commit_whose_reply_is_on_its_way_is_waited_for() -> None:
+    """The relay may find its records in Redis before the shard knows that they are there."""
+    shards, reader = made(MemoryStore())
+    await reader.start({0})
+    held = shards.held[0]
+    asked = asyncio.create_task(shards._tell(0, held.shard.head.seq + 1))
+    await asyncio.sleep(0.02)
+    assert not asked.done()
+    held.shard.head = replace(held.shard.head, seq=held.shard.head.seq + 1)
+    async with asyncio.timeout(5):
+        assert await asked
+    await shards.release({0})

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamproc.transport import seek
-from streamproc.transport.owner import Unavailable
+from streamproc.transport.owner import Progress, Unavailable
 from streamproc.transport.seek import OffsetLost, SeekFailed, SeekSessions, Start, resolve_start
 from streamproc.transport.settings import LostPolicy
 
@@ -41,7 +41,7 @@ class FakeOwner:
     async def release(self, shards: set[int]) -> None:
         """Sessions never release."""
 
-    def committed_offsets(self) -> Mapping[TopicPartition, int]:
+    def committed_offsets(self) -> Mapping[TopicPartition, Progress]:
         return {}
 
 

@@ -1,0 +1,151 @@
+"""Run the fault suite: `python -m tests.faults.run --seeds 20`, or `make faults SEEDS=20`.
+
+Each seed is one run of its own: fresh servers, a load, faults one after the other, then the verdict. Ends with 1 if any
+promise was broken. With `--json FILE` the outcomes are added to a file that `tests.faults.report` makes a table of.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tests.faults.catalogue import FAULTS, LOSSES
+from tests.faults.scene import SESSION_TIMEOUT_MS, Scene
+from tests.faults.verdict import IDLE_MS, judge
+
+#: What the suite promises: recovered so soon after the dependency is back.
+RECOVERY_S = SESSION_TIMEOUT_MS / 1000 + 5.0
+#: A shard that is not back after so long never will be.
+GIVE_UP_S = 60.0
+WARM_UP_S = 4.0
+
+
+async def run_seed(
+    seed: int, faults: int, names: list[str], directory: Path, **options: Any
+) -> dict[str, Any]:
+    """One run; what happened, as JSON values."""
+    chance = random.Random(seed)
+    scene = Scene(directory=directory, seed=seed, **options)
+    outcomes = []
+    begin_s = time.monotonic()
+    try:
+        await scene.start()
+        assert await scene.caught_up_s(60) is not None, "the workers never started"
+        await asyncio.sleep(WARM_UP_S)
+        for number in range(faults):
+            name = names[number % len(names)] if number < len(names) else chance.choice(names)
+            if name == "failover" and not scene.in_step():
+                await asyncio.sleep(1.0)
+            await FAULTS[name](scene, chance)
+            recovery_s = await scene.caught_up_s(GIVE_UP_S)
+            scene.sample_memory()
+            outcomes.append({"fault": name, "recovery_s": recovery_s})
+            print(
+                f"  seed {seed} {number + 1}/{faults} {name}: {recovery_s and round(recovery_s, 2)} s",
+                flush=True,
+            )
+            await asyncio.sleep(chance.uniform(0.1, 1.0))
+        await scene.drain()
+        await asyncio.sleep(IDLE_MS / 1000 + 3)  # the last of them falls silent
+        await scene.drain_outbox()
+        for worker in scene.workers:
+            worker.terminate(30)
+        verdict = await judge(
+            scene.kafka.bootstrap,
+            f"redis://127.0.0.1:{scene.primary.port}/0",
+            "faults.",
+            scene.installation.group,
+            scene.partitions,
+        )
+        lossy = any(outcome["fault"] in LOSSES for outcome in outcomes)
+        verdict.says(lossy or verdict.ghosts == 0, f"{verdict.ghosts} ghosts, and Redis lost nothing")
+        verdict.says(lossy or verdict.rewinds == 0, f"{verdict.rewinds} rewinds, and Redis lost nothing")
+        for outcome in outcomes:
+            verdict.says(outcome["recovery_s"] is not None, f"no recovery from {outcome['fault']}")
+        return {
+            "seed": seed,
+            "seconds": round(time.monotonic() - begin_s),
+            "outcomes": outcomes,
+            "restarts": scene.restarts,
+            "unexpected": scene.unexpected,
+            **asdict(verdict),
+        }
+    finally:
+        scene.close()
+
+
+def summarize(results: list[dict[str, Any]]) -> str:
+    """The figures of all runs in some lines."""
+    recoveries = sorted(
+        outcome["recovery_s"] for result in results for outcome in result["outcomes"] if outcome["recovery_s"]
+    )
+    p95 = recoveries[int(len(recoveries) * 0.95)] if recoveries else float("nan")
+    signals, repeats = (sum(result[name] for result in results) for name in ("signals", "repeats"))
+    median = statistics.median(recoveries) if recoveries else float("nan")
+    return (
+        f"{len(results)} seeds, {len(recoveries)} faults, {sum(r['events'] for r in results):,} events, "
+        f"{sum(r['bad'] for r in results):,} bad records, {signals:,} signals, {repeats:,} repeats, "
+        f"{sum(r['ghosts'] for r in results):,} ghosts, {sum(r['rewinds'] for r in results)} rewinds; "
+        f"recovery p50 {median:.1f} s, p95 {p95:.1f} s; "
+        f"{sum(len(r['wrong']) for r in results)} promises broken"
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seeds", type=int, default=1, help="how many runs")
+    parser.add_argument("--first-seed", type=int, default=1)
+    parser.add_argument("--faults", type=int, default=len(FAULTS), help="faults in each run")
+    parser.add_argument(
+        "--only", nargs="*", choices=sorted(FAULTS), default=None, help="faults to choose from"
+    )
+    parser.add_argument("--rate", type=int, default=1_000, help="events per second")
+    parser.add_argument("--customers", type=int, default=2_000)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--mutation", default="", help="a deliberate bug that must be noticed")
+    parser.add_argument("--json", type=Path, default=None, help="add the outcomes to this file, a line each")
+    parser.add_argument("--keep", type=Path, default=None, help="keep servers' data and logs here")
+    given = parser.parse_args()
+    results = []
+    for seed in range(given.first_seed, given.first_seed + given.seeds):
+        names = sorted(given.only or FAULTS)
+        random.Random(seed).shuffle(names)
+        with tempfile.TemporaryDirectory(prefix="faults-") as folder:
+            directory = given.keep / str(seed) if given.keep else Path(folder)
+            directory.mkdir(parents=True, exist_ok=True)
+            result = asyncio.run(
+                run_seed(
+                    seed,
+                    given.faults,
+                    names,
+                    directory,
+                    rate=given.rate,
+                    customers=given.customers,
+                    worker_count=given.workers,
+                    mutation=given.mutation,
+                )
+            )
+        results.append(result)
+        for wrong in result["wrong"]:
+            print(f"  WRONG: {wrong}")
+        for unexpected in result["unexpected"]:
+            print(f"  worker ended: {unexpected}")
+        if given.json:
+            with given.json.open("a") as file:
+                file.write(json.dumps(result) + "\n")
+        print(f"seed {seed}: {summarize([result])}", flush=True)
+    print(summarize(results))
+    return int(any(result["wrong"] for result in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
