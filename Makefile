@@ -6,7 +6,7 @@ PYTHON := $(or $(shell command -v python3.11),python3)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit acceptance lint format types arrows schemas compose-check check kafka redis lock clean
+.PHONY: help setup demo test unit acceptance faults lint format types arrows schemas compose-check check kafka redis lock clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -21,6 +21,9 @@ test: setup kafka redis ## Run all tests; starts its own Kafka and Redis. ARGS="
 
 acceptance: setup kafka redis ## Replay 200,000 events of 90 days, kill workers on the way, compare with the reference: an hour or two.
 	$(BIN)/pytest tests/acceptance $(ARGS)
+
+faults: setup kafka redis ## Break real servers and workers under load, SEEDS=1 times 20 faults; ARGS=--help tells more.
+	$(BIN)/python -m tests.faults.run --seeds $(or $(SEEDS),1) $(ARGS)
 
 unit: setup ## Run the tests that need no server.
 	$(BIN)/pytest tests/unit $(ARGS)

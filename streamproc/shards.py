@@ -75,9 +75,8 @@ class Shards:
         self._settings, self._metrics, self._until_ms = settings, metrics, until_ms
         self._reseeks: dict[int, asyncio.Task[None]] = {}
         self._last_heads: dict[int, Head] = {}
-        self._failures: dict[
-            int, tuple[int, int]
-        ] = {}  # by partition: seq of the last failure, how many there
+        #: By partition: seq of the last failure, and how many there were at it.
+        self._failures: dict[int, tuple[int, int]] = {}
         self._looking_for_the_end = False
         self._telling = asyncio.Lock()
 

@@ -5,7 +5,7 @@ What is changed, and why it must be (faust-streaming 0.15.3):
 - Faust moves one record at a time through a dozen coroutines: 10k events/s for an agent that does nothing.
   Here the message is a whole `Chunk`.
 - Faust starts where Kafka's committed offset says, and commits what agents acknowledged. Here the owner's
-  offsets decide (`seek.py`), and what is committed to Kafka is for lag monitors.
+  offsets decide (`seek.py`). What is committed to Kafka is for lag monitors, with a note for the owner.
 - Faust's bookkeeping of acknowledged offsets, gaps and read offsets silently drops what does not fit it. Here
   a chunk counts if it is of its partition's latest seek session; nothing else is looked at.
 - Faust seeks on the wrong thread and accepts fetches that were under way. Here `reader.py` orders both.

@@ -59,7 +59,7 @@ def faust_options(
         "broker_rebalance_timeout": rebalance_timeout_s,
         # Seek sessions take at most half of it, or Faust's recovery gives up on them without a word.
         "broker_request_timeout": request_timeout_s,
-        # Offsets committed to Kafka are for lag monitors; nothing waits for them.
+        # For lag monitors; the owner tells more often while it sends signals.
         "broker_commit_interval": commit_interval_s,
         # Where the owner's offset is gone from the log, a jump must be a decision, never a default.
         "consumer_auto_offset_reset": "none",
