@@ -5,10 +5,8 @@ wake the relay. Its failures end in one place: forget everything, acquire again,
 """
 
 import asyncio
-import random
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any, Final
 
 import structlog
@@ -16,15 +14,18 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from streamproc.clock import wall_ms
+from streamproc.ending import Ending
 from streamproc.held import NEVER_MS, Held, Reader
 from streamproc.metrics import Metrics
 from streamproc.pipeline import Batch, Shard
 from streamproc.relay import Producer, Relay
+from streamproc.restarts import Restarts
 from streamproc.settings import Settings
 from streamproc.sources import SOURCES
 from streamproc.state.layout import LAYOUT_VERSION
+from streamproc.state.rewinds import note_of, since_told
 from streamproc.state.store import Fenced as StoreFenced
-from streamproc.state.store import Head, Store, StoreUnavailable, Superseded, note_of, read_note
+from streamproc.state.store import Head, Store, StoreUnavailable, Superseded
 from streamproc.transitions.definitions import Definitions
 from streamproc.transport.chunks import Chunk
 from streamproc.transport.owner import Fenced, Progress, Unavailable
@@ -33,17 +34,12 @@ _log = structlog.get_logger(__name__)
 
 #: How often a shard with nothing to do looks at the clock and at the ends of its topics.
 _IDLE_S: Final = 0.05
-#: Between two attempts to reach Redis, on top of the store's own retries.
-_STORE_PAUSE_S: Final = 2.0
 #: Queued records per topic, in chunks, at which an agent has to wait.
 _QUEUED_CHUNKS: Final = 4
 #: About how long a reply of Redis takes.
 _REPLY_S: Final = 0.002
 #: How long acquiring one shard may take before it is put off.
 _ACQUIRE_WITHIN_S: Final = 10.0
-#: Pauses of a shard that keeps failing without a commit in between.
-_AGAIN_MIN_S: Final = 0.1
-_AGAIN_MAX_S: Final = 10.0
 #: Records in a shard's outbox beyond which it takes nothing in until Kafka has taken some.
 _OUTBOX_RECORDS_MAX: Final = 50_000
 #: How long a released shard may take to finish what it is sending; what it does not trim is sent again.
@@ -73,11 +69,9 @@ class Shards:
         self.failure: BaseException | None = None
         self._store, self._producer, self._definitions = store, producer, definitions
         self._settings, self._metrics, self._until_ms = settings, metrics, until_ms
-        self._reseeks: dict[int, asyncio.Task[None]] = {}
+        self._restarts = Restarts(self.held, store, self.release, self._fail)
+        self._ending = Ending(self.held, store, settings.topic_prefix)
         self._last_heads: dict[int, Head] = {}
-        #: By partition: seq of the last failure, and how many there were at it.
-        self._failures: dict[int, tuple[int, int]] = {}
-        self._looking_for_the_end = False
         self._telling = asyncio.Lock()
 
     # -- the owner's side of the transport
@@ -121,8 +115,9 @@ class Shards:
 
     def on_unsought(self, shards: set[int]) -> None:
         """See Owner.on_unsought."""
+        assert self.reader is not None
         for partition in shards:
-            self._reseek_later(partition)
+            self._restarts.begin(partition, self.reader)
 
     def started(self, starts: Mapping[TopicPartition, int], session: int) -> None:
         """See Owner.started."""
@@ -219,18 +214,18 @@ class Shards:
         offsets: Mapping[TopicPartition, int | None],
         committed: Mapping[TopicPartition, Progress],
     ) -> Head:
-        """Notice a Redis that lost acknowledged writes: it is behind what this worker knows, or what Kafka was told.
+        """Notice a Redis that lost acknowledged writes: the source is read again from there.
 
-        Kafka is told of a commit before any signal of it is sent, so nothing can be lost that was seen outside. The
-        source is read again from there. Signals sent from the lost future are superseded: versions rise.
+        Signals sent from the lost future are superseded: versions rise.
         """
         partition = head.partition
         mine = {tp: progress for tp, progress in committed.items() if tp.partition == partition}
-        told = max((read_note(progress.note) for progress in mine.values()), default=(0, -1))
-        behind = any(progress.offset > (offsets[tp] or 0) for tp, progress in mine.items())
-        found = head.since(self._last_heads.get(partition))
-        if behind or (found.rewinds, head.seq) < told:
-            found = replace(head, rewinds=max(found.rewinds, told[0] + 1, head.rewinds + 1))
+        found = since_told(
+            head,
+            self._last_heads.get(partition),
+            [progress.note for progress in mine.values()],
+            behind=any(progress.offset > (offsets[tp] or 0) for tp, progress in mine.items()),
+        )
         if found.rewinds != head.rewinds:
             self._metrics.count("rewinds_total")
             _log.warning(
@@ -282,8 +277,8 @@ class Shards:
             waiting = held.waiting()
             batch = await held.next_batch(waiting, self._until_ms)
             if batch is None and held.sweep_cursor is None:
-                if self._until_ms is not None and not waiting:
-                    await self._settle(held)
+                if self._until_ms is not None and not waiting and await self._is_over(held):
+                    self.done.set()
                 held.stirred.clear()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(held.stirred.wait(), _IDLE_S)
@@ -292,6 +287,10 @@ class Shards:
                 await self._step(held, batch)
             if held.sweep_cursor is not None:
                 await self._sweep(held, held.sweep_cursor)
+
+    async def _is_over(self, idle: Held) -> bool:
+        assert self.reader is not None
+        return not self._restarts.under_way and await self._ending.is_reached(idle, self.reader)
 
     async def _step(self, held: Held, batch: Batch) -> None:
         held.room.set()
@@ -309,50 +308,6 @@ class Shards:
             held.sweep_cursor = next_cursor or None
             if next_cursor == 0:
                 await held.shard.finish_sweep()
-
-    async def _settle(self, held: Held) -> None:
-        """`--until`: nothing is left to do here; it is over once Kafka has everything and all shards are as far.
-
-        What one shard sent last may be for another (re-keyed events): so all topics must have shown their ends
-        once more after the last outbox was empty.
-        """
-        if held.drained_ms == NEVER_MS:
-            if await self._store.outbox_length(held.partition):
-                return
-            held.drained_ms = wall_ms()
-        last_ms = max(other.drained_ms for other in self.held.values())
-        if self._reseeks or not all(other.has_shown_ends(last_ms) for other in self.held.values()):
-            return
-        if not self._looking_for_the_end:
-            self._looking_for_the_end = True
-            try:
-                if await self._others_have_ended():
-                    self.done.set()
-            finally:
-                self._looking_for_the_end = False
-
-    async def _others_have_ended(self) -> bool:
-        """Whether the shards of other workers, if there are any, have applied and sent everything, too.
-
-        Who leaves before them leaves what they still re-key unread; who leaves after them takes over their shards.
-        """
-        assert self.reader is not None
-        others = set(range(self.reader.partition_count())) - self.held.keys()
-        if not others:
-            return True
-        try:
-            ends = await self.reader.ends()
-        except KafkaError:
-            return False
-        for partition in others:
-            head = await self._store.read_head(partition)
-            if head is None or await self._store.outbox_length(partition):
-                return False
-            for topic in SOURCES:
-                end = ends[TopicPartition(self._settings.topic_prefix + topic, partition)]
-                if head.offsets.get(topic, 0) < end:
-                    return False
-        return True
 
     async def _guard(self, held: Held, work: Coroutine[Any, Any, None]) -> None:
         """Run a shard's task; when it fails, go back to what the store says, or give up the worker."""
@@ -374,58 +329,8 @@ class Shards:
             return
         held.let_go()
         _log.warning("shard starts over", partition=held.partition, why=why)
-        self._reseek_later(held.partition)
-
-    def _reseek_later(self, partition: int) -> None:
-        """Seek a shard in a task of its own: the seek waits for the task that failed."""
-        if (under_way := self._reseeks.get(partition)) is None or under_way.done():
-            self._reseeks[partition] = asyncio.create_task(self._reseek(partition))
-
-    async def _reseek(self, partition: int) -> None:
-        """Acquire and seek a shard as soon as the store and Kafka let us; end if it is somebody else's by then."""
         assert self.reader is not None
-        unusable = self.held.get(partition)
-        pause_s = self._pause_s(unusable)
-        try:
-            while True:
-                await asyncio.sleep(pause_s)
-                await self._until_store_answers()
-                if self.held.get(partition) is not unusable:
-                    return  # a rebalance has started it anew
-                try:
-                    await self.reader.reseek({partition})
-                    break
-                except Unavailable as error:
-                    _log.warning("shard cannot be started yet", partition=partition, why=str(error))
-                    unusable = self.held.get(partition)
-                    pause_s = random.uniform(_STORE_PAUSE_S / 2, _STORE_PAUSE_S)
-            held = self.held.get(partition)
-            if held is not None and (held.stopping or not held.tasks):
-                await self.release({partition})  # nothing was sought: it is no longer assigned
-        except Exception as error:
-            self._fail(error)
-        finally:
-            self._reseeks.pop(partition, None)
-
-    def _pause_s(self, held: Held | None) -> float:
-        """How long to wait before a shard is started over: the longer, the more often it failed at the same commit."""
-        if held is None:
-            return _AGAIN_MIN_S
-        partition, seq = held.partition, held.shard.head.seq
-        last_seq, times = self._failures.get(partition, (-1, 0))
-        times = times + 1 if seq == last_seq else 0
-        self._failures[partition] = (seq, times)
-        return 0.0 if times == 0 else min(_AGAIN_MIN_S * 2.0**times, _AGAIN_MAX_S)
-
-    async def _until_store_answers(self) -> None:
-        """Redis may be away for long: the worker waits for it, and reads nothing meanwhile."""
-        while True:
-            try:
-                await self._store.read_head(0)
-                return
-            except StoreUnavailable as error:
-                _log.warning("waiting for Redis", error=error.message)
-                await asyncio.sleep(random.uniform(_STORE_PAUSE_S / 2, _STORE_PAUSE_S))
+        self._restarts.begin(held.partition, self.reader)
 
     def _fail(self, error: BaseException) -> None:
         self.failure = error

@@ -97,17 +97,6 @@ class Head:
         return replace(self, rewinds=rewinds + 1 if self.seq < held.seq else rewinds)
 
 
-def note_of(head: Head) -> str:
-    """How far a shard has come, in a word to leave with others: "rewinds/seq"."""
-    return f"{head.rewinds}/{head.seq}"
-
-
-def read_note(note: str) -> tuple[int, int]:
-    """(rewinds, seq) of a note; before all others where it is none of ours."""
-    rewinds, slash, seq = note.partition("/")
-    return (int(rewinds), int(seq)) if slash and rewinds.isdecimal() and seq.isdecimal() else (0, -1)
-
-
 @dataclass(slots=True, kw_only=True)
 class Commit:
     """All that changes in one atomic step. Values are absolute; what is not named stays as it is."""

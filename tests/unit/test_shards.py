@@ -86,7 +86,7 @@ async def eventually(event: asyncio.Event) -> None:
 
 
 async def test_what_could_not_be_sought_is_started_once_it_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streamproc.shards._STORE_PAUSE_S", 0.01)
+    monkeypatch.setattr("streamproc.restarts._PAUSE_S", 0.01)
     shards, reader = made(MemoryStore())
     reader.away = 2
     shards.on_unsought({0, 1})
@@ -118,7 +118,7 @@ async def test_until_is_reached_when_all_shards_are_done() -> None:
 
 
 async def test_until_waits_for_a_shard_that_starts_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streamproc.shards._STORE_PAUSE_S", 0.2)
+    monkeypatch.setattr("streamproc.restarts._PAUSE_S", 0.2)
     shards, reader = made(MemoryStore(), UNTIL_MS)
     reader.away = 2
     shards.on_unsought({0})

@@ -1,0 +1,91 @@
+"""Starting shards over, when what they need answers again: one attempt per shard at a time, each with its pause."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+import structlog
+
+from streamproc.held import Held, Reader
+from streamproc.state.store import Store, StoreUnavailable
+from streamproc.transport.owner import Unavailable
+
+_log = structlog.get_logger(__name__)
+
+#: Between two attempts to reach Redis or Kafka, on top of the clients' own retries.
+_PAUSE_S: Final = 2.0
+#: Pauses of a shard that keeps failing without a commit in between.
+_AGAIN_MIN_S: Final = 0.1
+_AGAIN_MAX_S: Final = 10.0
+
+
+class Restarts:
+    """Seeks shards anew in the background. `held`: the worker's shards, as they come and go."""
+
+    def __init__(
+        self,
+        held: Mapping[int, Held],
+        store: Store,
+        release: Callable[[set[int]], Awaitable[None]],
+        fail: Callable[[BaseException], None],
+    ) -> None:
+        self._held, self._store, self._release, self._fail = held, store, release, fail
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        #: By partition: seq of the last failure, and how many there were at it.
+        self._failures: dict[int, tuple[int, int]] = {}
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a shard is being started over."""
+        return bool(self._tasks)
+
+    def begin(self, partition: int, reader: Reader) -> None:
+        """Seek a shard in a task of its own: the seek waits for the task of the shard that failed."""
+        if partition not in self._tasks:
+            self._tasks[partition] = asyncio.create_task(self._restart(partition, reader))
+
+    async def _restart(self, partition: int, reader: Reader) -> None:
+        """Acquire and seek a shard as soon as the store and Kafka let us; end if it is somebody else's by then."""
+        unusable = self._held.get(partition)
+        pause_s = self._pause_s(unusable)
+        try:
+            while True:
+                await asyncio.sleep(pause_s)
+                await self._until_store_answers()
+                if self._held.get(partition) is not unusable:
+                    return  # a rebalance has started it anew
+                try:
+                    await reader.reseek({partition})
+                    break
+                except Unavailable as error:
+                    _log.warning("shard cannot be started yet", partition=partition, why=str(error))
+                    unusable = self._held.get(partition)
+                    pause_s = random.uniform(_PAUSE_S / 2, _PAUSE_S)
+            held = self._held.get(partition)
+            if held is not None and (held.stopping or not held.tasks):
+                await self._release({partition})  # nothing was sought: it is no longer assigned
+        except Exception as error:
+            self._fail(error)
+        finally:
+            del self._tasks[partition]
+
+    def _pause_s(self, held: Held | None) -> float:
+        """How long to wait at first: the longer, the more often the shard failed at the same commit."""
+        if held is None:
+            return _AGAIN_MIN_S
+        partition, seq = held.partition, held.shard.head.seq
+        last_seq, times = self._failures.get(partition, (-1, 0))
+        times = times + 1 if seq == last_seq else 0
+        self._failures[partition] = (seq, times)
+        return 0.0 if times == 0 else min(_AGAIN_MIN_S * 2.0**times, _AGAIN_MAX_S)
+
+    async def _until_store_answers(self) -> None:
+        """Redis may be away for long: the worker waits for it, and reads nothing meanwhile."""
+        while True:
+            try:
+                await self._store.read_head(0)
+                return
+            except StoreUnavailable as error:
+                _log.warning("waiting for Redis", error=error.message)
+                await asyncio.sleep(random.uniform(_PAUSE_S / 2, _PAUSE_S))

@@ -1,0 +1,34 @@
+"""Rewinds: telling a Redis that lost acknowledged writes from one that did not.
+
+Two witnesses know how far a shard had come: the worker that held it, and a note that Kafka keeps with the group's
+offsets. Kafka is told of a commit before any signal of it is sent, so nothing is lost unnoticed that was seen outside.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from streamproc.state.store import Head
+
+
+def note_of(head: Head) -> str:
+    """How far a shard has come, in a word to leave with others: "rewinds/seq"."""
+    return f"{head.rewinds}/{head.seq}"
+
+
+def read_note(note: str) -> tuple[int, int]:
+    """(rewinds, seq) of a note; before all others where it is none of ours."""
+    rewinds, slash, seq = note.partition("/")
+    return (int(rewinds), int(seq)) if slash and rewinds.isdecimal() and seq.isdecimal() else (0, -1)
+
+
+def since_told(head: Head, held: Head | None, notes: Iterable[str], *, behind: bool) -> Head:
+    """A freshly acquired head with its `rewinds`: more than anybody has ever been told of if Redis went back.
+
+    `held`: the head that this process held last. `notes`: what Kafka was told. `behind`: Kafka was told greater
+    offsets. The next commit stores the count.
+    """
+    told = max(map(read_note, notes), default=(0, -1))
+    found = head.since(held)
+    if behind or (found.rewinds, head.seq) < told:
+        return replace(head, rewinds=max(found.rewinds, told[0] + 1, head.rewinds + 1))
+    return found
