@@ -32,7 +32,7 @@ from streamproc.transport.chunks import Tail
 from streamproc.transport.faust_app import batch_app
 from streamproc.transport.owner import Progress
 from streamproc.transport.settings import TransportSettings, faust_options
-from streamproc.transport.topics import Topics, describe
+from streamproc.transport.topics import Topics, describe, leaderless
 
 _log = structlog.get_logger(__name__)
 
@@ -42,6 +42,8 @@ _RELOAD_S = 1.0
 _TOPICS_S = 5.0
 #: A shard that has work and commits nothing for this long is not alive.
 _STALLED_S = 60.0
+#: Between two looks for partitions without a leader.
+_LEADERS_S = 1.0
 #: How long telling Kafka the last offsets may hold up the end.
 _LAST_COMMIT_S = 5.0
 _MAX_REQUEST_BYTES = 2_097_152
@@ -129,9 +131,17 @@ class Worker:
             stack.callback(loop.remove_signal_handler, number)
 
     async def _check_topics(self) -> None:
-        topics = Topics(self._settings.topic_prefix)
-        found = await describe(self._settings.kafka, self._settings.topic_prefix)
-        missing = [name for name in (*topics.sources, *topics.signals, topics.failed) if found[name] is None]
+        """Raises StreamprocError if topics are missing. Waits for leaders: a broker may have just started."""
+        kafka, prefix = self._settings.kafka, self._settings.topic_prefix
+        topics = Topics(prefix)
+        while True:
+            found = await describe(kafka, prefix)
+            needed = (*topics.sources, *topics.signals, topics.failed)
+            missing = [name for name in needed if found[name] is None]
+            if not missing or not (waiting := await leaderless(kafka, prefix)) or self._stop.is_set():
+                break
+            _log.warning("waiting for Kafka: partitions have no leader", topics=waiting)
+            await asyncio.sleep(_LEADERS_S)
         if missing:
             raise StreamprocError(
                 f"topics are missing: {', '.join(missing)}",

@@ -10,18 +10,23 @@ aiokafka (pinned to 0.14) offers no public way to learn a poll's position and ti
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import READ_COMMITTED, FetchError
 from aiokafka.errors import IllegalStateError, KafkaError, OffsetOutOfRangeError, for_code
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.structs import TopicPartition
 
 from streamproc.transport.chunks import Chunk
+from streamproc.transport.lenient import LenientRecords
 from streamproc.transport.owner import Progress
+
+logger = logging.getLogger(__name__)
 
 #: How many records one call takes out of the fetcher, unless a single chunk is larger.
 POLL_RECORDS_MAX = 4_000
@@ -184,13 +189,30 @@ class Reader:
             del results[tp]
             self._fetcher._notify(self._fetcher._wait_consume_future)
             result.check_raise()
-        records: list[Any] = result.getall(limit)
+        try:
+            records: list[Any] = result.getall(limit)
+        except UnicodeDecodeError:
+            self._read_leniently(tp)
+            del results[tp]  # the position is where it was: they are fetched again
+            self._fetcher._notify(self._fetcher._wait_consume_future)
+            return []
         if result.has_more():
             results.move_to_end(tp)  # the next call starts with the partitions this one left out
         else:
             del results[tp]
             self._fetcher._notify(self._fetcher._wait_consume_future)
         return records
+
+    def _read_leniently(self, tp: TopicPartition) -> None:
+        """From now on read all batches by code that does not mind what header names are made of."""
+        if fetcher.MemoryRecords is not LenientRecords:
+            logger.warning(
+                "%s[%d] has a record with a header name that is not UTF-8; from now on batches are read in Python, "
+                "more slowly. Look for the producer that sends it",
+                tp.topic,
+                tp.partition,
+            )
+            fetcher.MemoryRecords = LenientRecords
 
     def _believed(self, tp: TopicPartition, cursor: Cursor, first_offset: int) -> bool:
         """Whether to accept that the log goes on at `first_offset`; if not, the position is put back.

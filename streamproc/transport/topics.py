@@ -203,6 +203,17 @@ async def _wait_for_leaders(admin: AIOKafkaAdminClient, names: tuple[str, ...]) 
         ) from error
 
 
+async def leaderless(bootstrap: str, prefix: str = "") -> list[str]:
+    """The topics of the installation that exist but have a partition without a leader, for the moment perhaps."""
+    names = Topics(prefix).all
+    async with _admin(bootstrap) as admin:
+        return sorted(
+            topic["topic"]
+            for topic in await admin.describe_topics()
+            if topic["topic"] in names and any(partition["leader"] < 0 for partition in topic["partitions"])
+        )
+
+
 async def describe(bootstrap: str, prefix: str = "") -> dict[str, TopicInfo | None]:
     """Every topic of the installation and what the broker says about it; None for a missing one."""
     topics = Topics(prefix)

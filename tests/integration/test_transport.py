@@ -6,9 +6,14 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.consumer import fetcher
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.record.util import calc_crc32c
 
 from streamproc.errors import StreamprocError
 from streamproc.transport.chunks import Chunk
+from streamproc.transport.lenient import LenientRecords
 from streamproc.transport.topics import Topics, create_topics, describe
 from tests.integration.transport_worker import Shard, Store, StoreOwner, build, running, until
 
@@ -166,6 +171,34 @@ async def test_transactions_leave_holes_and_aborted_records_are_not_read(
     assert owner.holes == []
     assert owner.consumer.read_stats.holes_confirmed > 0
     assert owner.consumer.read_stats.holes_refuted == 0
+
+
+class Careless(DefaultRecordBatchBuilder):  # type: ignore[misc]
+    """Builds batches in which the header `hname` has a name that is not UTF-8."""
+
+    def build(self) -> bytearray:
+        batch = bytearray(bytes(super().build()).replace(b"hname", b"\xff\xfeame"))
+        batch[17:21] = calc_crc32c(bytes(batch[21:])).to_bytes(4)
+        return batch
+
+
+async def test_header_names_that_are_not_utf8_stop_nothing(
+    kafka_server: str, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """aiokafka cannot read such a batch; what comes before and after it is handed over once, too."""
+    monkeypatch.setattr("aiokafka.consumer.fetcher.MemoryRecords", MemoryRecords)  # put back afterwards
+    monkeypatch.setattr("aiokafka.producer.message_accumulator.DefaultRecordBatchBuilder", Careless)
+    tp = TopicPartition(Topics(prefix).channels[0], 0)
+    async with AIOKafkaProducer(bootstrap_servers=kafka_server) as producer:
+        for number in range(9):
+            headers = [("hname", b"1")] if number == 4 else []
+            await producer.send_and_wait(tp.topic, b"%d" % number, partition=0, headers=headers)
+    owner = Watchful(Store(tmp_path / "state", "w"))
+    async with running(build(kafka_server, prefix + "group", prefix, owner)):
+        await until(lambda: owner.store.count() == 9)
+    assert fetcher.MemoryRecords is LenientRecords
+    assert owner.holes == []
+    assert owner.store.applied()[tuple(tp)] == list(range(9))
 
 
 async def test_topics_are_created_once_and_described(kafka_server: str, topic_prefix: str) -> None:
