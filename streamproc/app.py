@@ -214,7 +214,7 @@ class Worker:
                 definitions = load_definitions(self._settings)
                 unversioned = changed_without_version(self._definitions.ruleset, definitions.ruleset)
                 if unversioned:
-                    raise RulesError(unversioned)
+                    raise RulesError(unversioned, fix="raise `version` in each of these definitions")
             except StreamprocError as error:
                 self.metrics.count("rules_reloads_total", 1, "refused")
                 _log.error(

@@ -127,6 +127,7 @@ class Shards:
                 held = self.held[tp.partition]
                 held.session = session
                 held.received[self._code(tp.topic)] = offset
+        _log.info("shards start", partitions=sorted(begun))
         for partition in begun:
             held = self.held[partition]
             if not held.tasks:

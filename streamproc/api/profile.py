@@ -45,7 +45,7 @@ async def find_customer(store: Store, customer: str) -> StoredCustomer:
             "there is no state under this prefix and group",
             fix="check STREAMPROC_REDIS, STREAMPROC_TOPIC_PREFIX and STREAMPROC_GROUP, or start a worker",
         )
-    key = customer.encode()
+    key = customer.encode(errors="surrogateescape")  # bytes of a terminal that are no UTF-8 are no id either
     partition = partition_of(key, first.partitions)
     head = await store.read_head(partition)
     blob = await store.get(partition, key)

@@ -27,6 +27,7 @@ from streamproc.transport.topics import Topics
 #: So much of an id is shown; so much of it is enough to name it.
 _ID_SHOWN: Final = 12
 _ID_MIN: Final = 4
+_KEY_SHOWN: Final = 24
 _RAW_SHOWN: Final = 2_000
 
 _reason = click.option(
@@ -147,7 +148,10 @@ def only(refusals: Sequence[Refusal], failed_id: str) -> Refusal:
     """The one whose id starts so. Raises StreamprocError."""
     found = [refusal for refusal in refusals if refusal.data.id.startswith(failed_id.lower())]
     if len(failed_id) < _ID_MIN or len(found) > 1:
-        raise StreamprocError(f"{failed_id!r} is not enough of an id", fix="give more of its characters")
+        raise StreamprocError(
+            f"{failed_id!r} is not enough of an id",
+            fix=f"give more of its characters, {_ID_MIN} at least; streamproc failed list shows them",
+        )
     if not found:
         raise StreamprocError(f"there is no failed event {failed_id!r}", fix="see: streamproc failed list")
     return found[0]
@@ -198,6 +202,11 @@ def print_list(console: Console, shown: Sequence[Refusal], refusals: Sequence[Re
         console.print(f"[dim]the newest {len(shown):,} are shown: --limit shows more[/]", highlight=False)
 
 
+def _cut(key: str) -> str:
+    """A key as it fits beside the other columns: a long one must not take their place."""
+    return key if len(key) <= _KEY_SHOWN else key[: _KEY_SHOWN - 1] + "…"
+
+
 def _table(refusals: Sequence[Refusal]) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False)
     for column, least in (("id", _ID_SHOWN), ("reason", 13), ("field", 10), ("source", 16), ("key", 6)):
@@ -211,7 +220,7 @@ def _table(refusals: Sequence[Refusal]) -> Table:
             f"[red]{data.failure.reason}[/]",
             escape(data.failure.field),
             escape(_place(refusal)),
-            escape(data.source.key or ""),
+            escape(_cut(data.source.key or "")),
         )
     return table
 

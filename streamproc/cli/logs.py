@@ -2,11 +2,15 @@
 
 import logging
 import sys
-from typing import Literal
+from typing import Final, Literal
 
+import stamina.instrumentation
 import structlog
 
 from streamproc.errors import StreamprocError
+
+#: How far apart equal messages of aiokafka are at least.
+_SPARSE_S: Final = 5.0
 
 
 def set_up_logs(log_format: Literal["console", "json"], level: str) -> None:
@@ -34,6 +38,9 @@ def set_up_logs(log_format: Literal["console", "json"], level: str) -> None:
             ],
         )
     )
+    handler.addFilter(_Sparse())
+    # Its retries are ours to tell: what waits for Redis says so by itself.
+    stamina.instrumentation.set_on_retry_hooks([])
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     # What these say at INFO is about their own workings, several lines per rebalance.
     for name in ("faust", "mode", "aiokafka", "kafka", "streamproc.transport"):
@@ -43,6 +50,24 @@ def set_up_logs(log_format: Literal["console", "json"], level: str) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
     )
+
+
+class _Sparse(logging.Filter):
+    """Lets aiokafka say the same thing once every few seconds: without a broker it does so a hundred times a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said_s: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record is to be written."""
+        if not record.name.startswith("aiokafka"):
+            return True
+        template = str(record.msg)[:40]
+        if record.created - self._said_s.get(template, -_SPARSE_S) < _SPARSE_S:
+            return False
+        self._said_s[template] = record.created
+        return True
 
 
 def _without_expected_tracebacks(

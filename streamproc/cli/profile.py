@@ -3,7 +3,6 @@
 import asyncio
 import os
 import sys
-from datetime import timedelta
 from typing import Any
 
 import click
@@ -40,8 +39,9 @@ def show_command(customer_id: str, why: bool, as_json: bool) -> None:
     try:
         profile = asyncio.run(_read(settings, customer_id))
     except CustomerUnknown as error:
+        shown = customer_id.encode(errors="replace").decode()
         if as_json:
-            click.echo(orjson.dumps({"customer_id": customer_id, "error": error.message}))
+            click.echo(orjson.dumps({"customer_id": shown, "error": error.message}))
         else:
             click.echo(f"{error.message}\n  {error.fix}", err=True)
         sys.exit(1)
@@ -80,6 +80,8 @@ def _print(console: Console, profile: dict[str, Any], why: bool) -> None:
             highlight=False,
         )
         if why:
+            if segment["evidence"]:
+                console.print("    [dim]stays, because now[/]")
             for item in segment["evidence"]:
                 console.print(f"    {escape(_sentence(item))}", highlight=False)
     churn = profile["churn"]
@@ -113,16 +115,26 @@ def _features_table(profile: dict[str, Any]) -> Table:
 
 def _readable(name: str, value: float) -> str:
     if FEATURES[name].unit == "duration":
-        return str(timedelta(milliseconds=int(value) // 1000 * 1000))
+        return _span(int(value))
     return f"{value:,.2f}" if FEATURES[name].unit == "money" else f"{value:,}"
+
+
+def _span(duration_ms: int) -> str:
+    """`43d 13h 54m`, `8s`: the parts that are not 0, as rules write them; milliseconds are left out."""
+    seconds, parts = duration_ms // 1000, []
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+        amount, seconds = divmod(seconds, size)
+        if amount:
+            parts.append(f"{amount}{unit}")
+    return " ".join(parts) or "0s"
 
 
 def _sentence(item: dict[str, Any]) -> str:
     """`recency 41 days > 30 days`: what was compared, and how it came out."""
     in_ms = item["unit"] == "ms"
-    value = timedelta(milliseconds=item["value"]) if in_ms else item["value"]
+    value = _span(item["value"]) if in_ms else item["value"]
     threshold = item["threshold"]
     if in_ms and isinstance(threshold, int):
-        threshold = timedelta(milliseconds=threshold)
+        threshold = _span(threshold)
     outcome = {True: "holds", False: "does not hold", None: "unknown: not enough history"}[item["holds"]]
     return f"{item['feature']} = {value} {item['op']} {threshold}: {outcome}"

@@ -290,7 +290,8 @@ def _report(tally: Tally, name: str, as_json: bool) -> None:
     if tally.refused > len(tally.problems):
         click.echo(f"... and {tally.refused - len(tally.problems):,} more", err=True)
     if tally.refused and not tally.published:
-        click.echo(f"nothing published: {tally.refused:,} bad lines (--no-validate sends them as they are)")
+        lines = "1 bad line" if tally.refused == 1 else f"{tally.refused:,} bad lines"
+        click.echo(f"nothing published: {lines}")
         return
     refused = f", {tally.refused:,} refused" if tally.refused else ""
     click.echo(f"{tally.published:,} published in {tally.seconds:.1f} s ({tally.per_second:,}/s){refused}")

@@ -8,6 +8,7 @@ import click
 from streamproc.cli import reference
 from streamproc.contracts import tables
 from streamproc.contracts.export import documents
+from streamproc.errors import StreamprocError
 
 #: The pages of docs/ with generated parts, and what makes these.
 _DOCS = {
@@ -38,9 +39,19 @@ def schemas_command(check: bool, root: Path) -> None:
     if check:
         _report(stale, strangers, len(wanted))
         return
+    if not (root / "schemas").is_dir():
+        raise StreamprocError(
+            f"there is no directory {root / 'schemas'}",
+            fix="run this in a checkout of streamproc, or name one with --root; an empty schemas/ will do",
+        )
     for path in stale:
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(wanted[path], encoding="utf-8")
+        try:
+            path.write_text(wanted[path], encoding="utf-8")
+        except OSError as error:
+            raise StreamprocError(
+                f"{path} cannot be written: {error.strerror}",
+                fix="make it writable, or choose another --root",
+            ) from error
         click.echo(f"wrote {path}")
     for path in strangers:
         click.echo(f"{path} is not generated; remove it", err=True)

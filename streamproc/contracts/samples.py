@@ -37,7 +37,7 @@ EVENTS: Final[dict[str, list[dict[str, Any]]]] = {
             "userId": "u-1001",
             "messageId": f"{_MESSAGE}03",
             "timestamp": "2026-03-01T11:20:05.000+01:00",
-            "properties": {"order_id": "o-77", "revenue": 39.8, "currency": "EUR"},
+            "properties": {"order_id": "o-77", "revenue": 39.8, "currency": "USD"},
         },
         {
             "type": "identify",

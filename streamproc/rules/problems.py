@@ -41,11 +41,15 @@ class Problem:
 class RulesError(StreamprocError):
     """A rules file that cannot be used, with all its problems."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(
+        self,
+        problems: Sequence[Problem],
+        fix: str = "correct the file; `streamproc segments lint` checks it",
+    ) -> None:
         self.problems = list(problems)
         count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
         message = "\n".join([f"{problems[0].file} has {count}", *map(str, problems)])
-        super().__init__(message, fix="correct the file; `streamproc segments lint` checks it")
+        super().__init__(message, fix=fix)
 
 
 def _blank(text: str) -> str:

@@ -58,7 +58,7 @@ def test_a_file_with_bad_lines_is_not_published(tmp_path: Path) -> None:
     first, second = result.stderr.splitlines()
     assert first.startswith(f"{file}:3: invalid_field at $.timestamp: `timestamp`")
     assert second.startswith(f"{file}:5: not_json at $: ")
-    assert result.stdout == "nothing published: 2 bad lines (--no-validate sends them as they are)\n"
+    assert result.stdout == "nothing published: 2 bad lines\n"
 
 
 def test_problems_as_json(tmp_path: Path) -> None:

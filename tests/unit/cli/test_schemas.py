@@ -6,10 +6,12 @@ from click.testing import CliRunner, Result
 
 from streamproc.cli.schemas import schemas_command
 from streamproc.contracts.export import documents
+from streamproc.errors import StreamprocError
 
 
 def run(root: Path, *options: str) -> Result:
-    """Run it on a directory."""
+    """Run it on a checkout."""
+    (root / "schemas").mkdir(exist_ok=True)
     return CliRunner().invoke(schemas_command, ["--root", str(root), *options])
 
 
@@ -47,3 +49,11 @@ def test_the_documentation_is_filled_in(tmp_path: Path) -> None:
     assert "| `not_json` |" in page.read_text()
     assert page.read_text().startswith("# Title\n")
     assert run(tmp_path, "--check").exit_code == 0
+
+
+def test_writes_nothing_outside_a_checkout(tmp_path: Path) -> None:
+    """Who tries a command in some directory does not want files there."""
+    result = CliRunner().invoke(schemas_command, ["--root", str(tmp_path)])
+    assert isinstance(result.exception, StreamprocError)
+    assert "there is no directory" in result.exception.message
+    assert list(tmp_path.iterdir()) == []
