@@ -30,6 +30,14 @@ SOURCE_HEADER: Final = "streamproc-source-topic"
 #: What a re-keyed record may weigh in all, so that it fits Kafka's default limit for a batch with room to spare.
 REKEY_BYTES_MAX: Final = 1_000_000
 
+_IMMOVABLE: Final = (
+    "The event is on another partition than murmur2 of its customer gives, and too large to be brought "
+    f"there (more than {REKEY_BYTES_MAX} bytes with its headers); send a smaller one, or use murmur2."
+)
+_MISPLACED: Final = (
+    "The record was brought to this partition by streamproc.rekey and does not belong here; "
+    "the topics must all have the same number of partitions."
+)
 _REKEY: Final = Topics().rekey
 _REKEY_CODE: Final = SOURCES.index(_REKEY)
 _CHANNEL_OF: Final = {f"events.{channel}": code for code, channel in enumerate(CHANNELS)}
@@ -72,12 +80,16 @@ def sort_slice(
     for place in np.flatnonzero(stray[rows]):
         record, topic = taken.raw[place], int(taken.events.topic[place])
         if topic == _REKEY_CODE:  # it was brought here: never send it in circles
-            failed.append(_failed(topic, partition, _misplaced(record), record))
+            failed.append(
+                _failed(topic, partition, _whole(record, FailureReason.WRONG_PARTITION, _MISPLACED), record)
+            )
             continue
         headers = [*record.headers, (SOURCE_HEADER, SOURCES[topic].encode())]
         moved = OutRecord(_REKEY, taken.events.customer[place].encode(), headers, record.value)
         if _size(moved) > REKEY_BYTES_MAX:
-            failed.append(_failed(topic, partition, _immovable(record), record))
+            failed.append(
+                _failed(topic, partition, _whole(record, FailureReason.TOO_LARGE, _IMMOVABLE), record)
+            )
         else:
             rekeyed.append(moved)
     return Sorted(np.flatnonzero(~stray[rows]), rekeyed, failed)
@@ -103,23 +115,6 @@ def _size(record: OutRecord) -> int:
     )
 
 
-def _immovable(record: Any) -> Failure:
-    return Failure(
-        position=0,
-        offset=record.offset,
-        reason=FailureReason.TOO_LARGE,
-        field="$",
-        message="The event is on another partition than murmur2 of its customer gives, and too large to be brought "
-        f"there (more than {REKEY_BYTES_MAX} bytes with its headers); send a smaller one, or use murmur2.",
-    )
-
-
-def _misplaced(record: Any) -> Failure:
-    return Failure(
-        position=0,
-        offset=record.offset,
-        reason=FailureReason.WRONG_PARTITION,
-        field="$",
-        message="The record was brought to this partition by streamproc.rekey and does not belong here; "
-        "the topics must all have the same number of partitions.",
-    )
+def _whole(record: Any, reason: FailureReason, message: str) -> Failure:
+    """What is wrong with a record as it stands, and with no field of it."""
+    return Failure(position=0, offset=record.offset, reason=reason, field="$", message=message)

@@ -106,10 +106,7 @@ def load_model(path: Path | None) -> ChurnModel:
         ) from error
     try:
         return msgspec.json.decode(raw, type=ChurnModel)
-    except (
-        msgspec.DecodeError,
-        UnicodeDecodeError,
-    ) as error:  # the text names the field: "... - at `$.p0.r`"
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # it names the field: "... - at `$.p0.r`"
         raise StreamprocError(
             f"{name}: not a churn model: {error}",
             fix="correct that field; docs/churn.md lists the fields and their limits",

@@ -15,6 +15,7 @@ from streamproc.api.profile import CustomerUnknown, describe_customer, find_cust
 from streamproc.app import load_definitions
 from streamproc.clock import wall_ms
 from streamproc.features.registry import FEATURES
+from streamproc.rules.literals import spell_duration
 from streamproc.settings import Settings, load_settings
 from streamproc.state.redis_store import RedisStore
 
@@ -115,26 +116,16 @@ def _features_table(profile: dict[str, Any]) -> Table:
 
 def _readable(name: str, value: float) -> str:
     if FEATURES[name].unit == "duration":
-        return _span(int(value))
+        return spell_duration(int(value))
     return f"{value:,.2f}" if FEATURES[name].unit == "money" else f"{value:,}"
-
-
-def _span(duration_ms: int) -> str:
-    """`43d 13h 54m`, `8s`: the parts that are not 0, as rules write them; milliseconds are left out."""
-    seconds, parts = duration_ms // 1000, []
-    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
-        amount, seconds = divmod(seconds, size)
-        if amount:
-            parts.append(f"{amount}{unit}")
-    return " ".join(parts) or "0s"
 
 
 def _sentence(item: dict[str, Any]) -> str:
     """`recency 41 days > 30 days`: what was compared, and how it came out."""
     in_ms = item["unit"] == "ms"
-    value = _span(item["value"]) if in_ms else item["value"]
+    value = spell_duration(item["value"]) if in_ms else item["value"]
     threshold = item["threshold"]
     if in_ms and isinstance(threshold, int):
-        threshold = _span(threshold)
+        threshold = spell_duration(threshold)
     outcome = {True: "holds", False: "does not hold", None: "unknown: not enough history"}[item["holds"]]
     return f"{item['feature']} = {value} {item['op']} {threshold}: {outcome}"

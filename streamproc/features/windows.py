@@ -14,13 +14,21 @@ from numpy.typing import NDArray
 
 from streamproc.features.registry import CHANNEL_SERIES, FEATURES, Feature
 from streamproc.windows.activity import active_day_rows
-from streamproc.windows.panes import INF, SERIES_COUNT, TIERS, pane_key, pane_of, series_of, tier_of
+from streamproc.windows.panes import (
+    INF,
+    ROW_SHIFT,
+    SERIES_COUNT,
+    TIERS,
+    pane_key,
+    pane_of,
+    series_of,
+    tier_of,
+)
 from streamproc.windows.table import CustomerTable
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-_ROW_SHIFT: Final = 43
 _PART_SHIFT: Final = 61
 _STORED, _TOGETHER, _DAYS = range(3)
 #: A *slot* is one kind of pane of one customer. Slots per customer in each part, and in the parts before it.
@@ -35,25 +43,24 @@ class PaneTotals:
 
     def __init__(self, table: CustomerTable, now_ms: Ints) -> None:
         n = len(table)
-        if n >> (_PART_SHIFT - _ROW_SHIFT):
+        if n >> (_PART_SHIFT - ROW_SHIFT):
             raise ValueError(
-                f"{n} customers at once; at most {1 << (_PART_SHIFT - _ROW_SHIFT)} fit the sort key"
+                f"{n} customers at once; at most {1 << (_PART_SHIFT - ROW_SHIFT)} fit the sort key"
             )
         self.first_seen_ms = table.head["first_seen_ms"]
         self.newest = now_ms // _WIDTHS_MS[:, None]  # by tier: [3, n]
         row, key = table.panes["row"].astype(np.int64), table.panes["key"]
         tier, series = tier_of(key), series_of(key)
         of_channel = np.flatnonzero(series <= CHANNEL_SERIES[-1])
-        together = (row[of_channel] << _ROW_SHIFT) | pane_key(0, 0, pane_of(key[of_channel]))
-        together |= tier[of_channel] << 40
+        together = (row[of_channel] << ROW_SHIFT) | pane_key(tier[of_channel], 0, pane_of(key[of_channel]))
         order = np.argsort(together, kind="stable")
         of_channel, together = of_channel[order], together[order]
         day_row, day = active_day_rows(table.head)
         self.key = np.concatenate(
             (
-                (row << _ROW_SHIFT) | key,
+                (row << ROW_SHIFT) | key,
                 (_TOGETHER << _PART_SHIFT) | together,
-                (_DAYS << _PART_SHIFT) | (day_row << _ROW_SHIFT) | pane_key(_DAY_TIER.code, 0, day),
+                (_DAYS << _PART_SHIFT) | (day_row << ROW_SHIFT) | pane_key(_DAY_TIER.code, 0, day),
             )
         )
         self.row = np.concatenate((row, row[of_channel], day_row))
@@ -120,7 +127,7 @@ def _kind(feature: Feature) -> tuple[int, ...]:
     else:
         (series,) = feature.series
         part, slot = _STORED, tier.code * SERIES_COUNT + series
-    key = (part << _PART_SHIFT) | (tier.code << 40) | (series << 32)
+    key = (part << _PART_SHIFT) | int(pane_key(tier.code, series, 0))
     return (
         slot, _SLOTS_BEFORE[part], _SLOTS[part], key, tier.code, tier.width_ms, window.panes,
         int(feature.measure == "value"),
@@ -186,7 +193,7 @@ class WindowColumns:
         slot = kinds.slot + kinds.slots_before * n + kinds.stride * np.arange(n)
         first, end = totals.start[slot], totals.start[slot + 1]
         feature, row = np.nonzero(end > first)
-        base = kinds.key[feature, 0] | (row << _ROW_SHIFT)
+        base = kinds.key[feature, 0] | (row << ROW_SHIFT)
         inside = newest[feature, row]
         oldest = np.maximum(inside - kinds.panes[feature, 0] + 1, 0)
         first[feature, row] = np.searchsorted(totals.key, base | oldest)

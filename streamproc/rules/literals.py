@@ -1,6 +1,7 @@
 """The values that rules are written in, and back to text: `14d`, `1d12h`, `9.99 USD`, `3`."""
 
 import re
+from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -88,6 +89,15 @@ def format_duration(duration_ms: int) -> str:
         if amount and not rest_ms:
             return f"{amount}{unit}"
     return f"{duration_ms // DURATION_UNITS_MS['s']}s"
+
+
+def spell_duration(duration_ms: int, parts: int = 4) -> str:
+    """`30d 2h`: for people: from the largest unit that is not zero, so many units."""
+    whole = timedelta(milliseconds=duration_ms)
+    hours, rest_s = divmod(whole.seconds, 3600)
+    units = [(whole.days, "d"), (hours, "h"), (rest_s // 60, "m"), (rest_s % 60, "s")]
+    first = next((i for i, (amount, _) in enumerate(units) if amount), 3)
+    return " ".join(f"{amount}{unit}" for amount, unit in units[first : first + parts] if amount) or "0s"
 
 
 def format_money(micros: int) -> str:

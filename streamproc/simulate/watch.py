@@ -7,7 +7,6 @@ topic. It needs nothing but the signals.
 from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -15,6 +14,7 @@ import msgspec
 from streamproc.contracts.failed import TOPIC as FAILED_TOPIC
 from streamproc.contracts.failed import FailedEvent
 from streamproc.contracts.signals import ACTION_TOPIC, AUDIENCE_TOPIC, CHURN_TOPIC, Evidence
+from streamproc.rules.literals import spell_duration
 
 _LATEST: Final = 50
 
@@ -168,16 +168,7 @@ def _amount(value: float | str, unit: str, parts: int) -> str:
     if isinstance(value, str):
         return value
     if unit == "ms":
-        return _duration(int(value), parts)
+        return spell_duration(int(value), parts)
     if unit == "probability":
         return f"{value:.0%}"
     return f"{value:,}" if unit == "count" else f"{value / 1_000_000:,.2f} {unit}"
-
-
-def _duration(duration_ms: int, parts: int) -> str:
-    """`30d 2h`: from the largest unit that is not zero, so many units."""
-    whole = timedelta(milliseconds=duration_ms)
-    hours, rest_s = divmod(whole.seconds, 3600)
-    units = [(whole.days, "d"), (hours, "h"), (rest_s // 60, "m"), (rest_s % 60, "s")]
-    first = next((i for i, (amount, _) in enumerate(units) if amount), 3)
-    return " ".join(f"{amount}{unit}" for amount, unit in units[first : first + parts] if amount) or "0s"

@@ -156,7 +156,7 @@ def _unpack_rows(name: str, rows: NDArray[np.int64], wire: Table, dtype: np.dtyp
             table[field] = wire[field]
     if name == "panes":
         kind = wire["kind"].astype(np.int64)
-        table["key"] = pane_key(0, kind & 0x3F, wire["pane"].astype(np.int64)) | ((kind >> 6) << 40)
+        table["key"] = pane_key(kind >> 6, kind & 0x3F, wire["pane"].astype(np.int64))
     return table
 
 

@@ -61,9 +61,9 @@ SERIES_COUNT: Final = 5
 
 _SERIES_SHIFT: Final = 32
 _TIER_SHIFT: Final = 40
-_ROW_SHIFT: Final = 43
+ROW_SHIFT: Final = 43
 _PANE_MASK: Final = (1 << _SERIES_SHIFT) - 1
-_KEY_MASK: Final = (1 << _ROW_SHIFT) - 1
+_KEY_MASK: Final = (1 << ROW_SHIFT) - 1
 
 #: One pane of one customer: `key` = tier | series | pane; sorted by (row, key).
 PANE_DTYPE: Final = np.dtype([("row", "<i4"), ("key", "<i8"), ("count", "<i8"), ("value", "<i8")])
@@ -72,9 +72,11 @@ Ints = NDArray[np.int64]
 Panes = NDArray[np.void]
 
 
-def pane_key(tier: int, series: Ints | int, pane: Ints) -> Ints:
+def pane_key(tier: Ints | int, series: Ints | int, pane: Ints | int) -> Ints:
     """The sort key of panes: by tier, then series, then time."""
-    return (tier << _TIER_SHIFT) | (np.asarray(series, np.int64) << _SERIES_SHIFT) | pane
+    return (
+        (np.asarray(tier, np.int64) << _TIER_SHIFT) | (np.asarray(series, np.int64) << _SERIES_SHIFT) | pane
+    )
 
 
 def tier_of(key: Ints) -> Ints:
@@ -104,14 +106,14 @@ def union(parts: list[Panes]) -> Panes:
     panes = np.concatenate(parts)
     if len(panes) == 0:
         return panes
-    order_key = (panes["row"].astype(np.int64) << _ROW_SHIFT) | panes["key"]
+    order_key = (panes["row"].astype(np.int64) << ROW_SHIFT) | panes["key"]
     order = np.argsort(order_key, kind="stable")
     order_key, panes = order_key[order], panes[order]
     first = np.flatnonzero(np.concatenate(([True], order_key[1:] != order_key[:-1])))
     if len(first) == len(panes):
         return panes
     return make_panes(
-        order_key[first] >> _ROW_SHIFT,
+        order_key[first] >> ROW_SHIFT,
         order_key[first] & _KEY_MASK,
         np.add.reduceat(panes["count"], first),
         np.add.reduceat(panes["value"], first),

@@ -13,6 +13,7 @@ from typing import Final
 
 import redis
 
+from tests.faults.proxy import Proxy
 from tests.faults.scene import SESSION_TIMEOUT_MS, Scene
 from tests.faults.steps import POINTS
 
@@ -129,44 +130,32 @@ async def out_of_memory(scene: Scene, chance: random.Random) -> None:
 
 async def redis_cut(scene: Scene, chance: random.Random) -> None:
     """The network between workers and Redis is reset and refused."""
-    scene.redis_proxy.cut()
-    await asyncio.sleep(chance.uniform(0.2, 6.0))
-    scene.redis_proxy.heal()
+    await _cut(scene.redis_proxy, chance)
 
 
 async def redis_stalled(scene: Scene, chance: random.Random) -> None:
     """Packets to and from Redis vanish, for longer than a request may take or not."""
-    scene.redis_proxy.stall()
-    await asyncio.sleep(chance.choice([0.5, 2.0, 7.0]))
-    scene.redis_proxy.heal()
+    await _stall(scene.redis_proxy, chance.choice([0.5, 2.0, 7.0]))
 
 
 async def redis_slow(scene: Scene, chance: random.Random) -> None:
     """Every packet to and from Redis is late."""
-    scene.redis_proxy.delay_s = chance.uniform(0.01, 0.2)
-    await asyncio.sleep(chance.uniform(1.0, 3.0))
-    scene.redis_proxy.heal()
+    await _slow(scene.redis_proxy, chance)
 
 
 async def kafka_cut(scene: Scene, chance: random.Random) -> None:
     """The network between workers and Kafka is reset and refused."""
-    scene.kafka_proxy.cut()
-    await asyncio.sleep(chance.uniform(0.2, 6.0))
-    scene.kafka_proxy.heal()
+    await _cut(scene.kafka_proxy, chance)
 
 
 async def kafka_stalled(scene: Scene, chance: random.Random) -> None:
     """Packets to and from Kafka vanish, for longer than the session timeout or not."""
-    scene.kafka_proxy.stall()
-    await asyncio.sleep(chance.choice([0.5, 2.0, 6.0]))
-    scene.kafka_proxy.heal()
+    await _stall(scene.kafka_proxy, chance.choice([0.5, 2.0, 6.0]))
 
 
 async def kafka_slow(scene: Scene, chance: random.Random) -> None:
     """Every packet to and from Kafka is late."""
-    scene.kafka_proxy.delay_s = chance.uniform(0.01, 0.2)
-    await asyncio.sleep(chance.uniform(1.0, 3.0))
-    scene.kafka_proxy.heal()
+    await _slow(scene.kafka_proxy, chance)
 
 
 async def kafka_restart(scene: Scene, _: random.Random) -> None:
@@ -195,6 +184,24 @@ FAULTS: Final[dict[str, Fault]] = {
 
 #: After these Redis may have lost what it had acknowledged.
 LOSSES: Final = frozenset({"redis_rewind", "redis_emptied", "failover"})
+
+
+async def _cut(proxy: Proxy, chance: random.Random) -> None:
+    proxy.cut()
+    await asyncio.sleep(chance.uniform(0.2, 6.0))
+    proxy.heal()
+
+
+async def _stall(proxy: Proxy, seconds: float) -> None:
+    proxy.stall()
+    await asyncio.sleep(seconds)
+    proxy.heal()
+
+
+async def _slow(proxy: Proxy, chance: random.Random) -> None:
+    proxy.delay_s = chance.uniform(0.01, 0.2)
+    await asyncio.sleep(chance.uniform(1.0, 3.0))
+    proxy.heal()
 
 
 async def _copy(scene: Scene) -> str:
