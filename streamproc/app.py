@@ -96,7 +96,13 @@ class Worker:
         settings = self._settings
         async with AsyncExitStack() as stack:
             self._stop_on_signals(stack)
-            store = RedisStore(settings.redis, prefix=settings.topic_prefix, group=settings.group)
+            replicas = settings.redis_replicas
+            store = RedisStore(
+                settings.redis,
+                prefix=settings.topic_prefix,
+                group=settings.group,
+                replicas=None if replicas == "auto" else replicas,
+            )
             stack.push_async_callback(store.aclose)
             for warning in await store.check_server():
                 _log.warning("redis", warning=warning)

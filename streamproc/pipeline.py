@@ -27,6 +27,7 @@ from streamproc.state.layout import pack, unpack
 from streamproc.state.store import Commit, Head, Store
 from streamproc.transitions.definitions import Definitions, Origin
 from streamproc.transitions.evaluate import TICK_MS
+from streamproc.transitions.restate import restate
 from streamproc.windows.panes import INF, NEVER
 from streamproc.windows.table import CustomerTable
 
@@ -34,6 +35,8 @@ Ints = NDArray[np.int64]
 
 #: Under the live clock a shard without events and timers commits its time this often.
 _IDLE_COMMIT_MS: Final = 10_000
+#: What the head says while a sweep that restates everything is not over.
+_TO_RESTATE: Final = b"1"
 
 _SEGMENT_NAMES: Final = msgspec.json.Encoder()
 _SEGMENT_NAMES_DECODER: Final = msgspec.json.Decoder(dict[int, tuple[str, int]])
@@ -60,8 +63,12 @@ class Shard:
         definitions: Definitions,
         settings: Settings,
         metrics: Metrics,
+        *,
+        restate: bool = False,
     ) -> None:
+        """`restate`: the sweep is to say anew what holds, because consumers were told of another history."""
         self.head = head
+        self._restating = restate or head.extra.get("restate") == _TO_RESTATE
         self.time_ms = head.time_ms if head.time_ms is not None else 0
         #: Records that the last step put into the outbox.
         self.sent = 0
@@ -80,14 +87,23 @@ class Shard:
         names.update((segment.id, (segment.key, segment.version)) for segment in definitions.ruleset.segments)
         self.definitions = replace(definitions, retired=names)
         self._extra = {"segments": _SEGMENT_NAMES.encode(dict(sorted(names.items())))}
+        if self._restating:
+            self._extra["restate"] = _TO_RESTATE
 
     def is_swept(self) -> bool:
         """Whether every customer has been evaluated under the rules in force."""
+        if self._restating:
+            return False
         return self.head.seq == 0 or self.head.extra.get("swept") == self._swept_mark()
 
     async def finish_sweep(self) -> None:
-        """Remember that all customers have been evaluated under the rules in force."""
-        self.head = await self._store.commit(self.head, Commit(extra={"swept": self._swept_mark()}))
+        """Remember that all customers have been evaluated under the rules in force, and all restated if need be."""
+        done = {"swept": self._swept_mark()}
+        if self._restating:
+            done["restate"] = b""
+        self.head = await self._store.commit(self.head, Commit(extra=done))
+        self._restating = False
+        self._extra.pop("restate", None)
 
     def put(self, topic: int, records: Sequence[Any], next_offset: int, wall_now_ms: int) -> None:
         """Decode records of a source topic and queue them. Bad records become failures, never exceptions.
@@ -148,6 +164,8 @@ class Shard:
         table, rows = await self._load(batch)
         records = sort_slice(batch.slice, table, rows, self.head.partition, self.head.partitions)
         lives = self._live(batch, table, rows, records.own)
+        if self._restating and batch.recheck:
+            self._restate(batch, lives)
         commit = self._commit_of(batch, lives, records)
         committing_s = monotonic_s()
         self.head = await self._store.commit(self.head, commit)
@@ -184,6 +202,12 @@ class Shard:
         else:
             plan = live_plan(rows[kept], events.ts_ms, len(table), batch.limit_ms)
         return advance(table, events, plan, self.definitions, origin)
+
+    def _restate(self, batch: Batch, lives: Lives) -> None:
+        origin = Origin(SOURCES, self.head.partition, self.head.rewinds)
+        for table in lives.done:
+            now_ms = np.full(len(table), batch.limit_ms, np.int64)
+            lives.signals += restate(table, now_ms, self.definitions, origin)
 
     def _commit_of(self, batch: Batch, lives: Lives, sorted_records: Sorted) -> Commit:
         """One atomic step: states, timers, outbox, offsets, time."""

@@ -12,7 +12,8 @@ from typing import Final, Protocol
 import structlog
 from aiokafka.errors import KafkaError
 
-from streamproc.contracts.outbox import Headers, OutRecord, unpack
+from streamproc.contracts.outbox import Headers, unpack
+from streamproc.contracts.versions import raise_version
 from streamproc.metrics import Metrics
 from streamproc.pipeline import Shard
 from streamproc.state.store import OutboxEntry, Store, StoreUnavailable
@@ -92,7 +93,9 @@ class Relay:
         head = self._shard.head
         entries = await self._store.outbox_read(head, None, BATCH_RECORDS)
         if entries:
-            # Were it the other way round, a Redis that lost this commit could not be told from one that did not.
+            # What a failover may take back must not be seen outside; and Kafka is told before, or a Redis that lost
+            # this commit could not be told from one that did not.
+            await self._store.await_replicas(head)
             if not await self._tell(head.partition, int(entries[-1].id.partition("-")[0])):
                 return 0
             await self._send(entries)
@@ -102,7 +105,8 @@ class Relay:
         return len(entries)
 
     async def _send(self, entries: Sequence[OutboxEntry]) -> None:
-        records: list[OutRecord] = [unpack(entry.record) for entry in entries]
+        rewinds = self._shard.head.rewinds
+        records = [raise_version(unpack(entry.record), rewinds) for entry in entries]
         acks = [
             await self._producer.send(
                 self._prefix + record.topic, record.value, key=record.key, headers=record.headers

@@ -19,6 +19,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     kafka: str = "localhost:9092"  # bootstrap servers, comma separated
     redis: str = "redis://localhost:6379/0"
+    #: Redis replicas that must hold a commit before its signals leave; auto: one, if any is connected.
+    redis_replicas: Literal["auto"] | Annotated[int, msgspec.Meta(ge=0)] = "auto"
     rules: str = ""  # path of the rules file; empty: the packaged playbook
     model: str = ""  # path of the churn parameters; empty: the packaged default
     topic_prefix: str = ""

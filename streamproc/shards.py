@@ -23,7 +23,7 @@ from streamproc.restarts import Restarts
 from streamproc.settings import Settings
 from streamproc.sources import SOURCES
 from streamproc.state.layout import LAYOUT_VERSION
-from streamproc.state.rewinds import note_of, since_told
+from streamproc.state.rewinds import is_other_history, note_of, since_told
 from streamproc.state.store import Fenced as StoreFenced
 from streamproc.state.store import Head, Store, StoreUnavailable, Superseded
 from streamproc.transitions.definitions import Definitions
@@ -108,7 +108,7 @@ class Shards:
             for topic in SOURCES:
                 tp = TopicPartition(self._settings.topic_prefix + topic, partition)
                 offsets[tp] = head.offsets.get(topic)
-            self.held[partition] = await self._hold(self._noting_rewinds(head, offsets, committed))
+            self.held[partition] = await self._hold(head, offsets, committed)
         self._metrics.count("rebalances_total")
         self._metrics.set("assigned_shards", len(self.held))
         return offsets
@@ -209,34 +209,33 @@ class Shards:
 
     # -- a shard's life
 
-    def _noting_rewinds(
+    async def _hold(
         self,
-        head: Head,
+        stored: Head,
         offsets: Mapping[TopicPartition, int | None],
         committed: Mapping[TopicPartition, Progress],
-    ) -> Head:
-        """Notice a Redis that lost acknowledged writes: the source is read again from there.
+    ) -> Held:
+        """The shard as Redis has it, noting a Redis that lost acknowledged writes: it is read again from there.
 
         Signals sent from the lost future are superseded: versions rise.
         """
-        partition = head.partition
+        partition, last = stored.partition, self._last_heads.get(stored.partition)
         mine = {tp: progress for tp, progress in committed.items() if tp.partition == partition}
-        found = since_told(
-            head,
-            self._last_heads.get(partition),
-            [progress.note for progress in mine.values()],
-            behind=any(progress.offset > (offsets[tp] or 0) for tp, progress in mine.items()),
-        )
-        if found.rewinds != head.rewinds:
+        notes = [progress.note for progress in mine.values()]
+        behind = any(progress.offset > (offsets[tp] or 0) for tp, progress in mine.items())
+        head = since_told(stored, last, notes, behind=behind)
+        restate = is_other_history(stored, last, notes)
+        if head.rewinds != stored.rewinds:
             self._metrics.count("rewinds_total")
             _log.warning(
-                "Redis lost acknowledged writes; reading again", partition=partition, rewinds=found.rewinds
+                "Redis lost acknowledged writes; reading again", partition=partition, rewinds=head.rewinds
             )
-        return found
-
-    async def _hold(self, head: Head) -> Held:
+        if restate:
+            _log.warning("Redis came back with another history; restating what holds", partition=partition)
         minutes = await self._store.minutes(head)
-        shard = Shard(self._store, head, minutes, self._definitions, self._settings, self._metrics)
+        shard = Shard(
+            self._store, head, minutes, self._definitions, self._settings, self._metrics, restate=restate
+        )
         relay = Relay(
             self._store, shard, self._producer, self._settings.topic_prefix, self._metrics, self._tell
         )

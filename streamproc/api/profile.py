@@ -11,6 +11,7 @@ from streamproc.churn.reasons import reasons
 from streamproc.churn.score import score
 from streamproc.contracts.meanings import CONSENT_CHANNELS
 from streamproc.contracts.signal_types import BANDS
+from streamproc.contracts.versions import version_of
 from streamproc.errors import StreamprocError
 from streamproc.features.frame import Frame
 from streamproc.features.registry import FEATURES
@@ -74,7 +75,7 @@ def describe_customer(stored: StoredCustomer, definitions: Definitions, as_of_ms
         "churn": _churn(table, definitions, as_of_ms),
         "consent": {CONSENT_CHANNELS[row["channel"]]: bool(row["granted"]) for row in table.consents},
         "timers": {"next_check_at": _iso_or_none(int(head["next_check_ms"]))},
-        "version": (stored.head.rewinds << 32) | int(head["version"]),
+        "version": version_of(stored.head.rewinds, int(head["version"])),
     }
 
 

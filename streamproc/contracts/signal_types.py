@@ -11,7 +11,7 @@ RESERVED_AUDIENCE_KEY: Final = "audience_key"
 _INSTANT_PATTERN: Final = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{3}Z$"
 Instant = Annotated[str, Meta(pattern=_INSTANT_PATTERN, extra_json_schema={"format": "date-time"})]
 SignalId = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
-Cause = Literal["event", "time", "definition", "merge", "backfill"]
+Cause = Literal["event", "time", "definition", "merge", "backfill", "restored"]
 Band = Literal["low", "medium", "high", "critical"]
 #: The churn bands in rising order; a band's code is its position.
 BANDS: Final[tuple[Band, ...]] = ("low", "medium", "high", "critical")
@@ -19,7 +19,8 @@ BANDS: Final[tuple[Band, ...]] = ("low", "medium", "high", "critical")
 WhyNow = Annotated[
     Cause,
     Meta(
-        description="what led to it: an event, passing time, an edited rule, a merge of customers, a backfill"
+        description="what led to it: an event, passing time, an edited rule, a merge of customers, a backfill; "
+        "restored: Redis came back with another history, this is what holds"
     ),
 ]
 Version = Annotated[

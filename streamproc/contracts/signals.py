@@ -32,6 +32,7 @@ from streamproc.contracts.signal_types import (
     Reason,
     Signal,
 )
+from streamproc.contracts.versions import sequence_header
 
 __all__ = [
     "ACTION_TOPIC",
@@ -237,7 +238,7 @@ def _record(
         ("ce_time", signal.timestamp.encode()),
         ("ce_subject", key),
         ("ce_partitionkey", key),
-        ("ce_sequence", b"%020d" % version),
+        sequence_header(version),
         ("ce_causationid", causation_id.encode()),
         ("content-type", b"application/json"),
     ]

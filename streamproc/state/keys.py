@@ -44,6 +44,11 @@ class ShardKeys:
         """Stream: records that Kafka has not acknowledged yet."""
         return f"{self.base}:outbox".encode()
 
+    @property
+    def relayed(self) -> bytes:
+        """String: the commit up to which the relay last asked the replicas."""
+        return f"{self.base}:relayed".encode()
+
     def due(self, minute: int) -> bytes:
         """List: the customers to look at in this minute (minutes since 1970)."""
         return f"{self.base}:due:{minute}".encode()

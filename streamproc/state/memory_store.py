@@ -116,6 +116,10 @@ class MemoryStore:
         keys = [key for key in outbox if key > start][:limit]
         return [OutboxEntry(f"{seq}-{i}", outbox[seq, i]) for seq, i in keys]
 
+    async def await_replicas(self, head: Head) -> None:
+        """See Store.await_replicas. There are none."""
+        self._owned(head)
+
     async def outbox_trim(self, head: Head, up_to_id: str) -> int:
         """See Store.outbox_trim."""
         shard = self._owned(head)

@@ -111,15 +111,22 @@ class RedisLink:
         """The reply to one command."""
         return (await self.run(lambda connection: exchange(connection, [command])))[0]
 
-    async def script(self, script: "Script", keys: Sequence[bytes], args: Command) -> Any:
-        """The reply of a script, which is loaded first if the server does not know it (new, restarted)."""
+    async def script(
+        self, script: "Script", keys: Sequence[bytes], args: Command, *then: Command
+    ) -> list[Any]:
+        """The replies of a script and of the commands after it, on one connection.
+
+        The script is loaded first if the server does not know it (new, restarted); `then` must be safe to repeat.
+        """
         evaluate = (b"EVALSHA", script.sha, len(keys), *keys, *args)
 
-        async def operation(connection: AbstractConnection) -> Any:
+        async def operation(connection: AbstractConnection) -> list[Any]:
             try:
-                return (await exchange(connection, [evaluate]))[0]
+                return await exchange(connection, [evaluate, *then])
             except NoScriptError:
-                return (await exchange(connection, [(b"SCRIPT", b"LOAD", script.source), evaluate]))[1]
+                return (await exchange(connection, [(b"SCRIPT", b"LOAD", script.source), evaluate, *then]))[
+                    1:
+                ]
 
         return await self.run(operation)
 

@@ -13,9 +13,7 @@ MIN_VERSION = (7, 0)
 
 async def server_info(connection: AbstractConnection) -> dict[str, str]:
     """INFO, with `maxmemory_policy` asked for elsewhere if INFO keeps silent about it."""
-    text: bytes = (await exchange(connection, [(b"INFO",)]))[0]
-    lines = (line.partition(":") for line in text.decode().splitlines())
-    info = {name: value for name, colon, value in lines if colon}
+    info = _fields((await exchange(connection, [(b"INFO",)]))[0])
     if "maxmemory_policy" not in info:
         try:
             reply: list[bytes] = (await exchange(connection, [(b"CONFIG", b"GET", b"maxmemory-policy")]))[0]
@@ -24,6 +22,18 @@ async def server_info(connection: AbstractConnection) -> dict[str, str]:
         if reply:
             info["maxmemory_policy"] = reply[1].decode()
     return info
+
+
+async def connected_replicas(connection: AbstractConnection) -> int:
+    """How many replicas the server feeds now."""
+    return int(
+        _fields((await exchange(connection, [(b"INFO", b"replication")]))[0]).get("connected_slaves", 0)
+    )
+
+
+def _fields(info: bytes) -> dict[str, str]:
+    lines = (line.partition(":") for line in info.decode().splitlines())
+    return {name: value for name, colon, value in lines if colon}
 
 
 def server_warnings(info: Mapping[str, str], where: str) -> list[str]:

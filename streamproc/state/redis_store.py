@@ -10,18 +10,21 @@ from streamproc.state.keys import Keyspace, read_due_entry
 from streamproc.state.redis_commit import apply_commit
 from streamproc.state.redis_head import check, fence, ownership, parse_head
 from streamproc.state.redis_link import Command, RedisLink, Script, chunks, exchange
-from streamproc.state.redis_server import server_info, server_warnings
+from streamproc.state.redis_server import connected_replicas, server_info, server_warnings
 from streamproc.state.refusals import Claim, refused
-from streamproc.state.store import Commit, Head, OutboxEntry, superseded
+from streamproc.state.store import Commit, Head, OutboxEntry, StoreUnavailable, superseded
 
 #: Customers in one HMGET and entries in one LRANGE: some milliseconds of the server's time.
 _CHUNK = 4_000
+#: How long replicas may take; far below the patience of a request.
+_REPLICAS_WITHIN_MS = 1_000
 
 
 class RedisStore:
     """State in the Redis at `url`, under the keys `sp:<prefix>:<group>:...`. Connects when it is used.
 
     A request waits `socket_timeout_s` for a reply and is tried `attempts` times within `patience_s` seconds.
+    `replicas` must hold a commit before its signals leave; None: one, if any is connected.
     Raises RedisConfigError for a URL that cannot be used, StreamprocError for a prefix or group that cannot
     be part of a key.
     """
@@ -35,12 +38,15 @@ class RedisStore:
         socket_timeout_s: float = 5.0,
         attempts: int = 6,
         patience_s: float = 30.0,
+        replicas: int | None = None,
     ) -> None:
+        self._replicas = replicas
         self._keyspace = Keyspace(prefix, group)
         self._link = RedisLink(
             url, socket_timeout_s=socket_timeout_s, attempts=attempts, patience_s=patience_s
         )
         self._acquire = Script("acquire")
+        self._mark = Script("mark")
         self._trim = Script("trim")
         self._reset_generation = Script("reset_generation")
 
@@ -61,7 +67,7 @@ class RedisStore:
         args: list[bytes | str | int] = [owner, generation, member, partitions, layout, int(create)]
         for topic, offset in offsets_if_new.items():
             args += (topic, offset)
-        status, *reply = await self._link.script(
+        ((status, *reply),) = await self._link.script(
             self._acquire, (keys.head, keys.state, keys.minutes, keys.outbox), args
         )
         head = parse_head(partition, reply) if status == b"ok" else None
@@ -125,17 +131,34 @@ class RedisStore:
         )
         return [OutboxEntry(id.decode(), record) for id, (_, record) in entries]
 
+    async def await_replicas(self, head: Head) -> None:
+        """See Store.await_replicas."""
+        wanted = self._replicas
+        if wanted is None:
+            wanted = min(1, await self._link.run(connected_replicas))
+        if not wanted:
+            return
+        keys = self._keyspace.shard(head.partition)
+        wait = (b"WAIT", wanted, _REPLICAS_WITHIN_MS)
+        reply, reached = await self._link.script(
+            self._mark, (keys.head, keys.relayed), (head.epoch, head.owner, head.seq), wait
+        )
+        _check_owner(head, reply)
+        if reached < wanted:
+            raise StoreUnavailable(
+                f"{reached} of {wanted} replicas of Redis at {self._link.where} hold what was committed",
+                fix="signals wait until they do: see the replicas' logs, or set STREAMPROC_REDIS_REPLICAS",
+            )
+
     async def outbox_trim(self, head: Head, up_to_id: str) -> int:
         """See Store.outbox_trim."""
         keys = self._keyspace.shard(head.partition)
         seq, i = up_to_id.split("-")
-        status, *reply = await self._link.script(
+        (reply,) = await self._link.script(
             self._trim, (keys.head, keys.outbox), (head.epoch, head.owner, f"{seq}-{int(i) + 1}")
         )
-        if status != b"ok":
-            name, stored = reply
-            raise superseded(head.partition, name.decode(), stored, ownership(head)[name.decode()])
-        return int(reply[0])
+        (removed,) = _check_owner(head, reply)
+        return int(removed)
 
     async def outbox_length(self, partition: int) -> int:
         """See Store.outbox_length."""
@@ -163,7 +186,8 @@ class RedisStore:
     async def reset_generation(self, partition: int) -> bool:
         """See Store.reset_generation."""
         keys = self._keyspace.shard(partition)
-        return bool(await self._link.script(self._reset_generation, (keys.head,), ()))
+        (found,) = await self._link.script(self._reset_generation, (keys.head,), ())
+        return bool(found)
 
     async def wipe(self, partition: int) -> int:
         """See Store.wipe. A wipe cut short can be run again: the minutes go after the lists they name."""
@@ -173,7 +197,7 @@ class RedisStore:
         for some in chunks(minutes, _CHUNK):
             await self._link.call(b"UNLINK", *(keys.due(int(minute)) for minute in some))
         forgotten = await self.customers(partition)
-        await self._link.call(b"UNLINK", keys.state, keys.minutes, keys.outbox)
+        await self._link.call(b"UNLINK", keys.state, keys.minutes, keys.outbox, keys.relayed)
         return forgotten
 
     async def check_server(self) -> list[str]:
@@ -201,3 +225,12 @@ class RedisStore:
             return reply
 
         return await self._link.run(operation)
+
+
+def _check_owner(head: Head, reply: Sequence[bytes]) -> Sequence[bytes]:
+    """What a fenced script returned behind its status. Raises Superseded if the shard is not ours."""
+    status, *rest = reply
+    if status != b"ok":
+        name, stored = rest
+        raise superseded(head.partition, name.decode(), stored, ownership(head)[name.decode()])
+    return rest

@@ -21,6 +21,15 @@ def read_note(note: str) -> tuple[int, int]:
     return (int(rewinds), int(seq)) if slash and rewinds.isdecimal() and seq.isdecimal() else (0, -1)
 
 
+def is_other_history(head: Head, held: Head | None, notes: Iterable[str]) -> bool:
+    """Whether a freshly acquired head is of a history that had been left behind by an earlier rewind.
+
+    What was told since may then contradict it, for customers of whom nothing will be heard again for long.
+    """
+    told, _ = max(map(read_note, notes), default=(0, -1))
+    return head.rewinds < max(told, 0 if held is None else held.rewinds)
+
+
 def since_told(head: Head, held: Head | None, notes: Iterable[str], *, behind: bool) -> Head:
     """A freshly acquired head with its `rewinds`: more than anybody has ever been told of if Redis went back.
 

@@ -215,6 +215,12 @@ class Store(Protocol):
         Any head of the same acquisition will do here and in `outbox_trim`: the relay runs beside the commits.
         """
 
+    async def await_replicas(self, head: Head) -> None:
+        """Return once the commits up to now are on the replicas that must have them, so that a failover keeps them.
+
+        Raises StoreUnavailable if that takes too long.
+        """
+
     async def outbox_trim(self, head: Head, up_to_id: str) -> int:
         """Remove the entries up to and including `up_to_id`; how many there were."""
 

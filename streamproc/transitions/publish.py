@@ -13,15 +13,13 @@ from streamproc.churn.score import ChurnColumns, Score
 from streamproc.contracts.outbox import OutRecord
 from streamproc.contracts.signal_types import BANDS
 from streamproc.contracts.signals import Cause, Evidence, action_signal, audience_signal, churn_signal
+from streamproc.contracts.versions import version_of
 from streamproc.rules.evaluate import FALSE, TRUE, Evaluation
 from streamproc.rules.model import Campaign, Segment
 from streamproc.transitions.definitions import Definitions, Origin
 from streamproc.transitions.memberships import Memberships
 from streamproc.windows.panes import INF, NEVER
 from streamproc.windows.table import CustomerTable
-
-#: A signal's version is (rewinds, the customer's counter) in one integer that JSON readers keep exact (< 2^53).
-REWIND_SHIFT: Final = 32
 
 _LEVELS: Final[dict[str, int]] = {band: level for level, band in enumerate(BANDS)}
 
@@ -125,7 +123,7 @@ class _Teller:
     def _version(self) -> int:
         """The next version. Call it once for each signal, in the order in which they are told."""
         self._table.head["version"][self._row] += 1
-        return (self._rewinds << REWIND_SHIFT) | int(self._table.head["version"][self._row])
+        return version_of(self._rewinds, int(self._table.head["version"][self._row]))
 
     def _entry(self, place: int) -> Signal:
         segment, after = self._definitions.ruleset.segments[place], self._outcome.after

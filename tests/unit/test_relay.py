@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import pytest
@@ -86,6 +86,18 @@ async def test_what_is_not_acknowledged_is_kept_and_sent_again() -> None:
     assert await store.outbox_length(0) == 2
     assert await relay.send_batch() == 2
     assert [value for _, _, value in broker.sent] == [b"1", b"2", b"1", b"2"]
+
+
+async def test_what_is_left_from_before_a_rewind_leaves_with_a_version_of_now() -> None:
+    """Newer signals of the customer may have left from a future that this Redis never knew."""
+    store = MemoryStore()
+    head = await acquire(store, generation=1)
+    body = b'{"context":{"streamproc":{"version":5}}}'
+    record = OutRecord("segments.changes", b"k", [("ce_sequence", b"%020d" % 5)], body)
+    holder = Holder(replace(await store.commit(head, Commit(outbox=[record.pack()])), rewinds=2))
+    broker = Broker()
+    await relay_of(store, holder, broker).send_batch()
+    assert broker.sent == [("acme.segments.changes", b"k", body.replace(b":5}", b":%d}" % (2 << 32 | 5)))]
 
 
 async def test_run_waits_out_a_broker_that_is_down() -> None:

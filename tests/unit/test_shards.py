@@ -2,8 +2,10 @@
 
 import asyncio
 import itertools
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import pytest
 from aiokafka.structs import TopicPartition
@@ -28,6 +30,16 @@ PARTITIONS = 2
 UNTIL_MS = 1_800_000_000_000
 
 
+class Record(NamedTuple):
+    """A Kafka record."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    timestamp: int = 0
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
 @dataclass
 class Reader:
     """A consumer whose topics are empty and read to their ends. `away`: how often a seek fails first."""
@@ -36,6 +48,7 @@ class Reader:
     away: int = 0
     log_ends: dict[TopicPartition, int] = field(default_factory=dict)
     kafka_knows: dict[TopicPartition, Progress] = field(default_factory=dict)
+    read: dict[TopicPartition, int] = field(default_factory=dict)
     assigned: set[int] = field(default_factory=lambda: set(range(PARTITIONS)))
     sessions: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -45,7 +58,7 @@ class Reader:
         self.shards.started({tp: offset or 0 for tp, offset in starts.items()}, next(self.sessions))
 
     def tail(self, tp: TopicPartition) -> Tail | None:
-        return Tail(0, at_end=True, polled_at_ms=wall_ms() + 1)
+        return Tail(self.read.get(tp, 0), at_end=True, polled_at_ms=wall_ms() + 1)
 
     async def reseek(self, shards: set[int]) -> bool:
         if self.away:
@@ -215,6 +228,47 @@ async def test_a_redis_behind_what_kafka_was_told_counts_as_a_rewind(
     await shards.acquire({0}, generation=1)
     assert shards.held[0].shard.head.rewinds == rewinds
     await shards.release({0})
+
+
+async def test_another_history_is_restated() -> None:
+    """Consumers were told of rewind 1; this Redis has never heard of it. What holds now must be said anew."""
+    event = (
+        b'{"type":"track","event":"Signed Up","userId":"bob","messageId":"m1",'
+        b'"timestamp":"2026-01-05T12:00:00Z","properties":{}}'
+    )
+    store, place = MemoryStore(), TopicPartition("events.web", 0)
+    shards, reader = made(store, UNTIL_MS)
+    await reader.start({0, 1})
+    chunk = Chunk("events.web", 0, [Record(0, b"bob", event)], 0, 1, 1, shards.held[0].session)
+    reader.read[place] = 1
+    await shards.deliver(chunk)
+    await eventually(shards.done)
+    await shards.release({0, 1})
+    before = await store.read_head(0)
+    assert before is not None
+    assert before.rewinds == 0
+
+    broker = Broker()
+    shards, reader = made(store, UNTIL_MS, broker)
+    reader.read[place] = 1
+    reader.kafka_knows[place] = Progress(1, "1/1")
+    await reader.start({0, 1})
+    async with asyncio.timeout(5):
+        while (await store.read_head(0)).extra.get("restate") != b"":  # type: ignore[union-attr]
+            await asyncio.sleep(0.01)
+        while await store.outbox_length(0):
+            await asyncio.sleep(0.01)
+    said = [json.loads(value) for _, key, value in broker.sent if key == b"bob"]
+    assert {body["context"]["streamproc"]["cause"] for body in said} == {"restored"}
+    inside = [body["properties"]["audience_key"] for body in said if body["event"] == "Audience Entered"]
+    segments = [segment.key for segment in load_ruleset(None).segments]
+    assert [body["properties"].get("audience_key") for body in said][: len(segments)] == segments
+    assert inside
+    assert set(inside) < set(segments)
+    versions = [body["context"]["streamproc"]["version"] for body in said]
+    assert versions == list(range(versions[0], versions[0] + len(said)))
+    assert versions[0] >> 32 == 2
+    await shards.release({0, 1})
 
 
 async def test_a_commit_whose_reply_is_on_its_way_is_waited_for() -> None:

@@ -1,0 +1,40 @@
+"""A signal's version: how often the shard's Redis lost acknowledged writes, then the customer's own count."""
+
+from typing import Final
+
+import msgspec
+
+from streamproc.contracts.outbox import Headers, OutRecord
+
+#: Both halves are one integer that JSON readers keep exact (< 2^53).
+_REWIND_SHIFT: Final = 32
+_COUNTER_MASK: Final = (1 << _REWIND_SHIFT) - 1
+_SEQUENCE: Final = "ce_sequence"
+
+
+def version_of(rewinds: int, counter: int) -> int:
+    """The version of signal number `counter` of a customer whose shard was rewound `rewinds` times."""
+    return (rewinds << _REWIND_SHIFT) | counter
+
+
+def sequence_header(version: int) -> tuple[str, bytes]:
+    """The header that carries a version: 20 digits, so that it sorts as text too."""
+    return _SEQUENCE, b"%020d" % version
+
+
+def raise_version(record: OutRecord, rewinds: int) -> OutRecord:
+    """`record`, of which Redis still holds a copy from before `rewinds`, with the version it has now; the same id.
+
+    Newer signals may have left from a future that this Redis does not know: below them it would be dropped. A record
+    that is no signal, or has no older version, is returned as it is.
+    """
+    sequence = next((value for name, value in record.headers if name == _SEQUENCE), None)
+    if sequence is None or int(sequence) >> _REWIND_SHIFT >= rewinds:
+        return record
+    version = version_of(rewinds, int(sequence) & _COUNTER_MASK)
+    body = msgspec.json.decode(record.value)
+    body["context"]["streamproc"]["version"] = version
+    headers: Headers = [
+        sequence_header(version) if name == _SEQUENCE else (name, value) for name, value in record.headers
+    ]
+    return OutRecord(record.topic, record.key, headers, msgspec.json.encode(body))
