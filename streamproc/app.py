@@ -2,10 +2,10 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import faust
 import structlog
@@ -26,6 +26,7 @@ from streamproc.rules.versions import changed_without_version
 from streamproc.settings import Settings
 from streamproc.shards import Shards
 from streamproc.state.redis_store import RedisStore
+from streamproc.state.store import StoreUnavailable
 from streamproc.transitions.definitions import Definitions
 from streamproc.transport.batch import Consumer
 from streamproc.transport.chunks import Tail
@@ -40,6 +41,8 @@ _log = structlog.get_logger(__name__)
 _RELOAD_S = 1.0
 #: How often the lag is looked at.
 _TOPICS_S = 5.0
+#: How often Redis is asked whether state is still safe in it.
+_REDIS_S: Final = 5.0
 #: A shard that has work and commits nothing for this long is not alive.
 _STALLED_S = 60.0
 #: Between two looks for partitions without a leader.
@@ -104,7 +107,8 @@ class Worker:
                 replicas=None if replicas == "auto" else replicas,
             )
             stack.push_async_callback(store.aclose)
-            for warning in await store.check_server():
+            warnings = await store.check_server()
+            for warning in warnings:
                 _log.warning("redis", warning=warning)
             await self._check_topics()
             producer = await stack.enter_async_context(open_producer(settings.kafka))
@@ -112,7 +116,12 @@ class Worker:
             app = self._create_app(shards)
             await self._serve_http(stack, shards)
             self._note_definitions(self._definitions)
-            for watch in (self._watch_definitions(shards), self._watch_topics(app, shards)):
+            watches = (
+                self._watch_definitions(shards),
+                self._watch_topics(app, shards),
+                _watch_redis(store, warnings),
+            )
+            for watch in watches:
                 task = asyncio.create_task(watch)
                 task.add_done_callback(shards.note_end)
                 stack.callback(task.cancel)
@@ -310,6 +319,20 @@ class _Heartbeat:
         held = self._shards.held.items()
         waiting = [partition for partition, one in held if one.stopping or not one.tasks]
         return Health(not waiting, f"shards {waiting} wait for Redis or Kafka" if waiting else "running")
+
+
+async def _watch_redis(store: RedisStore, warned: Sequence[str]) -> None:
+    """Raises RedisConfigError as soon as Redis is set up so that it may lose state; new warnings are logged."""
+    while True:
+        await asyncio.sleep(_REDIS_S)
+        try:
+            warnings = await store.check_server()
+        except StoreUnavailable:  # the shards notice, and wait for it
+            continue
+        for warning in warnings:
+            if warning not in warned:
+                _log.warning("redis", warning=warning)
+        warned = warnings
 
 
 def _versions(paths: list[Path]) -> list[Any]:

@@ -24,7 +24,7 @@ from streamproc.settings import Settings
 from streamproc.sources import SOURCES, Sorted, channels_of, sort_slice
 from streamproc.state.keys import due_entry, minute_of
 from streamproc.state.layout import pack, unpack
-from streamproc.state.store import Commit, Head, Store
+from streamproc.state.store import Commit, Head, StateCorrupt, Store
 from streamproc.transitions.definitions import Definitions, Origin
 from streamproc.transitions.evaluate import TICK_MS
 from streamproc.transitions.restate import restate
@@ -262,6 +262,12 @@ class Shard:
             if self._due.loaded() >= most and not self._due.is_first(minute):
                 break
             entries = await self._store.due_entries(self.head, minute)
+            if not entries:
+                raise StateCorrupt(
+                    f"partition {self.head.partition}: the due list of minute {minute} is gone: evicted, or deleted "
+                    "by something else",
+                    fix="restore all keys of the shard from one backup, or wipe it and rebuild it from the topics",
+                )
             # What was due up to the shard's time has fired, in the commit that moved the time there.
             ahead = [(due_ms, customer.decode()) for due_ms, customer in entries if due_ms > self.time_ms]
             self._due.load(minute, ahead)

@@ -11,7 +11,7 @@
 --       7 ... topic, first offset: for every source topic that the head does not know yet
 --
 -- Returns {"ok", field, value, ...} (the whole head), or before any write
---   {"fenced", generation} {"layout", stored} {"partitions", stored} {"missing"} {"orphaned", key}
+--   {"fenced", generation} {"layout", stored} {"partitions", stored} {"missing"} {"orphaned", key} {"gone", key}
 --   {"wrongtype", key, type} {"ahead", last outbox id, seq}
 
 local expected = {'hash', 'hash', 'zset', 'stream'}
@@ -27,13 +27,16 @@ end
 local head = KEYS[1]
 local epoch, fields = 1, {}
 if exists[1] then
-  local stored = redis.call('HMGET', head, 'layout', 'partitions', 'member', 'generation', 'epoch', 'seq')
+  local stored = redis.call('HMGET', head, 'layout', 'partitions', 'member', 'generation', 'epoch', 'seq', 'has')
   if stored[1] ~= ARGV[5] then return {'layout', stored[1] or ''} end
   if stored[2] ~= ARGV[4] then return {'partitions', stored[2] or ''} end
   if stored[3] == ARGV[3] and tonumber(stored[4]) > tonumber(ARGV[2]) then
     return {'fenced', stored[4]}
   end
   epoch = tonumber(stored[5]) + 1
+  for i, name in pairs({[2] = 'state', [4] = 'outbox'}) do
+    if not exists[i] and string.find(stored[7] or '', name, 1, true) then return {'gone', KEYS[i]} end
+  end
   if exists[4] then
     -- The next commit adds <seq + 1>-0 ...: if that is not above the last id, XADD would fail in mid-commit.
     local info, last = redis.call('XINFO', 'STREAM', KEYS[4]), ''

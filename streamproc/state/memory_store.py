@@ -90,8 +90,6 @@ class MemoryStore:
             if customer not in shard.states:
                 shard.seen.append(customer)
             shard.states[customer] = packed
-        for customer in commit.drop:
-            shard.states.pop(customer, None)
         for minute in commit.consumed_minutes:
             shard.due.pop(minute, None)
         for minute, entries in commit.due.items():
@@ -215,6 +213,7 @@ def _first_head(claim: Claim) -> Head:
         time_ms=None,
         offsets={},
         max_ms={},
+        has=frozenset(),
         extra={},
     )
 

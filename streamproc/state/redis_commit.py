@@ -20,6 +20,7 @@ from redis.asyncio.connection import AbstractConnection
 from streamproc.state.keys import ShardKeys
 from streamproc.state.redis_head import check, fence
 from streamproc.state.redis_link import Command, chunks, exchange, execute
+from streamproc.state.refusals import gone
 from streamproc.state.store import Commit, Head, StateCorrupt, Superseded
 
 #: Elements of one command: far below Redis's million, so that no command grows without bound.
@@ -70,6 +71,7 @@ async def _look(
         await exchange(connection, [(b"DISCARD",)])
         return True
     check(head.partition, before, [stored[name] for name in before])
+    _check_kept(head, keys, dict(zip(types, replies[1:-2], strict=True)))
     return False
 
 
@@ -88,12 +90,17 @@ def _check_types(types: dict[bytes, bytes], found: Sequence[bytes]) -> None:
             )
 
 
+def _check_kept(head: Head, keys: ShardKeys, found: dict[bytes, bytes]) -> None:
+    """Raises StateCorrupt if a key is gone that no commit ever deletes."""
+    for name, key in (("state", keys.state), ("outbox", keys.outbox)):
+        if name in head.has and found[key] == b"none":
+            raise gone(head.partition, key)
+
+
 def _writes(keys: ShardKeys, head: Head, commit: Commit, after: Head) -> Iterator[Command]:
-    """All writes, in order: customers are dropped after states, minutes consumed before entries are due."""
+    """All writes, in order: minutes are consumed before entries are due."""
     for states in chunks(commit.states, _CHUNK):
         yield (b"HSET", keys.state, *chain.from_iterable(states))
-    for dropped in chunks(commit.drop, _CHUNK):
-        yield (b"HDEL", keys.state, *dropped)
     for minutes in chunks(tuple(commit.consumed_minutes), _CHUNK):
         yield (b"UNLINK", *map(keys.due, minutes))
         yield (b"ZREM", keys.minutes, *minutes)
@@ -111,6 +118,7 @@ def _writes(keys: ShardKeys, head: Head, commit: Commit, after: Head) -> Iterato
 def _head_fields(commit: Commit, after: Head) -> Iterator[bytes | str | int]:
     """Field, value, field, value ... of what this commit changes in the head."""
     yield from ("seq", after.seq, "commit", after.commit, "rewinds", after.rewinds)
+    yield from ("has", " ".join(sorted(after.has)))
     if commit.time_ms is not None:
         yield from ("time_ms", commit.time_ms)
     for prefix, numbers in (("off:", commit.offsets), ("max:", commit.max_ms)):

@@ -30,6 +30,7 @@ def parse_head(partition: int, flat: Sequence[bytes]) -> Head | None:
             time_ms=None if time_ms is None else int(time_ms),
             offsets=_numbers("off:", fields),
             max_ms=_numbers("max:", fields),
+            has=frozenset(fields.get("has", b"").decode().split()),
             extra={
                 name: value
                 for name, value in fields.items()

@@ -46,8 +46,15 @@ _REFUSALS: dict[str, tuple[type[StoreError], str, str]] = {
     ),
     "orphaned": (StateCorrupt, "the head is gone, but {0} is there", _RESTORE),
     "ahead": (StateCorrupt, "the outbox has had entry {0}, but the head counts {1} commits", _RESTORE),
+    "gone": (StateCorrupt, "the key {0} is gone: evicted, or deleted by something else", _RESTORE),
     "wrongtype": (StateCorrupt, "the key {0} is a {1}", _FOREIGN),
 }
+
+
+def gone(partition: int, key: bytes) -> StoreError:
+    """The error for a key that is not there any more, though nothing of ours deletes it."""
+    error, message, fix = _REFUSALS["gone"]
+    return error(f"partition {partition}: {message.format(key.decode())}", fix=fix)
 
 
 def refused(claim: Claim, reason: str, stored: Sequence[str] = ()) -> StoreError:

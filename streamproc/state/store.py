@@ -63,7 +63,10 @@ def superseded(partition: int, what: str, stored: object, ours: object) -> Super
 
 #: Head fields that have a meaning of their own; `extra` may not use them, nor the prefixes `off:` and `max:`.
 RESERVED_FIELDS = frozenset(
-    ("layout", "partitions", "epoch", "owner", "generation", "member", "seq", "commit", "rewinds", "time_ms")
+    (
+        *("layout", "partitions", "epoch", "owner", "generation", "member"),
+        *("seq", "commit", "rewinds", "time_ms", "has"),
+    )
 )
 
 
@@ -84,6 +87,7 @@ class Head:
     time_ms: int | None  #: shard time; None before the first accepted event
     offsets: Mapping[str, int]  #: topic -> next offset to apply
     max_ms: Mapping[str, int]  #: topic -> greatest accepted event time; topics without one are absent
+    has: frozenset[str]  #: which of the keys that never go again exist by now: "state", "outbox"
     extra: Mapping[str, bytes]  #: what else the pipeline keeps with the shard (rules, counters)
 
     def since(self, held: "Head | None") -> "Head":
@@ -103,8 +107,6 @@ class Commit:
 
     #: (customer id, packed state); of repeats the last one holds
     states: Sequence[tuple[bytes, bytes]] = ()
-    #: customers to forget; they are dropped even if they are in `states`
-    drop: Sequence[bytes] = ()
     #: due lists to delete; this happens before `due` is added
     consumed_minutes: Collection[int] = ()
     #: minute -> entries (keys.due_entry) to append to its list
@@ -127,14 +129,17 @@ class Commit:
         due = sorted(self.due.items())
         small = (
             (head.partition, head.epoch, head.owner, head.seq, head.rewinds),
-            (len(self.states), len(self.drop), len(self.outbox)),
+            (len(self.states), len(self.outbox)),
             (sorted(self.consumed_minutes), [(minute, len(entries)) for minute, entries in due]),
             (self.time_ms, *(sorted(each.items()) for each in (self.offsets, self.max_ms, self.extra))),
         )
         digest = xxhash.xxh3_64(repr(small).encode())
-        for values in (chain.from_iterable(self.states), self.drop, self.outbox, *(all_ for _, all_ in due)):
+        for values in (chain.from_iterable(self.states), self.outbox, *(all_ for _, all_ in due)):
             digest.update(b"".join(values))
         return digest.hexdigest()
+
+    def _makes(self) -> set[str]:
+        return {name for name, content in (("state", self.states), ("outbox", self.outbox)) if content}
 
     def after(self, head: Head) -> Head:
         """The head once this commit is applied on top of `head`.
@@ -151,6 +156,7 @@ class Commit:
             time_ms=head.time_ms if self.time_ms is None else self.time_ms,
             offsets={**head.offsets, **self.offsets},
             max_ms={**head.max_ms, **self.max_ms},
+            has=head.has | self._makes(),
             extra={**head.extra, **self.extra},
         )
 

@@ -55,7 +55,6 @@ async def test_the_same_commit_again_changes_nothing(store: Store) -> None:
         {"due": {5: [due_entry(5 * 60_000 + 31_000, b"ann")]}},
         {"time_ms": 1_001},
         {"extra": {"rules": b'{"v": 2}'}},
-        {"drop": [b"ann"]},
         {"consumed_minutes": [5]},
         {"max_ms": {WEB: 1_001}},
     ):
@@ -151,14 +150,9 @@ async def test_bytes_are_kept_as_they_are(store: Store) -> None:
     assert await store.get(0, NASTY[0]) == NASTY[0] * 2
 
 
-async def test_the_last_state_of_a_customer_holds_and_a_drop_beats_it(store: Store) -> None:
-    head = await store.commit(
-        await acquire(store),
-        Commit(states=[(b"a", b"1"), (b"a", b"2"), (b"b", b"1")], drop=[b"b", b"never seen"]),
-    )
-    assert await store.load(head, [b"a", b"b"]) == [b"2", None]
-    head = await store.commit(head, Commit(drop=[b"a"]))
-    assert await store.customers(0) == 0
+async def test_the_last_state_of_a_customer_holds(store: Store) -> None:
+    head = await store.commit(await acquire(store), Commit(states=[(b"a", b"1"), (b"a", b"2"), (b"b", b"1")]))
+    assert await store.load(head, [b"a", b"b", b"c"]) == [b"2", b"1", None]
 
 
 async def test_ten_thousand_customers_in_one_commit(store: Store) -> None:
@@ -178,11 +172,8 @@ async def test_ten_thousand_customers_in_one_commit(store: Store) -> None:
     assert [entry.id for entry in await store.outbox_read(head, None, 10_000)] == [
         f"1-{i}" for i in range(5_000)
     ]
-    head = await store.commit(
-        head, Commit(consumed_minutes=range(3_000), drop=[customer for customer, _ in states[1:]])
-    )
+    head = await store.commit(head, Commit(consumed_minutes=range(3_000)))
     assert await store.minutes(head) == [9_999]
-    assert await store.customers(0) == 1
 
 
 async def test_reserved_head_fields_are_refused(store: Store) -> None:

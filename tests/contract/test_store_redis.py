@@ -46,6 +46,29 @@ async def test_states_without_a_head_are_not_taken_for_a_new_shard(
         await acquire(redis_store)
 
 
+@pytest.mark.parametrize("key", [KEYS.state, KEYS.outbox])
+async def test_a_key_that_was_evicted_is_missed(
+    redis_store: RedisStore, client: redis.asyncio.Redis, key: bytes
+) -> None:
+    """Customers would begin anew, signals would be lost: neither commit nor acquire may go on."""
+    head = await redis_store.commit(await acquire(redis_store), COMMIT)
+    await client.delete(key)
+    before = await dump(client)
+    with pytest.raises(StateCorrupt, match="gone"):
+        await redis_store.commit(head, Commit(states=[(b"a", b"1")], outbox=[b"x"]))
+    with pytest.raises(StateCorrupt, match="gone"):
+        await acquire(redis_store)
+    assert await dump(client) == before
+
+
+async def test_an_outbox_that_is_sent_is_not_missed(redis_store: RedisStore) -> None:
+    head = await redis_store.commit(await acquire(redis_store), COMMIT)
+    await redis_store.outbox_trim(head, "1-999")
+    assert await redis_store.outbox_length(0) == 0
+    await redis_store.commit(head, Commit(outbox=[b"x"], offsets={}))
+    await acquire(redis_store)
+
+
 async def test_an_outbox_from_the_future_of_the_head_is_refused(
     redis_store: RedisStore, client: redis.asyncio.Redis
 ) -> None:

@@ -62,17 +62,22 @@ async def test_the_documented_permissions_are_enough(redis_db: str, client: redi
     (line,) = [line for line in DOCUMENT.read_text().splitlines() if line.startswith("    ~sp:* ")]
     await client.execute_command("ACL", "SETUSER", "worker", "reset", "on", ">s3cret", *line.split())
     store = RedisStore(redis_db.replace("redis://", "redis://worker:s3cret@"), prefix="p.", group="g")
+    replicated = RedisStore(
+        redis_db.replace("redis://", "redis://worker:s3cret@"), prefix="p.", group="g", attempts=1, replicas=1
+    )
     try:
         assert await store.check_server() == []
         await client.script_flush()
         head = await store.commit(await acquire(store), COMMIT)
-        head = await store.commit(head, Commit(drop=[b"ann"], consumed_minutes=[5]))
+        head = await store.commit(head, Commit(consumed_minutes=[5]))
         assert await store.reload(head) == head
-        assert await store.load(head, [b"ann"]) == [None]
+        assert await store.load(head, [b"nobody"]) == [None]
         assert await store.minutes(head) == []
         assert await store.due_entries(head, 5) == []
-        assert len((await store.scan(head, 0, 10))[1]) == await store.customers(0) == 1
-        assert await store.get(0, b"ann") is None
+        assert len((await store.scan(head, 0, 10))[1]) == await store.customers(0)
+        assert await store.get(0, b"nobody") is None
+        with pytest.raises(StoreUnavailable, match="0 of 1 replicas"):
+            await replicated.await_replicas(head)
         assert len(await store.outbox_read(head, None, 9)) == await store.outbox_length(0) == 1
         assert await store.outbox_trim(head, "1-0") == 1
         assert await store.reset_generation(0) is True
@@ -82,6 +87,7 @@ async def test_the_documented_permissions_are_enough(redis_db: str, client: redi
         assert await store.wipe(0) == 2
     finally:
         await store.aclose()
+        await replicated.aclose()
         await client.acl_deluser("worker")
 
 

@@ -18,7 +18,6 @@ NUMBERS = st.integers(-(2**63), 2**63 - 1)
 COMMITS = st.builds(
     Commit,
     states=st.lists(st.tuples(CUSTOMERS, st.binary(max_size=5)), max_size=4),
-    drop=st.lists(CUSTOMERS, max_size=2),
     consumed_minutes=st.sets(MINUTES, max_size=2),
     due=st.dictionaries(MINUTES, ENTRIES, max_size=2),
     outbox=st.lists(st.binary(max_size=5), max_size=3),
