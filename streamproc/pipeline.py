@@ -6,7 +6,7 @@
 Due customers go the same way without events. Nothing here knows Faust or a Kafka client.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -104,6 +104,16 @@ class Shard:
         self.head = await self._store.commit(self.head, Commit(extra=done))
         self._restating = False
         self._extra.pop("restate", None)
+
+    async def settle(self, starts: Mapping[str, int]) -> None:
+        """Commit where reading starts (topic -> offset) if it is not where it had ended: records are lost for good."""
+        moved = {
+            topic: offset
+            for topic, offset in starts.items()
+            if self.head.offsets.get(topic, offset) != offset
+        }
+        if moved:
+            self.head = await self._store.commit(self.head, Commit(offsets=moved))
 
     def put(self, topic: int, records: Sequence[Any], next_offset: int, wall_now_ms: int) -> None:
         """Decode records of a source topic and queue them. Bad records become failures, never exceptions.

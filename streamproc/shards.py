@@ -270,6 +270,8 @@ class Shards:
         return False
 
     async def _run(self, held: Held) -> None:
+        # Once records were given up, that is settled: the next seek must not give up others.
+        await held.shard.settle({SOURCES[code]: offset for code, offset in held.received.items()})
         while not held.stopping:
             if held.relay.backlog > _OUTBOX_RECORDS_MAX:
                 await asyncio.sleep(_IDLE_S)

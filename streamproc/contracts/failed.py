@@ -99,7 +99,9 @@ def failed_record(
     failures stay in order; without one, or with a huge one, it is the failure's id.
     """
     payload = value or b""
-    id_ = stable_id("failed", topic, partition, failure.offset)
+    digest = hashlib.sha256(payload).hexdigest()
+    # With the digest: a topic that was deleted and made anew counts its offsets from 0 again.
+    id_ = stable_id("failed", topic, partition, failure.offset, digest)
     key_encoding, key_text, _ = _as_text(key or b"", KEY_BYTES_MAX)
     encoding, raw, truncated = _as_text(payload, RAW_BYTES_MAX)
     event = FailedEvent(
@@ -115,7 +117,7 @@ def failed_record(
                 key_encoding=key_encoding,
                 timestamp_ms=timestamp_ms,
             ),
-            payload=Payload(hashlib.sha256(payload).hexdigest(), len(payload), encoding, raw, truncated),
+            payload=Payload(digest, len(payload), encoding, raw, truncated),
             processor=_PROCESSOR,
         ),
     )

@@ -129,8 +129,13 @@ class SeekSessions:
             raise SeekFailed(f"the state store named no offset for {sorted(unknown)}")
         bounds = await self._bounds(tps)
         starts = {}
-        for tp in sorted(tps):
-            start = await self._start_of(tp, stored[tp], *bounds[tp])
+        # Together: each may have to look several times before an end is believed.
+        found = await asyncio.gather(
+            *(self._start_of(tp, stored[tp], *bounds[tp]) for tp in sorted(tps)), return_exceptions=True
+        )
+        for tp, start in zip(sorted(tps), found, strict=True):
+            if isinstance(start, BaseException):
+                raise start
             starts[tp] = start.offset
             if start.lost:
                 logger.error("%s[%d]: skipped up to %d lost records", tp.topic, tp.partition, start.lost)

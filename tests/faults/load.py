@@ -9,6 +9,7 @@ import random
 import signal
 import sys
 import time
+import zlib
 from collections.abc import Iterator
 from typing import Final
 
@@ -109,11 +110,12 @@ class Load:
     def _to(
         self, customer: int, topic: str, value: bytes, headers: list[tuple[str, bytes]] | None = None
     ) -> Outgoing:
-        """Mostly to the partition of the key, sometimes elsewhere, as a producer with another hash does it."""
+        """Mostly to the partition of the key, sometimes to that by CRC32, librdkafka's default."""
         place = self._place[customer]
+        key = customer_id(customer).encode()
         if self._chance.random() < MISPLACED:
-            place = self._chance.randrange(self._partitions)
-        return Outgoing(topic, customer_id(customer).encode(), value, headers or (), place)
+            place = zlib.crc32(key) % self._partitions
+        return Outgoing(topic, key, value, headers or (), place)
 
 
 async def run(bootstrap: str, load: Load, counts: dict[str, int], rate: int) -> None:

@@ -6,8 +6,11 @@ They are put into a worker of the suite from outside (`FAULTS_MUTATION=name`); n
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from streamproc.clock import wall_ms
 from streamproc.relay import Relay
+from streamproc.shards import Shards
 from streamproc.state import redis_commit, redis_store
+from streamproc.transport.chunks import Chunk
 from streamproc.transport.handover import Handover
 
 
@@ -47,8 +50,18 @@ def trim_before_ack() -> None:
 
 
 def no_void() -> None:
-    """What was fetched before a seek still counts after it."""
+    """What was fetched before a seek still counts after it: for the consumer, and for the shard it is handed to."""
+
+    async def deliver(self: Any, chunk: Chunk) -> None:
+        held = self.held.get(chunk.partition)
+        if held is not None and not held.stopping:
+            topic = self._code(chunk.topic)
+            held.shard.put(topic, chunk.records, chunk.next_offset, wall_ms())
+            held.received[topic] = chunk.next_offset
+            held.stirred.set()
+
     Handover.is_current = lambda self, chunk: True  # type: ignore[method-assign]
+    Shards.deliver = deliver  # type: ignore[method-assign]
 
 
 MUTATIONS: Final[Mapping[str, Callable[[], None]]] = {

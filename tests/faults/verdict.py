@@ -4,10 +4,11 @@ It shares no code with the engine: it counts events by id in the source topics, 
 documentation describes them.
 """
 
+import hashlib
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -25,6 +26,10 @@ STEPS: Final = {"t1": 1, "t5": 5, "t20": 20, "t60": 60}
 _EVENT: Final = re.compile(
     rb'"type":"(\w+)".*"userId":"([^"]+)","messageId":"([^"]+)","timestamp":"([^"]+)"(.*)', re.DOTALL
 )
+
+
+#: A record's topic, partition, offset and SHA-256: a topic made anew counts from 0 again.
+_Place = tuple[str, int, int, str]
 
 
 @dataclass
@@ -58,10 +63,17 @@ class Verdict:
             self.wrong.append(what)
 
 
-async def judge(bootstrap: str, redis_url: str, prefix: str, group: str, partitions: int) -> Verdict:
-    """Read everything that is left of a run and compare it."""
+async def judge(
+    bootstrap: str,
+    redis_url: str,
+    prefix: str,
+    group: str,
+    partitions: int,
+    archive: Sequence[ConsumerRecord] = (),
+) -> Verdict:
+    """Read everything that is left of a run and compare it. `archive`: applied records that Kafka has deleted."""
     verdict = Verdict()
-    lives, bad = await _read_sources(bootstrap, prefix, partitions, verdict)
+    lives, bad = await _read_sources(bootstrap, prefix, partitions, archive, verdict)
     await _check_state(redis_url, prefix, group, partitions, lives, verdict)
     signals = await _read_signals(bootstrap, prefix, partitions, verdict)
     _check_signals(signals, lives, verdict)
@@ -70,18 +82,26 @@ async def judge(bootstrap: str, redis_url: str, prefix: str, group: str, partiti
 
 
 async def _read_sources(
-    bootstrap: str, prefix: str, partitions: int, verdict: Verdict
-) -> tuple[dict[str, Life], set[tuple[str, int, int]]]:
+    bootstrap: str, prefix: str, partitions: int, archive: Sequence[ConsumerRecord], verdict: Verdict
+) -> tuple[dict[str, Life], set[_Place]]:
     lives: dict[str, Life] = defaultdict(Life)
-    bad = set()
+    bad: set[_Place] = set()
+
+    def take(record: ConsumerRecord) -> None:
+        topic = record.topic.removeprefix(prefix)
+        if BAD in record.headers:
+            digest = hashlib.sha256(record.value or b"").hexdigest()
+            bad.add((topic, record.partition, record.offset, digest))
+            return
+        verdict.events += 1
+        _live(record, topic, lives, verdict)
+
+    for record in archive:
+        take(record)
     for topic in TOPICS:
         async for records in read_topic(bootstrap, prefix + topic, partitions):
             for record in records:
-                if BAD in record.headers:
-                    bad.add((topic, record.partition, record.offset))
-                    continue
-                verdict.events += 1
-                _live(record, topic, lives, verdict)
+                take(record)
     verdict.bad = len(bad)
     return lives, bad
 
@@ -289,18 +309,21 @@ def _check_actions(customer: str, life: Life, live: list[_Signal], verdict: Verd
 
 
 async def _check_failed(
-    bootstrap: str, prefix: str, partitions: int, bad: set[tuple[str, int, int]], verdict: Verdict
+    bootstrap: str, prefix: str, partitions: int, bad: set[_Place], verdict: Verdict
 ) -> None:
-    found: dict[tuple[str, int, int], set[str]] = defaultdict(set)
+    found: dict[_Place, set[str]] = defaultdict(set)
     async for records in read_topic(bootstrap, f"{prefix}events.failed", partitions):
         for record in records:
-            source = json.loads(record.value)["data"]["source"]
-            place = (source["topic"].removeprefix(prefix), source["partition"], source["offset"])
+            data = json.loads(record.value)["data"]
+            source = data["source"]
+            place = (source["topic"], source["partition"], source["offset"], data["payload"]["sha256"])
             found[place].add(dict(record.headers)["ce_id"].decode())
     verdict.says(
         found.keys() == bad, f"failed: {sorted(found.keys() ^ bad)[:5]} differ ({len(found)}/{len(bad)})"
     )
     verdict.says(all(len(ids) == 1 for ids in found.values()), "a failed event has two ids")
+    ids = Counter(id_ for ids in found.values() for id_ in ids)
+    verdict.says(all(count == 1 for count in ids.values()), "two failed events have one id")
 
 
 def _ms(text: str) -> int:

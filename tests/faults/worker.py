@@ -1,4 +1,4 @@
-"""`streamproc` as the suite runs it: with a point at which it dies, or a deliberate bug, given by the environment.
+"""`streamproc` as the suite runs it: with a point at which it dies, a deliberate bug, or a clock that is wrong.
 
 SIGUSR1 makes it print where every task stands, for a worker that hangs.
 """
@@ -9,11 +9,10 @@ import gc
 import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 
-from streamproc.__main__ import main
-from tests.faults.mutations import MUTATIONS
-from tests.faults.steps import arm
+from tests.faults import clock
 
 
 def print_tasks(_: int, __: FrameType | None) -> None:
@@ -27,6 +26,13 @@ def print_tasks(_: int, __: FrameType | None) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGUSR1, print_tasks)
+    if clock_file := os.environ.get("FAULTS_CLOCK"):
+        clock.install(Path(clock_file))
+    # Only now: these import the program, which takes its functions as they are.
+    from streamproc.__main__ import main
+    from tests.faults.mutations import MUTATIONS
+    from tests.faults.steps import arm
+
     if point := os.environ.get("FAULTS_STEP"):
         arm(point)
     if mutation := os.environ.get("FAULTS_MUTATION"):

@@ -283,3 +283,19 @@ async def test_a_commit_whose_reply_is_on_its_way_is_waited_for() -> None:
     async with asyncio.timeout(5):
         assert await asked
     await shards.release({0})
+
+
+async def test_records_that_were_given_up_stay_given_up() -> None:
+    """Kafka's log began anew. Were the offset not committed, the next seek would jump over what has come since."""
+    store = MemoryStore()
+    head = await store.acquire(
+        0, generation=1, member="w", partitions=2, layout=LAYOUT_VERSION, offsets_if_new={}, create=True
+    )
+    await store.commit(head, Commit(offsets={"events.web": 700}))
+    shards, _ = made(store)
+    starts = await shards.acquire({0}, generation=1)
+    shards.started(dict.fromkeys(starts, 0), 1)
+    async with asyncio.timeout(5):
+        while (await store.read_head(0)).offsets["events.web"]:  # type: ignore[union-attr]
+            await asyncio.sleep(0.01)
+    await shards.release({0})

@@ -1,0 +1,163 @@
+"""Faults of Redis and of the way to it."""
+
+import asyncio
+import errno
+import random
+import shutil
+import time
+
+import redis
+
+from tests.faults.network import cut, slow, stall
+from tests.faults.scene import Scene
+
+#: The second of a minute at which customers' next silence is in the next minute.
+_PLANT_AT_S = 50
+
+
+async def redis_kill(scene: Scene, chance: random.Random) -> None:
+    """kill -9 of Redis, for a moment or for longer than a request may take; its append-only file remains."""
+    scene.primary.kill()
+    await asyncio.sleep(chance.choice([0.1, 1.0, 7.0]))
+    scene.primary.start()
+
+
+async def redis_rewind(scene: Scene, chance: random.Random) -> None:
+    """Redis comes back with an older state than it had acknowledged."""
+    await _restore(scene, chance.uniform(0.3, 2.0))
+
+
+async def redis_emptied(scene: Scene, chance: random.Random) -> None:
+    """FLUSHALL: workers must refuse to begin anew in silence; the operator restores the last copy."""
+    with redis.Redis(port=scene.primary.port) as client:
+        copy = await _copy(scene)
+        client.flushall()
+    await asyncio.sleep(chance.uniform(0.5, 2.0))
+    scene.primary.kill()
+    _put_back(scene, copy)
+    scene.primary.start()
+
+
+async def failover(scene: Scene, chance: random.Random) -> None:
+    """The primary dies while its replica lags; the replica takes over, the former primary follows it."""
+    scene.replication_proxy.stall()
+    await asyncio.sleep(chance.uniform(0.1, 1.5))
+    scene.primary.kill()
+    scene.replication_proxy.cut()
+    scene.primary, scene.replica = scene.replica, scene.primary
+    with redis.Redis(port=scene.primary.port) as client:
+        client.execute_command("REPLICAOF", "NO", "ONE")
+    scene.redis_proxy.target_port = scene.primary.port
+    scene.redis_proxy.cut()
+    scene.redis_proxy.heal()
+    scene.replication_proxy.heal()
+    scene.replica.start()
+    scene.follow()
+
+
+async def clients_killed(scene: Scene, chance: random.Random) -> None:
+    """CLIENT KILL of every connection, several times."""
+    with redis.Redis(port=scene.primary.port) as client:
+        for _ in range(chance.randint(1, 5)):
+            client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            await asyncio.sleep(chance.uniform(0.05, 0.4))
+
+
+async def scripts_flushed(scene: Scene, _: random.Random) -> None:
+    """SCRIPT FLUSH and FUNCTION FLUSH."""
+    with redis.Redis(port=scene.primary.port) as client:
+        client.execute_command("SCRIPT", "FLUSH")
+        client.execute_command("FUNCTION", "FLUSH")
+
+
+async def out_of_memory(scene: Scene, chance: random.Random) -> None:
+    """`maxmemory` below what is used: every write is refused."""
+    with redis.Redis(port=scene.primary.port) as client:
+        client.config_set("maxmemory", 1_000_000)
+        await asyncio.sleep(chance.uniform(0.5, 6.0))
+        client.config_set("maxmemory", 0)
+
+
+async def evicting(scene: Scene, chance: random.Random) -> None:
+    """The operator lets Redis evict: workers must stop, and none may start, until it is `noeviction` again."""
+    with redis.Redis(port=scene.primary.port) as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        if not await scene.all_end(20, "may evict"):
+            scene.wrong.append("a worker goes on beside a Redis that may evict")
+        client.config_set("maxmemory-policy", "noeviction")
+    scene.supervise()
+
+
+async def planted(scene: Scene, chance: random.Random) -> None:
+    """Something else writes keys where due lists are to be: commits are refused whole, until the keys are gone."""
+    with redis.Redis(port=scene.primary.port) as client:
+        # Late in a minute, so that nothing is due in the next one yet, and something soon will be.
+        await asyncio.sleep((_PLANT_AT_S - time.time()) % 60)
+        minute = int(time.time()) // 60 + 1
+        heads = client.keys("sp:*:head")
+        keys = [head.removesuffix(b"head") + b"due:%d" % minute for head in heads]
+        if not sum(bool(client.set(key, "planted", nx=True)) for key in keys):
+            scene.wrong.append(f"nothing could be planted in minute {minute}")
+        if not await scene.all_end(30, "is a string, expected a list"):
+            scene.wrong.append("a worker goes on beside a planted key")
+        for key in keys:
+            if client.type(key) == b"string":
+                client.delete(key)
+    scene.supervise()
+
+
+async def disk_full(scene: Scene, chance: random.Random) -> None:
+    """No space is left for the append-only file: Redis refuses writes until there is."""
+    filler = scene.disk_of(scene.primary) / "filler"
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(1 << 20))
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+    await asyncio.sleep(chance.uniform(0.5, 6.0))
+    filler.unlink()
+
+
+async def redis_cut(scene: Scene, chance: random.Random) -> None:
+    """The network between workers and Redis is reset and refused."""
+    await cut(scene.redis_proxy, chance)
+
+
+async def redis_stalled(scene: Scene, chance: random.Random) -> None:
+    """Packets to and from Redis vanish, for longer than a request may take or not."""
+    await stall(scene.redis_proxy, chance.choice([0.5, 2.0, 7.0]))
+
+
+async def redis_slow(scene: Scene, chance: random.Random) -> None:
+    """Every packet to and from Redis is late."""
+    await slow(scene.redis_proxy, chance)
+
+
+async def _copy(scene: Scene) -> str:
+    """A consistent copy of the primary's append-only file; its place."""
+    copy = str(scene.directory / "redis-copy")
+    with redis.Redis(port=scene.primary.port) as client:
+        client.execute_command("BGREWRITEAOF")
+        while (
+            client.info("persistence")["aof_rewrite_in_progress"]
+            or client.info("persistence")["aof_rewrite_scheduled"]
+        ):
+            await asyncio.sleep(0.05)
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(scene.primary.directory, copy)
+    return copy
+
+
+def _put_back(scene: Scene, copy: str) -> None:
+    shutil.rmtree(scene.primary.directory)
+    shutil.copytree(copy, scene.primary.directory)
+
+
+async def _restore(scene: Scene, later_s: float) -> None:
+    copy = await _copy(scene)
+    await asyncio.sleep(later_s)
+    scene.primary.kill()
+    _put_back(scene, copy)
+    scene.primary.start()
