@@ -13,6 +13,7 @@ from aiohttp import web
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
+from prometheus_client import ProcessCollector
 
 from streamproc.agents import create_agents
 from streamproc.api.health import Health, create_http_app
@@ -82,6 +83,7 @@ class Worker:
 
     def __init__(self, settings: Settings, definitions: Definitions, until_ms: int | None = None) -> None:
         self.metrics = Metrics()
+        ProcessCollector(registry=self.metrics.registry)
         self.started = asyncio.Event()
         self._settings, self._definitions, self._until_ms = settings, definitions, until_ms
         self._stop = asyncio.Event()

@@ -42,6 +42,12 @@ CATALOGUE: Final = (
     Definition("histogram", "commit_seconds", "Time of one commit to Redis"),
     Definition("histogram", "prepare_seconds", "Time from taking a batch to the start of its commit"),
     Definition("counter", "relayed_total", "Records that Kafka acknowledged", ("topic",)),
+    Definition(
+        "counter",
+        "relay_waits_total",
+        "Times signals had to wait, for kafka or redis (its replicas)",
+        ("reason",),
+    ),
     Definition("gauge", "outbox_records", "Records that wait for Kafka", ("partition",)),
     Definition("gauge", "shard_time_seconds", "The shard's time, seconds since 1970", ("partition",)),
     Definition("gauge", "lag_records", "Records behind the end of the topic", ("topic", "partition")),
@@ -51,6 +57,11 @@ CATALOGUE: Final = (
         "counter", "superseded_total", "Commits or loads refused because the shard was not where we left it"
     ),
     Definition("counter", "rewinds_total", "Times Redis was found behind what was committed"),
+    Definition(
+        "counter",
+        "rewound_commits_total",
+        "Commits that Redis lost after Kafka was told of them: their signals may be ghosts",
+    ),
     Definition(
         "counter", "offsets_lost_total", "Records skipped because Kafka no longer had them", ("topic",)
     ),

@@ -23,6 +23,9 @@ _log = structlog.get_logger(__name__)
 BATCH_RECORDS: Final = 1_000
 _BACKOFF_MIN_S: Final = 0.1
 _BACKOFF_MAX_S: Final = 10.0
+_KAFKA_FIX: Final = (
+    "do the brokers answer, and do the topics out have leaders? Signals wait in Redis until then"
+)
 
 
 class Producer(Protocol):
@@ -74,11 +77,14 @@ class Relay:
                 while not self._stopping.is_set() and await self.send_batch():
                     backoff_s = _BACKOFF_MIN_S
             except (KafkaError, StoreUnavailable) as error:
+                reason = "kafka" if isinstance(error, KafkaError) else "redis"
+                self._metrics.count("relay_waits_total", 1, reason)
                 _log.warning(
                     "relay waits",
                     partition=self._shard.head.partition,
-                    error=str(error),
-                    retry_in_s=backoff_s,
+                    error=error.message if isinstance(error, StoreUnavailable) else repr(error),
+                    fix=error.fix if isinstance(error, StoreUnavailable) else _KAFKA_FIX,
+                    retry_in_s=round(backoff_s, 1),
                 )
                 self._committed.set()
                 with suppress(TimeoutError):

@@ -87,5 +87,5 @@ class Restarts:
                 await self._store.read_head(0)
                 return
             except StoreUnavailable as error:
-                _log.warning("waiting for Redis", error=error.message)
+                _log.warning("waiting for Redis", error=error.message, fix=error.fix)
                 await asyncio.sleep(random.uniform(_PAUSE_S / 2, _PAUSE_S))

@@ -23,7 +23,7 @@ from streamproc.restarts import Restarts
 from streamproc.settings import Settings
 from streamproc.sources import SOURCES
 from streamproc.state.layout import LAYOUT_VERSION
-from streamproc.state.rewinds import is_other_history, note_of, since_told
+from streamproc.state.rewinds import is_other_history, lost_commits, note_of, since_told
 from streamproc.state.store import Fenced as StoreFenced
 from streamproc.state.store import Head, Store, StoreUnavailable, Superseded
 from streamproc.transitions.definitions import Definitions
@@ -226,9 +226,14 @@ class Shards:
         head = since_told(stored, last, notes, behind=behind)
         restate = is_other_history(stored, last, notes)
         if head.rewinds != stored.rewinds:
+            lost = lost_commits(stored, notes)
             self._metrics.count("rewinds_total")
+            self._metrics.count("rewound_commits_total", lost)
             _log.warning(
-                "Redis lost acknowledged writes; reading again", partition=partition, rewinds=head.rewinds
+                "Redis lost acknowledged writes; reading again",
+                partition=partition,
+                rewinds=head.rewinds,
+                lost_commits=lost,
             )
         if restate:
             _log.warning("Redis came back with another history; restating what holds", partition=partition)
@@ -320,17 +325,17 @@ class Shards:
                 return
             unavailable = isinstance(error, StoreUnavailable)
             self._metrics.count("store_unavailable_total" if unavailable else "superseded_total")
-            self._start_over(held, error.message)
+            self._start_over(held, error.message, error.fix)
         except Exception as error:
             if not held.stopping:
                 self._fail(error)
 
-    def _start_over(self, held: Held, why: str) -> None:
+    def _start_over(self, held: Held, why: str, fix: str = "") -> None:
         """Take no more of this session; acquire and seek the shard again."""
         if held.stopping:
             return
         held.let_go()
-        _log.warning("shard starts over", partition=held.partition, why=why)
+        _log.warning("shard starts over", partition=held.partition, why=why, **({"fix": fix} if fix else {}))
         assert self.reader is not None
         self._restarts.begin(held.partition, self.reader)
 

@@ -30,6 +30,12 @@ def is_other_history(head: Head, held: Head | None, notes: Iterable[str]) -> boo
     return head.rewinds < max(told, 0 if held is None else held.rewinds)
 
 
+def lost_commits(head: Head, notes: Iterable[str]) -> int:
+    """How many commits a freshly acquired head lacks of those that Kafka was told of, in the same history."""
+    rewinds, seq = max(map(read_note, notes), default=(0, -1))
+    return max(seq - head.seq, 0) if rewinds == head.rewinds else 0
+
+
 def since_told(head: Head, held: Head | None, notes: Iterable[str], *, behind: bool) -> Head:
     """A freshly acquired head with its `rewinds`: more than anybody has ever been told of if Redis went back.
 

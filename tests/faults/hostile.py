@@ -26,9 +26,13 @@ def _bytes(value: Any) -> bytes:
     return json.dumps(value).encode()
 
 
+def _large(chance: random.Random) -> bytes:
+    return chance.randbytes(1) * _LARGE_BYTES
+
+
 _MAKERS: Final[tuple[Callable[[random.Random], bytes], ...]] = (
     lambda chance: b"\xff" + chance.randbytes(chance.randint(0, 500)),
-    lambda chance: b"\xff" * _LARGE_BYTES if chance.random() < 0.1 else b"",
+    _large,
     lambda _: b"[" * _NESTED + b"]" * _NESTED,
     lambda _: b'{"a":' * _NESTED + b"1" + b"}" * _NESTED,
     lambda _: _bytes(_event(userId="\ud800")),
@@ -54,6 +58,86 @@ _MAKERS: Final[tuple[Callable[[random.Random], bytes], ...]] = (
 )
 
 
-def not_an_event(chance: random.Random) -> bytes:
-    """The value of a record that must end in `events.failed`."""
-    return chance.choice(_MAKERS)(chance)
+_KINDS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
+    ("Product Viewed", {}),
+    ("Order Completed", {"revenue": 12.5, "currency": "USD"}),
+    ("Order Completed", {"revenue": 12, "total": "x"}),
+    ("Product Added", {"quantity": 2}),
+    ("Something of our own", {"nested": {"deep": [1, 2, 3]}}),
+    ("Live Chat Conversation Ended", {"duration_ms": 1234.5}),
+)
+_VALUES: Final[tuple[Any, ...]] = (
+    None, True, False, 0, -1, 2**63, -(2**63) - 1, 10**400, 1e308, float("nan"), float("inf"), "", "\x00", "\ud800",
+    "anon:x", "\u202e", "9" * 500, [], {}, [[]] * 50, {"a": {"b": {}}}, "2026-02-30T00:00:00Z", "0001-01-01T00:00:00Z",
+    "2026-01-05T24:00:00Z", "2026-01-05T12:00:00+99:99", {"revenue": -1}, {"revenue": "NaN"}, {"revenue": 1e400},
+    {"quantity": 1e18}, {"duration_ms": -5}, {"consent": {"email": "yes"}}, "track", "identify",
+)  # fmt: skip
+_INSERTS: Final = (
+    b"\x00",
+    b"\xff",
+    b'"',
+    b"\\",
+    b"{",
+    b"}",
+    b"\\ud800",
+    b"NaN",
+    b"1e999",
+    b"\xed\xa0\x80",
+    b"/*",
+    b",,",
+)
+
+
+def not_an_event(chance: random.Random, large: float = 0.1) -> bytes:
+    """The value of a record that must end in `events.failed`. `large`: how many of those that may be so are large."""
+    maker = chance.choice(_MAKERS)
+    if maker is _large and chance.random() >= large:
+        return b""
+    return maker(chance)
+
+
+def valid_event(chance: random.Random, customer: str, message_id: str) -> bytes:
+    """An event that must be accepted, in one of its many forms."""
+    name, properties = chance.choice(_KINDS)
+    event = _event(
+        event=name,
+        userId=customer,
+        messageId=message_id,
+        timestamp=f"2026-0{chance.randint(1, 9)}-1{chance.randint(0, 9)}T{chance.randint(10, 23)}:00:00"
+        + chance.choice(["Z", ".5Z", "+02:00", "-11:30", ".123456Z"]),
+        properties=properties,
+        unknown=chance.choice([None, [1, {"a": "😀"}], -1e300, "é" * 50]),
+    )
+    return json.dumps(event, ensure_ascii=chance.random() < 0.5).encode()
+
+
+def mutated(chance: random.Random, event: bytes) -> bytes:
+    """An event with something changed that may matter or not: bytes, or values."""
+    if chance.random() < 0.5:
+        return _bytes_changed(chance, event)
+    value = json.loads(event)
+    for _ in range(chance.randint(1, 3)):
+        field = chance.choice(
+            [*value, "context", "traits", "sentAt", "originalTimestamp", "receivedAt", "anonymousId"]
+        )
+        if chance.random() < 0.2:
+            value.pop(field, None)
+        else:
+            value[field] = chance.choice(_VALUES)
+    return json.dumps(value).encode()
+
+
+def _bytes_changed(chance: random.Random, event: bytes) -> bytes:
+    changed = bytearray(event)
+    for _ in range(chance.randint(1, 4)):
+        place = chance.randrange(len(changed)) if changed else 0
+        match chance.randrange(4):
+            case 0:
+                changed[place : place + 1] = chance.randbytes(1)
+            case 1:
+                del changed[place : place + chance.randint(1, 20)]
+            case 2:
+                changed[place:place] = chance.choice(_INSERTS)
+            case 3:
+                changed = changed[: place + 1]
+    return bytes(changed)

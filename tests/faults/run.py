@@ -16,6 +16,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from aiokafka.errors import KafkaError
+
 from tests.faults.catalogue import FAULTS, LOSSES
 from tests.faults.scene import GIVE_UP_S, SESSION_TIMEOUT_MS, Scene
 from tests.faults.verdict import IDLE_MS, judge
@@ -50,13 +52,11 @@ async def run_seed(
                 took = "never" if recovery_s is None else f"{recovery_s:.2f} s"
                 print(f"  seed {seed} {number + 1}/{faults} {name}: {took}", flush=True)
             await asyncio.sleep(chance.uniform(0.1, 1.0))
-        await scene.drain()
-        ahead_s = max(0.0, scene.clocks_right_s - time.monotonic())
-        await asyncio.sleep(ahead_s + IDLE_MS / 1000 + 3)  # the last of them falls silent
-        await scene.drain_outbox()
-        for worker in scene.workers:
-            worker.terminate(30)
-        await change_partitions(scene)
+        try:
+            await end(scene)
+        except (AssertionError, TimeoutError, KafkaError) as error:
+            scene.wrong.append(f"does not come to an end: {error}")
+            scene.stop_workers()
         verdict = await judge(
             scene.kafka.bootstrap,
             f"redis://127.0.0.1:{scene.primary.port}/0",
@@ -86,8 +86,17 @@ async def run_seed(
         scene.close()
 
 
-async def change_partitions(scene: Scene) -> None:
-    """The last fault of a run, which cannot be taken back: a worker must refuse to go on with other partitions."""
+async def end(scene: Scene) -> None:
+    """Let everything be applied, everybody fall silent and everything be sent; then the fault that cannot be mended.
+
+    With other partition counts a worker must refuse to go on.
+    """
+    await scene.drain()
+    ahead_s = max(0.0, scene.clocks_right_s - time.monotonic())
+    await asyncio.sleep(ahead_s + IDLE_MS / 1000 + 3)
+    await scene.drain_outbox()
+    for worker in scene.workers:
+        worker.terminate(30)
     scene.workers.clear()
     await scene.add_partitions("events.web", scene.partitions + 2)
     await scene.check_refusal("partitions")

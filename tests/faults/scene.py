@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -24,6 +24,7 @@ from typing import Final
 import redis
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
+from aiokafka.errors import KafkaTimeoutError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from streamproc.sources import SOURCES
@@ -44,6 +45,8 @@ SESSION_TIMEOUT_MS: Final = 4_000
 REFUSED: Final = 2
 #: A shard that is not back after so long never will be.
 GIVE_UP_S: Final = 60.0
+#: Now and then aiokafka never gets an answer while a broker comes back; the next client does.
+_ENDS_WITHIN_MS: Final = 5_000
 _DISK_BYTES: Final = 512 << 20
 
 
@@ -337,8 +340,13 @@ class Scene:
             for topic in SOURCES
             for partition in range(self.partitions)
         ]
-        async with AIOKafkaConsumer(bootstrap_servers=self.kafka.bootstrap) as consumer:
-            ends = await consumer.end_offsets(places)
+        while True:
+            async with AIOKafkaConsumer(
+                bootstrap_servers=self.kafka.bootstrap, request_timeout_ms=_ENDS_WITHIN_MS
+            ) as consumer:
+                with suppress(KafkaTimeoutError):
+                    ends = await consumer.end_offsets(places)
+                    break
         return {(place.topic.removeprefix(PREFIX), place.partition): end for place, end in ends.items()}
 
     async def applied(self, ends: Mapping[tuple[str, int], int]) -> bool:

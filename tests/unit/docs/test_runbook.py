@@ -1,0 +1,54 @@
+"""deploy/prometheus/alerts.yml and docs/runbook.md: each alert has its page, each metric exists."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from streamproc.metrics import CATALOGUE
+
+ROOT = Path(__file__).parents[3]
+RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+GROUPS = yaml.safe_load((ROOT / "deploy" / "prometheus" / "alerts.yml").read_text(encoding="utf-8"))["groups"]
+ALERTS = [rule for group in GROUPS for rule in group["rules"]]
+SOURCES = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "streamproc").rglob("*.py")))
+#: What a worker says when it ends with 2: the runbook's heading, and the words of its source.
+ENDS = {
+    "Redis cannot hold state": "cannot hold state",
+    "There is no state, though the group has read from this partition before": (
+        "there is no state, though the group has read from this partition before"
+    ),
+    "The key ... is gone": "the key {0} is gone",
+    "The key ... is a string, expected a list": "expected a {wanted.decode()}",
+    "Kafka's log begins at": "Kafka's log begins at",
+    "Kafka's log ends at": "Kafka's log ends at",
+    "The state is of topics with N partitions": "the state is of topics with {0} partitions",
+    "A worker of generation N has it": "a worker of generation {0} has it",
+}
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=[rule["alert"] for rule in ALERTS])
+def test_an_alert_has_its_section_and_only_known_metrics(alert: dict[str, Any]) -> None:
+    name = alert["alert"]
+    assert f"\n## {name}\n" in RUNBOOK
+    assert alert["annotations"]["runbook"] == f"docs/runbook.md#{name.lower()}"
+    assert alert["labels"]["severity"] in ("page", "ticket")
+    exported = {f"streamproc_{definition.name}" for definition in CATALOGUE}
+    asked = {
+        re.sub("_(bucket|sum|count)$", "", found) for found in re.findall(r"streamproc_\w+", alert["expr"])
+    }
+    assert asked <= exported, asked - exported
+    assert asked or "process_start_time_seconds" in alert["expr"]
+
+
+def test_every_alert_section_has_its_alert() -> None:
+    sections = set(re.findall(r"^## (Streamproc\w+)$", RUNBOOK, re.MULTILINE))
+    assert sections == {rule["alert"] for rule in ALERTS}
+
+
+@pytest.mark.parametrize("heading", ENDS)
+def test_a_worker_says_what_the_runbook_explains(heading: str) -> None:
+    assert f"\n### {heading}\n" in RUNBOOK
+    assert ENDS[heading] in SOURCES
