@@ -6,7 +6,7 @@ PYTHON := $(or $(shell command -v python3.11),python3)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit acceptance faults lint format types arrows schemas compose-check check kafka redis lock clean
+.PHONY: help setup demo test unit acceptance faults mutants fuzz soak lint format types arrows schemas compose-check check kafka redis lock clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -22,8 +22,17 @@ test: setup kafka redis ## Run all tests; starts its own Kafka and Redis. ARGS="
 acceptance: setup kafka redis ## Replay 200,000 events of 90 days, kill workers on the way, compare with the reference: an hour or two.
 	$(BIN)/pytest tests/acceptance $(ARGS)
 
-faults: setup kafka redis ## Break real servers and workers under load, SEEDS=1 times 20 faults; ARGS=--help tells more.
+faults: setup kafka redis ## Break real servers and workers under load, SEEDS=1 times each fault; ARGS=--help tells more.
 	$(BIN)/python -m tests.faults.run --seeds $(or $(SEEDS),1) $(ARGS)
+
+mutants: setup kafka redis ## Put deliberate bugs into workers: the fault suite must notice each. Ten minutes.
+	$(BIN)/python -m tests.faults.mutants $(ARGS)
+
+fuzz: setup kafka redis ## A million records of bad input, each accounted for: ten minutes. ARGS="--records 50000" for fewer.
+	$(BIN)/python -m tests.faults.fuzz $(ARGS)
+
+soak: setup kafka redis ## Half an hour at half the maximum rate: memory must be flat. ARGS="--minutes 5" for less.
+	$(BIN)/python -m tests.faults.soak $(ARGS)
 
 unit: setup ## Run the tests that need no server.
 	$(BIN)/pytest tests/unit $(ARGS)

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, cast
@@ -46,6 +46,8 @@ _TOPICS_S = 5.0
 _REDIS_S: Final = 5.0
 #: A shard that has work and commits nothing for this long is not alive.
 _STALLED_S = 60.0
+#: An idle shard asks Kafka several times a second.
+_UNHEARD_MS: Final = 10_000
 #: Between two looks for partitions without a leader.
 _LEADERS_S = 1.0
 #: How long telling Kafka the last offsets may hold up the end.
@@ -109,19 +111,18 @@ class Worker:
                 replicas=None if replicas == "auto" else replicas,
             )
             stack.push_async_callback(store.aclose)
-            warnings = await store.check_server()
-            for warning in warnings:
-                _log.warning("redis", warning=warning)
+            redis = _RedisWatch(store)
+            await redis.look()
             await self._check_topics()
             producer = await stack.enter_async_context(open_producer(settings.kafka))
             shards = Shards(store, producer, self._definitions, settings, self.metrics, self._until_ms)
             app = self._create_app(shards)
-            await self._serve_http(stack, shards)
+            await self._serve_http(stack, _Heartbeat(shards, redis))
             self._note_definitions(self._definitions)
             watches = (
                 self._watch_definitions(shards),
                 self._watch_topics(app, shards),
-                _watch_redis(store, warnings),
+                redis.run(),
             )
             for watch in watches:
                 task = asyncio.create_task(watch)
@@ -201,10 +202,9 @@ class Worker:
                 else StreamprocError(f"the worker failed: {reason!r}")
             )
 
-    async def _serve_http(self, stack: AsyncExitStack, shards: Shards) -> None:
+    async def _serve_http(self, stack: AsyncExitStack, heartbeat: "_Heartbeat") -> None:
         if self._settings.http_port == 0:
             return
-        heartbeat = _Heartbeat(shards)
         runner = web.AppRunner(
             create_http_app(self.metrics, heartbeat.live, heartbeat.ready), access_log=None
         )
@@ -296,8 +296,8 @@ class _ConsumerReader:
 class _Heartbeat:
     """Liveness: every shard with queued records commits now and then. Readiness: shards are held."""
 
-    def __init__(self, shards: Shards) -> None:
-        self._shards = shards
+    def __init__(self, shards: Shards, redis: "_RedisWatch") -> None:
+        self._shards, self._redis = shards, redis
         self._progress: dict[int, tuple[int, float]] = {}  # partition -> (seq, since when)
 
     def live(self) -> Health:
@@ -316,25 +316,43 @@ class _Heartbeat:
         return Health(True, f"{len(self._shards.held)} shards")
 
     def ready(self) -> Health:
-        if not self._shards.held:
-            return Health(False, "no shards assigned yet")
         held = self._shards.held.items()
         waiting = [partition for partition, one in held if one.stopping or not one.tasks]
-        return Health(not waiting, f"shards {waiting} wait for Redis or Kafka" if waiting else "running")
+        if not held:
+            return Health(False, "no shards assigned yet")
+        if waiting:
+            return Health(False, f"shards {waiting} wait for Redis or Kafka")
+        if self._redis.problem:
+            return Health(False, self._redis.problem)
+        unheard = [partition for partition, one in held if one.unheard_ms(wall_ms()) > _UNHEARD_MS]
+        return Health(not unheard, f"Kafka does not answer for shards {unheard}" if unheard else "running")
 
 
-async def _watch_redis(store: RedisStore, warned: Sequence[str]) -> None:
-    """Raises RedisConfigError as soon as Redis is set up so that it may lose state; new warnings are logged."""
-    while True:
-        await asyncio.sleep(_REDIS_S)
-        try:
-            warnings = await store.check_server()
-        except StoreUnavailable:  # the shards notice, and wait for it
-            continue
+class _RedisWatch:
+    """Looks at Redis now and then. `problem`: why it could not be asked last time; empty: it could."""
+
+    def __init__(self, store: RedisStore) -> None:
+        self.problem = ""
+        self._store = store
+        self._warned: list[str] = []
+
+    async def look(self) -> None:
+        """Log new warnings. Raises RedisConfigError if Redis is set up so that it may lose state, StoreUnavailable."""
+        warnings = await self._store.check_server()
         for warning in warnings:
-            if warning not in warned:
+            if warning not in self._warned:
                 _log.warning("redis", warning=warning)
-        warned = warnings
+        self._warned = warnings
+
+    async def run(self) -> None:
+        """Look for ever. Raises RedisConfigError."""
+        while True:
+            await asyncio.sleep(_REDIS_S)
+            try:
+                await self.look()
+                self.problem = ""
+            except StoreUnavailable as error:  # the shards notice, and wait for it
+                self.problem = error.message
 
 
 def _versions(paths: list[Path]) -> list[Any]:

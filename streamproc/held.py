@@ -97,6 +97,13 @@ class Held:
         shown = [self._caught_up(code) for code in range(len(SOURCES))]
         return len(self.shard.inbox) == 0 and all(end and polled_ms > after_ms for end, polled_ms in shown)
 
+    def unheard_ms(self, now_ms: int) -> int:
+        """How long ago the last fetch was sent that Kafka answered, of the topic that waits longest; 0: not idle."""
+        if len(self.shard.inbox):
+            return 0  # who has enough to do does not ask for more
+        polled = [self._caught_up(code)[1] for code in range(len(SOURCES))]
+        return now_ms - min(polled)
+
     def _live_time_ms(self) -> int:
         """The shard's time: where caught up, the time of the fetch that showed it, less the grace period."""
         all_fits = len(self.shard.inbox) <= self.settings.chunk_records  # into the next batch

@@ -20,9 +20,11 @@ EXPOSED_BY: Final[dict[str, tuple[str, ...]]] = {
     "no_compare_and_set": ("two_owners", "zombie", "nap"),
     "no_epoch": ("two_owners",),
     "no_type_check": ("planted",),
-    "trim_before_ack": ("kafka_cut", "kafka_restart"),
+    "trim_before_ack": ("step", "kill"),
     "no_void": ("clients_killed", "redis_stalled", "two_owners"),
 }
+#: Where the fault `step` ends workers: between the trim and the ack of a bug that has them the wrong way round.
+POINTS: Final = ("send:before", "unpack:after")
 SEEDS: Final = 3
 
 
@@ -31,7 +33,9 @@ def broken(mutation: str, seed: int) -> list[str]:
     names = EXPOSED_BY[mutation]
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         result = asyncio.run(
-            run_seed(seed, len(names) * 2, list(names), Path(folder), mutation=mutation, quiet=True)
+            run_seed(
+                seed, len(names) * 2, list(names), Path(folder), mutation=mutation, points=POINTS, quiet=True
+            )
         )
     return list(result["wrong"])
 

@@ -3,6 +3,7 @@
 They are put into a worker of the suite from outside (`FAULTS_MUTATION=name`); no user can switch them on.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -53,12 +54,12 @@ def no_void() -> None:
     """What was fetched before a seek still counts after it: for the consumer, and for the shard it is handed to."""
 
     async def deliver(self: Any, chunk: Chunk) -> None:
-        held = self.held.get(chunk.partition)
-        if held is not None and not held.stopping:
-            topic = self._code(chunk.topic)
-            held.shard.put(topic, chunk.records, chunk.next_offset, wall_ms())
-            held.received[topic] = chunk.next_offset
-            held.stirred.set()
+        while (held := self.held.get(chunk.partition)) is None or held.stopping or not held.tasks:
+            await asyncio.sleep(0.01)
+        topic = self._code(chunk.topic)
+        held.shard.put(topic, chunk.records, chunk.next_offset, wall_ms())
+        held.received[topic] = chunk.next_offset
+        held.stirred.set()
 
     Handover.is_current = lambda self, chunk: True  # type: ignore[method-assign]
     Shards.deliver = deliver  # type: ignore[method-assign]

@@ -33,6 +33,7 @@ from streamproc.state.store import Head, StoreError
 from streamproc.transport.bulk import read_topic
 from streamproc.transport.topics import create_topics
 from tests.faults.proxy import Proxy
+from tests.faults.steps import POINTS
 from tests.integration.worker import Installation, WorkerProcess
 from tests.servers.kafka import SETTINGS, KafkaProcess
 from tests.servers.process import DIE_WITH_PARENT, free_port
@@ -62,6 +63,7 @@ class Scene:
     customers: int = 2_000
     mutation: str = ""
     replicas: str = "auto"
+    points: tuple[str, ...] = POINTS  # at which the fault `step` may end a worker
     started: int = 0
     restarts: int = 0
     unexpected: list[str] = field(default_factory=list)

@@ -5,7 +5,6 @@ import random
 import signal
 
 from tests.faults.scene import SESSION_TIMEOUT_MS, Scene
-from tests.faults.steps import POINTS
 
 
 async def kill(scene: Scene, chance: random.Random) -> None:
@@ -44,7 +43,7 @@ async def step(scene: Scene, chance: random.Random) -> None:
     leaving = scene.workers.pop(chance.randrange(len(scene.workers)))
     leaving.kill()
     scene.restarts += 1
-    point = chance.choice(POINTS)
+    point = chance.choice(scene.points)
     doomed = scene.start_worker({"FAULTS_STEP": f"{point}:{chance.randint(1, 3)}"})
     for _ in range(80):
         await asyncio.sleep(0.1)
