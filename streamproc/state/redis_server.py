@@ -1,6 +1,7 @@
 """Is this Redis set up so that customer state is safe in it?"""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ResponseError
@@ -9,6 +10,7 @@ from streamproc.state.redis_link import exchange
 from streamproc.state.store import RedisConfigError
 
 MIN_VERSION = (7, 0)
+_NEARLY_FULL: Final = 0.9
 
 
 async def server_info(connection: AbstractConnection) -> dict[str, str]:
@@ -54,12 +56,24 @@ def server_warnings(info: Mapping[str, str], where: str) -> list[str]:
             f"Redis at {where} cannot hold state: {'; '.join(what for what, _ in wrong)}",
             fix="; ".join(fix for _, fix in wrong),
         )
-    warnings = []
+    return list(_warnings(info))
+
+
+def _warnings(info: Mapping[str, str]) -> Iterator[str]:
+    """Texts without figures: a worker that looks again and again logs each once."""
     if "maxmemory_policy" not in info:
-        warnings.append("Redis does not tell its maxmemory-policy: make sure that it is noeviction")
+        yield "Redis does not tell its maxmemory-policy: make sure that it is noeviction"
     if info.get("aof_enabled") == "0":
-        warnings.append(
+        yield (
             "appendonly is off: a restart goes back to the last snapshot, and the topics are read again from "
             "there (set appendonly yes, appendfsync everysec)"
         )
-    return warnings
+    if info.get("aof_last_write_status", "ok") != "ok":
+        yield "it cannot write its append-only file and refuses commits: free its disk"
+    if info.get("role") == "slave":
+        yield "it is a replica and refuses commits: point STREAMPROC_REDIS to the primary"
+    limit = int(info.get("maxmemory", 0))
+    if limit and int(info.get("used_memory", 0)) > _NEARLY_FULL * limit:
+        yield "nearly all of its maxmemory is used, and then it refuses commits: raise maxmemory"
+    if int(info.get("evicted_keys", 0)):
+        yield "it has evicted keys since it was started; if any was ours, its shard is refused at the next commit"

@@ -50,3 +50,21 @@ def test_a_server_that_hides_its_policy_is_a_warning() -> None:
     silent = {name: value for name, value in GOOD.items() if name != "maxmemory_policy"}
     (warning,) = server_warnings(silent, "h:1")
     assert "noeviction" in warning
+
+
+@pytest.mark.parametrize(
+    ("info", "names"),
+    [
+        ({"aof_last_write_status": "err"}, "free its disk"),
+        ({"role": "slave"}, "primary"),
+        ({"maxmemory": "1000", "used_memory": "950"}, "maxmemory"),
+        ({"evicted_keys": "3"}, "evicted"),
+    ],
+)
+def test_what_will_stop_commits_is_a_warning(info: dict[str, str], names: str) -> None:
+    (warning,) = server_warnings({**GOOD, **info}, "h:1")
+    assert names in warning
+
+
+def test_memory_without_a_limit_is_not_nearly_full() -> None:
+    assert server_warnings({**GOOD, "maxmemory": "0", "used_memory": "950"}, "h:1") == []
