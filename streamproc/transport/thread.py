@@ -90,7 +90,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
                 await asyncio.wait([leaving])
                 await consumer._fetcher.close()
                 await consumer._client.close()
-        await super().on_thread_stop()
+        # Not Faust's own step, which would stop the consumer once more.
+        await super(driver.AIOKafkaConsumerThread, self).on_thread_stop()
 
     async def read(self, wanted: set[TP], timeout_s: float) -> list[Chunk]:
         """See `Reader.read`."""
