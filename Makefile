@@ -2,11 +2,13 @@
 
 UV_VERSION := 0.13.9
 UV := $(or $(shell command -v uv),.cache/uv/bin/uv)
+PIP_VERSION := 25.3
 PYTHON := $(or $(shell command -v python3.11),python3)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit acceptance faults mutants fuzz soak lint format types arrows schemas compose-check check kafka redis lock clean
+.PHONY: help setup demo test unit driver-tests acceptance faults mutants fuzz soak lint format types arrows schemas
+.PHONY: compose-check check kafka redis faust-tests lock clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -16,7 +18,7 @@ setup: .venv/.synced ## Create .venv with exactly the locked packages (the other
 demo: setup ## Run the whole program on real history, without Docker: about two minutes. ARGS="--keep" leaves it up.
 	$(BIN)/streamproc demo $(ARGS)
 
-test: setup kafka redis ## Run all tests; starts its own Kafka and Redis. ARGS="-k name" chooses.
+test: setup kafka redis faust-tests ## Run all tests; starts its own Kafka and Redis. ARGS="-k name" chooses.
 	$(BIN)/pytest $(ARGS)
 
 acceptance: setup kafka redis ## Replay 200,000 events of 90 days, kill workers on the way, compare with the reference: an hour or two.
@@ -36,6 +38,9 @@ soak: setup kafka redis ## Half an hour at half the maximum rate: memory must be
 
 unit: setup ## Run the tests that need no server.
 	$(BIN)/pytest tests/unit $(ARGS)
+
+driver-tests: setup faust-tests ## Run Faust's own tests of its Kafka driver on our transport, and say which differ by design.
+	$(BIN)/pytest tests/driver -rP $(ARGS)
 
 lint: setup ## Check style and format.
 	$(BIN)/ruff check .
@@ -82,3 +87,12 @@ kafka: .cache/kafka/.fetched
 
 redis:
 	@bash tests/servers/install-redis.sh
+
+# Faust's own tests, from its source distribution; and OpenTracing, with which they measure.
+
+faust-tests: .cache/faust-tests/.fetched
+
+.cache/faust-tests/.fetched: uv.lock tests/driver/fetch.py | .venv/.synced
+	@echo "faust-tests: fetching Faust's own tests to $(@D)"
+	@$(BIN)/python tests/driver/fetch.py $(@D) $(UV) tool run --quiet --python $(BIN)/python pip==$(PIP_VERSION)
+	@touch $@
