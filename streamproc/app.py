@@ -137,6 +137,7 @@ class Worker:
                     with suppress(TimeoutError):
                         await asyncio.wait_for(cast(Consumer, app.consumer).force_commit(), _LAST_COMMIT_S)
             finally:
+                shards.stop_restarts()
                 await app.stop()
         if shards.failure is not None:
             raise shards.failure

@@ -47,10 +47,15 @@ class Relay:
         topic_prefix: str,
         metrics: Metrics,
         tell: Callable[[int, int], Awaitable[bool]],
+        acked: set[OutboxEntry],
     ) -> None:
-        """`tell(partition, seq)` returns once Kafka's group knows of the commit; False: this relay is to end."""
+        """`tell(partition, seq)` returns once Kafka's group knows of the commit; False: this relay is to end.
+
+        `acked`: what Kafka has acknowledged but Redis could not trim, by this relay or the one before it in this
+        process. It is not sent again.
+        """
         self._store, self._shard, self._producer, self._tell = store, shard, producer, tell
-        self._prefix, self._metrics = topic_prefix, metrics
+        self._prefix, self._metrics, self._acked = topic_prefix, metrics, acked
         self._committed = asyncio.Event()
         self._committed.set()  # there may be records from before
         self._stopping = asyncio.Event()
@@ -98,14 +103,18 @@ class Relay:
         """
         head = self._shard.head
         entries = await self._store.outbox_read(head, None, BATCH_RECORDS)
-        if entries:
+        unsent = [entry for entry in entries if entry not in self._acked]
+        if unsent:
             # What a failover may take back must not be seen outside; and Kafka is told before, or a Redis that lost
             # this commit could not be told from one that did not.
             await self._store.await_replicas(head)
-            if not await self._tell(head.partition, int(entries[-1].id.partition("-")[0])):
+            if not await self._tell(head.partition, int(unsent[-1].id.partition("-")[0])):
                 return 0
-            await self._send(entries)
+            await self._send(unsent)
+            self._acked.update(unsent)
+        if entries:
             await self._store.outbox_trim(head, entries[-1].id)
+            self._acked.clear()
         self.backlog = await self._store.outbox_length(head.partition)
         self._metrics.set("outbox_records", self.backlog, str(head.partition))
         return len(entries)

@@ -32,6 +32,7 @@ class Restarts:
     ) -> None:
         self._held, self._store, self._release, self._fail = held, store, release, fail
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._stopped = False
         #: By partition: seq of the last failure, and how many there were at it.
         self._failures: dict[int, tuple[int, int]] = {}
 
@@ -40,9 +41,15 @@ class Restarts:
         """Whether a shard is being started over."""
         return bool(self._tasks)
 
+    def stop(self) -> None:
+        """Give up what is under way, and begin nothing more."""
+        self._stopped = True
+        for task in self._tasks.values():
+            task.cancel()
+
     def begin(self, partition: int, reader: Reader) -> None:
         """Seek a shard in a task of its own: the seek waits for the task of the shard that failed."""
-        if partition not in self._tasks:
+        if partition not in self._tasks and not self._stopped:
             self._tasks[partition] = asyncio.create_task(self._restart(partition, reader))
 
     async def _restart(self, partition: int, reader: Reader) -> None:

@@ -25,7 +25,7 @@ from streamproc.sources import SOURCES
 from streamproc.state.layout import LAYOUT_VERSION
 from streamproc.state.rewinds import is_other_history, lost_commits, note_of, since_told
 from streamproc.state.store import Fenced as StoreFenced
-from streamproc.state.store import Head, Store, StoreUnavailable, Superseded
+from streamproc.state.store import Head, OutboxEntry, Store, StoreUnavailable, Superseded
 from streamproc.transitions.definitions import Definitions
 from streamproc.transport.chunks import Chunk
 from streamproc.transport.owner import Fenced, Progress, Unavailable
@@ -72,6 +72,7 @@ class Shards:
         self._restarts = Restarts(self.held, store, self.release, self._fail)
         self._ending = Ending(self.held, store, settings.topic_prefix)
         self._last_heads: dict[int, Head] = {}
+        self._acked: dict[int, set[OutboxEntry]] = {}
         self._telling = asyncio.Lock()
 
     # -- the owner's side of the transport
@@ -170,6 +171,10 @@ class Shards:
         """See Owner.on_lost."""
         self._metrics.count("offsets_lost_total", count, tp.topic)
 
+    def stop_restarts(self) -> None:
+        """Start no shard over any more: the worker ends."""
+        self._restarts.stop()
+
     def note_end(self, task: asyncio.Task[None]) -> None:
         """A task of the worker that should never end has ended: if by an error, so does the worker."""
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -241,9 +246,11 @@ class Shards:
         shard = Shard(
             self._store, head, minutes, self._definitions, self._settings, self._metrics, restate=restate
         )
-        relay = Relay(
-            self._store, shard, self._producer, self._settings.topic_prefix, self._metrics, self._tell
-        )
+        if last is None or last.rewinds != head.rewinds:
+            self._acked.pop(partition, None)  # the same entry has another version now
+        acked = self._acked.setdefault(partition, set())
+        prefix = self._settings.topic_prefix
+        relay = Relay(self._store, shard, self._producer, prefix, self._metrics, self._tell, acked)
         assert self.reader is not None
         relay.wake(await self._store.outbox_length(head.partition))
         if head.time_ms is not None:
@@ -340,7 +347,8 @@ class Shards:
         self._restarts.begin(held.partition, self.reader)
 
     def _fail(self, error: BaseException) -> None:
-        self.failure = error
+        if self.failure is None:  # what fails after it, because the worker ends, says nothing
+            self.failure = error
         self.done.set()
 
     # -- chunks

@@ -67,6 +67,7 @@ class Consumer(driver.Consumer):
         self._owner = transport.owner
         self._committed: dict[TopicPartition, Progress] = {}
         self._partition_count = 0
+        self._given_up = False
         #: Partitions left out of the look for records that is under way.
         self._left_out: set[TP] = set()
         super().__init__(transport, *args, **kwargs)
@@ -193,7 +194,13 @@ class Consumer(driver.Consumer):
             )
 
     async def _give_up(self, error: Exception) -> None:
-        """Stop the whole worker, loudly: one that cannot seek would live on and read nothing."""
+        """Stop the whole worker, loudly: one that cannot seek would live on and read nothing.
+
+        What fails after it because the worker stops says nothing new.
+        """
+        if self._given_up:
+            return
+        self._given_up = True
         logger.critical("the worker stops: %s", error)
         await self.crash(error)
 

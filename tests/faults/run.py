@@ -19,7 +19,8 @@ from typing import Any
 from aiokafka.errors import KafkaError
 
 from tests.faults.catalogue import FAULTS, LOSSES
-from tests.faults.scene import GIVE_UP_S, SESSION_TIMEOUT_MS, Scene
+from tests.faults.crew import SESSION_TIMEOUT_MS
+from tests.faults.scene import Scene
 from tests.faults.verdict import IDLE_MS, judge
 
 #: What the suite promises: recovered so soon after the dependency is back.
@@ -37,16 +38,15 @@ async def run_seed(
     begin_s = time.monotonic()
     try:
         await scene.start()
-        assert await scene.caught_up_s(60) is not None, "the workers never started"
+        assert await scene.caught_up_s() is not None, "the workers never started"
         await asyncio.sleep(WARM_UP_S)
         for number in range(faults):
             name = names[number % len(names)] if number < len(names) else chance.choice(names)
-            if name == "failover" and not scene.in_step():
+            if name == "failover" and not scene.servers.in_step():
                 await asyncio.sleep(1.0)
             measured_s = await FAULTS[name](scene, chance)
-            caught_up_s = await scene.caught_up_s(GIVE_UP_S)
+            caught_up_s = await scene.caught_up_s()
             recovery_s = caught_up_s if measured_s is None else measured_s
-            scene.sample_memory()
             outcomes.append({"fault": name, "recovery_s": recovery_s})
             if not quiet:
                 took = "never" if recovery_s is None else f"{recovery_s:.2f} s"
@@ -56,16 +56,16 @@ async def run_seed(
             await end(scene)
         except (AssertionError, TimeoutError, KafkaError) as error:
             scene.wrong.append(f"does not come to an end: {error}")
-            scene.stop_workers()
+            scene.crew.kill_all()
         verdict = await judge(
-            scene.kafka.bootstrap,
-            f"redis://127.0.0.1:{scene.primary.port}/0",
+            scene.logs.bootstrap,
+            f"redis://127.0.0.1:{scene.servers.primary.port}/0",
             "faults.",
             scene.installation.group,
             scene.partitions,
-            scene.archive,
+            scene.logs.archive,
         )
-        verdict.wrong += scene.wrong
+        verdict.wrong += scene.wrong + scene.crew.wrong
         # Signals that wait for replicas survive a failover to one.
         losses = LOSSES - {"failover"} if scene.replicas == "1" else LOSSES
         lossy = any(outcome["fault"] in losses for outcome in outcomes)
@@ -78,8 +78,8 @@ async def run_seed(
             "outcomes": outcomes,
             "replicas": scene.replicas,
             "lost": scene.lost,
-            "restarts": scene.restarts,
-            "unexpected": scene.unexpected,
+            "restarts": scene.crew.restarts,
+            "refusals": scene.crew.refusals,
             **asdict(verdict),
         }
     finally:
@@ -95,11 +95,11 @@ async def end(scene: Scene) -> None:
     ahead_s = max(0.0, scene.clocks_right_s - time.monotonic())
     await asyncio.sleep(ahead_s + IDLE_MS / 1000 + 3)
     await scene.drain_outbox()
-    for worker in scene.workers:
+    for worker in scene.crew.workers:
         worker.terminate(30)
-    scene.workers.clear()
-    await scene.add_partitions("events.web", scene.partitions + 2)
-    await scene.check_refusal("partitions")
+    scene.crew.workers.clear()
+    await scene.logs.add_partitions("events.web", scene.partitions + 2)
+    await scene.crew.check_refusal("partitions")
 
 
 def summarize(results: list[dict[str, Any]]) -> str:
@@ -163,8 +163,6 @@ def main() -> int:
         results.append(result)
         for wrong in result["wrong"]:
             print(f"  WRONG: {wrong}")
-        for unexpected in result["unexpected"]:
-            print(f"  worker ended: {unexpected}")
         if given.json:
             with given.json.open("a") as file:
                 file.write(json.dumps(result) + "\n")

@@ -13,7 +13,7 @@ from streamproc.metrics import Metrics
 from streamproc.pipeline import Shard
 from streamproc.relay import Relay
 from streamproc.state.memory_store import MemoryStore
-from streamproc.state.store import Commit, Head, Superseded
+from streamproc.state.store import Commit, Head, OutboxEntry, StoreUnavailable, Superseded
 
 
 @dataclass
@@ -62,11 +62,20 @@ async def acquire(store: MemoryStore, generation: int) -> Head:
     )
 
 
-def relay_of(store: MemoryStore, holder: Holder, broker: Broker, *, told: bool = True) -> Relay:
+def relay_of(
+    store: MemoryStore,
+    holder: Holder,
+    broker: Broker,
+    *,
+    told: bool = True,
+    acked: set[OutboxEntry] | None = None,
+) -> Relay:
     async def tell(partition: int, seq: int) -> bool:
         return told
 
-    return Relay(store, cast(Shard, holder), broker, "acme.", Metrics(), tell)
+    return Relay(
+        store, cast(Shard, holder), broker, "acme.", Metrics(), tell, set() if acked is None else acked
+    )
 
 
 async def test_sends_in_order_and_trims() -> None:
@@ -98,6 +107,25 @@ async def test_what_is_left_from_before_a_rewind_leaves_with_a_version_of_now() 
     broker = Broker()
     await relay_of(store, holder, broker).send_batch()
     assert broker.sent == [("acme.segments.changes", b"k", body.replace(b":5}", b":%d}" % (2 << 32 | 5)))]
+
+
+async def test_what_is_acknowledged_but_not_trimmed_is_not_sent_again() -> None:
+    """Redis was away for the trim; the shard may have started over since, with a relay of its own."""
+    store, holder = await outbox_of(b"1", b"2")
+    broker, acked = Broker(), set[OutboxEntry]()
+    trim = store.outbox_trim
+
+    async def away(head: Head, up_to_id: str) -> int:
+        raise StoreUnavailable("away")
+
+    store.outbox_trim = away  # type: ignore[method-assign]
+    with pytest.raises(StoreUnavailable):
+        await relay_of(store, holder, broker, acked=acked).send_batch()
+    store.outbox_trim = trim  # type: ignore[method-assign]
+    holder.head = await store.commit(holder.head, Commit(outbox=[OutRecord("t", b"k", [], b"3").pack()]))
+    assert await relay_of(store, holder, broker, acked=acked).send_batch() == 3
+    assert [value for _, _, value in broker.sent] == [b"1", b"2", b"3"]
+    assert await store.outbox_length(0) == 0
 
 
 async def test_run_waits_out_a_broker_that_is_down() -> None:

@@ -20,7 +20,7 @@ from streamproc.shards import Shards
 from streamproc.sources import SOURCES
 from streamproc.state.layout import LAYOUT_VERSION
 from streamproc.state.memory_store import MemoryStore
-from streamproc.state.store import Commit
+from streamproc.state.store import Commit, StateMissing
 from streamproc.transitions.definitions import Definitions
 from streamproc.transport.chunks import Chunk, Tail
 from streamproc.transport.owner import Progress, Unavailable
@@ -299,3 +299,25 @@ async def test_records_that_were_given_up_stay_given_up() -> None:
         while (await store.read_head(0)).offsets["events.web"]:  # type: ignore[union-attr]
             await asyncio.sleep(0.01)
     await shards.release({0})
+
+
+async def test_the_first_failure_is_the_one_that_is_told() -> None:
+    """What fails after it, because the worker ends, would hide it."""
+    shards, reader = made(MemoryStore())
+    reader.kafka_knows[TopicPartition("events.web", 0)] = Progress(7, "")
+    shards.on_unsought({0})
+    await eventually(shards.done)
+    shards._fail(RuntimeError("Event loop is closed"))
+    assert isinstance(shards.failure, StateMissing)
+
+
+async def test_a_worker_that_ends_starts_nothing_over() -> None:
+    shards, reader = made(MemoryStore())
+    reader.away = 1_000
+    shards.on_unsought({0})
+    await asyncio.sleep(0)
+    shards.stop_restarts()
+    shards.on_unsought({1})
+    await asyncio.sleep(0.05)
+    assert not shards._restarts.under_way
+    assert shards.failure is None

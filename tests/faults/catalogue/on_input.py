@@ -17,7 +17,7 @@ _RECORDS = 300
 async def poisoned(scene: Scene, chance: random.Random) -> None:
     """A burst of records that are no events, some of them as large as Kafka takes them."""
     counts = dict.fromkeys((PREFIX + topic for topic in TOPICS), scene.partitions)
-    async with open_bulk_producer(scene.kafka.bootstrap, counts) as producer:
+    async with open_bulk_producer(scene.logs.bootstrap, counts) as producer:
         await producer.send(
             [
                 Outgoing(
@@ -36,7 +36,7 @@ async def slow_consumer(scene: Scene, chance: random.Random) -> None:
     """Somebody reads the signals far more slowly than they come, and goes away in the middle."""
     consumer = AIOKafkaConsumer(
         *(PREFIX + topic for topic in OUT),
-        bootstrap_servers=scene.kafka.bootstrap,
+        bootstrap_servers=scene.logs.bootstrap,
         group_id="slow",
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=10_000,

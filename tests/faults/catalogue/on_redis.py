@@ -17,9 +17,9 @@ _PLANT_AT_S = 50
 
 async def redis_kill(scene: Scene, chance: random.Random) -> None:
     """kill -9 of Redis, for a moment or for longer than a request may take; its append-only file remains."""
-    scene.primary.kill()
+    scene.servers.primary.kill()
     await asyncio.sleep(chance.choice([0.1, 1.0, 7.0]))
-    scene.primary.start()
+    scene.servers.primary.start()
 
 
 async def redis_rewind(scene: Scene, chance: random.Random) -> None:
@@ -29,35 +29,35 @@ async def redis_rewind(scene: Scene, chance: random.Random) -> None:
 
 async def redis_emptied(scene: Scene, chance: random.Random) -> None:
     """FLUSHALL: workers must refuse to begin anew in silence; the operator restores the last copy."""
-    with redis.Redis(port=scene.primary.port) as client:
+    with redis.Redis(port=scene.servers.primary.port) as client:
         copy = await _copy(scene)
         client.flushall()
     await asyncio.sleep(chance.uniform(0.5, 2.0))
-    scene.primary.kill()
+    scene.servers.primary.kill()
     _put_back(scene, copy)
-    scene.primary.start()
+    scene.servers.primary.start()
 
 
 async def failover(scene: Scene, chance: random.Random) -> None:
     """The primary dies while its replica lags; the replica takes over, the former primary follows it."""
-    scene.replication_proxy.stall()
+    scene.servers.replication_proxy.stall()
     await asyncio.sleep(chance.uniform(0.1, 1.5))
-    scene.primary.kill()
-    scene.replication_proxy.cut()
-    scene.primary, scene.replica = scene.replica, scene.primary
-    with redis.Redis(port=scene.primary.port) as client:
+    scene.servers.primary.kill()
+    scene.servers.replication_proxy.cut()
+    scene.servers.primary, scene.servers.replica = scene.servers.replica, scene.servers.primary
+    with redis.Redis(port=scene.servers.primary.port) as client:
         client.execute_command("REPLICAOF", "NO", "ONE")
-    scene.redis_proxy.target_port = scene.primary.port
-    scene.redis_proxy.cut()
-    scene.redis_proxy.heal()
-    scene.replication_proxy.heal()
-    scene.replica.start()
-    scene.follow()
+    scene.servers.redis_proxy.target_port = scene.servers.primary.port
+    scene.servers.redis_proxy.cut()
+    scene.servers.redis_proxy.heal()
+    scene.servers.replication_proxy.heal()
+    scene.servers.replica.start()
+    scene.servers.follow()
 
 
 async def clients_killed(scene: Scene, chance: random.Random) -> None:
     """CLIENT KILL of every connection, several times."""
-    with redis.Redis(port=scene.primary.port) as client:
+    with redis.Redis(port=scene.servers.primary.port) as client:
         for _ in range(chance.randint(1, 5)):
             client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
             await asyncio.sleep(chance.uniform(0.05, 0.4))
@@ -65,14 +65,14 @@ async def clients_killed(scene: Scene, chance: random.Random) -> None:
 
 async def scripts_flushed(scene: Scene, _: random.Random) -> None:
     """SCRIPT FLUSH and FUNCTION FLUSH."""
-    with redis.Redis(port=scene.primary.port) as client:
+    with redis.Redis(port=scene.servers.primary.port) as client:
         client.execute_command("SCRIPT", "FLUSH")
         client.execute_command("FUNCTION", "FLUSH")
 
 
 async def out_of_memory(scene: Scene, chance: random.Random) -> None:
     """`maxmemory` below what is used: every write is refused."""
-    with redis.Redis(port=scene.primary.port) as client:
+    with redis.Redis(port=scene.servers.primary.port) as client:
         client.config_set("maxmemory", 1_000_000)
         await asyncio.sleep(chance.uniform(0.5, 6.0))
         client.config_set("maxmemory", 0)
@@ -80,17 +80,17 @@ async def out_of_memory(scene: Scene, chance: random.Random) -> None:
 
 async def evicting(scene: Scene, chance: random.Random) -> None:
     """The operator lets Redis evict: workers must stop, and none may start, until it is `noeviction` again."""
-    with redis.Redis(port=scene.primary.port) as client:
+    with redis.Redis(port=scene.servers.primary.port) as client:
         client.config_set("maxmemory-policy", "allkeys-lru")
-        if not await scene.all_end(20, "may evict"):
+        if not await scene.crew.all_refuse("may evict", 20):
             scene.wrong.append("a worker goes on beside a Redis that may evict")
         client.config_set("maxmemory-policy", "noeviction")
-    scene.supervise()
+    scene.crew.supervise()
 
 
 async def planted(scene: Scene, chance: random.Random) -> None:
     """Something else writes keys where due lists are to be: commits are refused whole, until the keys are gone."""
-    with redis.Redis(port=scene.primary.port) as client:
+    with redis.Redis(port=scene.servers.primary.port) as client:
         # Late in a minute, so that nothing is due in the next one yet, and something soon will be.
         await asyncio.sleep((_PLANT_AT_S - time.time()) % 60)
         minute = int(time.time()) // 60 + 1
@@ -98,17 +98,17 @@ async def planted(scene: Scene, chance: random.Random) -> None:
         keys = [head.removesuffix(b"head") + b"due:%d" % minute for head in heads]
         if not sum(bool(client.set(key, "planted", nx=True)) for key in keys):
             scene.wrong.append(f"nothing could be planted in minute {minute}")
-        if not await scene.all_end(30, "is a string, expected a list"):
+        if not await scene.crew.all_refuse("is a string, expected a list", 30):
             scene.wrong.append("a worker goes on beside a planted key")
         for key in keys:
             if client.type(key) == b"string":
                 client.delete(key)
-    scene.supervise()
+    scene.crew.supervise()
 
 
 async def disk_full(scene: Scene, chance: random.Random) -> None:
     """No space is left for the append-only file: Redis refuses writes until there is."""
-    filler = scene.disk_of(scene.primary) / "filler"
+    filler = scene.servers.disk_of(scene.servers.primary) / "filler"
     with filler.open("wb", buffering=0) as file:
         try:
             while True:
@@ -122,23 +122,23 @@ async def disk_full(scene: Scene, chance: random.Random) -> None:
 
 async def redis_cut(scene: Scene, chance: random.Random) -> None:
     """The network between workers and Redis is reset and refused."""
-    await cut(scene.redis_proxy, chance)
+    await cut(scene.servers.redis_proxy, chance)
 
 
 async def redis_stalled(scene: Scene, chance: random.Random) -> None:
     """Packets to and from Redis vanish, for longer than a request may take or not."""
-    await stall(scene.redis_proxy, chance.choice([0.5, 2.0, 7.0]))
+    await stall(scene.servers.redis_proxy, chance.choice([0.5, 2.0, 7.0]))
 
 
 async def redis_slow(scene: Scene, chance: random.Random) -> None:
     """Every packet to and from Redis is late."""
-    await slow(scene.redis_proxy, chance)
+    await slow(scene.servers.redis_proxy, chance)
 
 
 async def _copy(scene: Scene) -> str:
     """A consistent copy of the primary's append-only file; its place."""
     copy = str(scene.directory / "redis-copy")
-    with redis.Redis(port=scene.primary.port) as client:
+    with redis.Redis(port=scene.servers.primary.port) as client:
         client.execute_command("BGREWRITEAOF")
         while (
             client.info("persistence")["aof_rewrite_in_progress"]
@@ -146,18 +146,18 @@ async def _copy(scene: Scene) -> str:
         ):
             await asyncio.sleep(0.05)
     shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(scene.primary.directory, copy)
+    shutil.copytree(scene.servers.primary.directory, copy)
     return copy
 
 
 def _put_back(scene: Scene, copy: str) -> None:
-    shutil.rmtree(scene.primary.directory)
-    shutil.copytree(copy, scene.primary.directory)
+    shutil.rmtree(scene.servers.primary.directory)
+    shutil.copytree(copy, scene.servers.primary.directory)
 
 
 async def _restore(scene: Scene, later_s: float) -> None:
     copy = await _copy(scene)
     await asyncio.sleep(later_s)
-    scene.primary.kill()
+    scene.servers.primary.kill()
     _put_back(scene, copy)
-    scene.primary.start()
+    scene.servers.primary.start()

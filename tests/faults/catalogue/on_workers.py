@@ -4,27 +4,28 @@ import asyncio
 import random
 import signal
 
-from tests.faults.scene import SESSION_TIMEOUT_MS, Scene
+from tests.faults.crew import SESSION_TIMEOUT_MS
+from tests.faults.scene import Scene
 
 
 async def kill(scene: Scene, chance: random.Random) -> None:
     """kill -9 of a worker."""
-    chance.choice(scene.workers).kill()
-    scene.supervise()
+    chance.choice(scene.crew.workers).kill()
+    scene.crew.supervise()
 
 
 async def terminate(scene: Scene, chance: random.Random) -> None:
     """SIGTERM of a worker; it must end with 0."""
-    worker = chance.choice(scene.workers)
+    worker = chance.choice(scene.crew.workers)
     code, _ = await asyncio.to_thread(worker.terminate, 30)
     if code != 0:
-        scene.unexpected.append(f"SIGTERM: ended with {code}")
-    scene.supervise()
+        scene.wrong.append(f"SIGTERM: ended with {code}")
+    scene.crew.supervise()
 
 
 async def zombie(scene: Scene, chance: random.Random) -> None:
     """SIGSTOP for longer than the session timeout, then SIGCONT: a former owner wakes up."""
-    process = chance.choice(scene.workers).process
+    process = chance.choice(scene.crew.workers).process
     process.send_signal(signal.SIGSTOP)
     await asyncio.sleep(SESSION_TIMEOUT_MS / 1000 * chance.uniform(1.2, 1.6))
     process.send_signal(signal.SIGCONT)
@@ -32,7 +33,7 @@ async def zombie(scene: Scene, chance: random.Random) -> None:
 
 async def nap(scene: Scene, chance: random.Random) -> None:
     """SIGSTOP for less than the session timeout."""
-    process = chance.choice(scene.workers).process
+    process = chance.choice(scene.crew.workers).process
     process.send_signal(signal.SIGSTOP)
     await asyncio.sleep(chance.uniform(0.2, 2.0))
     process.send_signal(signal.SIGCONT)
@@ -40,23 +41,23 @@ async def nap(scene: Scene, chance: random.Random) -> None:
 
 async def step(scene: Scene, chance: random.Random) -> None:
     """A worker dies at a named point of its way."""
-    leaving = scene.workers.pop(chance.randrange(len(scene.workers)))
+    leaving = scene.crew.workers.pop(chance.randrange(len(scene.crew.workers)))
     leaving.kill()
-    scene.restarts += 1
+    scene.crew.restarts += 1
     point = chance.choice(scene.points)
-    doomed = scene.start_worker({"FAULTS_STEP": f"{point}:{chance.randint(1, 3)}"})
+    doomed = scene.crew.start_worker({"FAULTS_STEP": f"{point}:{chance.randint(1, 3)}"})
     for _ in range(80):
         await asyncio.sleep(0.1)
         if doomed.process.poll() is not None:
             break
-    scene.supervise()
+    scene.crew.supervise()
 
 
 async def rival(scene: Scene, chance: random.Random) -> None:
     """One more worker comes, and one goes soon after: shards change hands twice."""
-    scene.start_worker()
+    scene.crew.start_worker()
     await asyncio.sleep(chance.uniform(1.0, 5.0))
-    leaving = scene.workers.pop(chance.randrange(len(scene.workers)))
+    leaving = scene.crew.workers.pop(chance.randrange(len(scene.crew.workers)))
     leaving.kill()
 
 
