@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import json
 import random
+import signal
 import statistics
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from aiokafka.errors import KafkaError
 from tests.faults.catalogue import FAULTS, LOSSES
 from tests.faults.crew import SESSION_TIMEOUT_MS
 from tests.faults.scene import Scene
+from tests.faults.servers import mounted, unmount
 from tests.faults.verdict import IDLE_MS, judge
 
 #: What the suite promises: recovered so soon after the dependency is back.
@@ -140,10 +142,18 @@ def main() -> int:
     parser.add_argument("--json", type=Path, default=None, help="add the outcomes to this file, a line each")
     parser.add_argument("--keep", type=Path, default=None, help="keep servers' data and logs here")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers and mounts are cleared away
+    names = sorted(given.only or FAULTS)
+    with tempfile.TemporaryDirectory() as folder:
+        if mounted(Path(folder)):
+            unmount(Path(folder))
+        else:
+            names = [name for name in names if name != "disk_full"]
+            print("disk_full is left out: it needs to mount a file system in memory, as root")
     results = []
     for seed in range(given.first_seed, given.first_seed + given.seeds):
-        names = sorted(given.only or FAULTS)
-        random.Random(seed).shuffle(names)
+        order = list(names)
+        random.Random(seed).shuffle(order)
         with tempfile.TemporaryDirectory(prefix="faults-") as folder:
             directory = given.keep / str(seed) if given.keep else Path(folder)
             directory.mkdir(parents=True, exist_ok=True)
@@ -151,7 +161,7 @@ def main() -> int:
                 run_seed(
                     seed,
                     given.faults,
-                    names,
+                    order,
                     directory,
                     rate=given.rate,
                     customers=given.customers,
