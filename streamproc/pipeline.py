@@ -6,9 +6,9 @@
 Due customers go the same way without events. Nothing here knows Faust or a Kafka client.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from streamproc.clock import monotonic_s
 from streamproc.contracts.decode import decode_chunk
+from streamproc.contracts.failures import Failure, FailureReason
 from streamproc.instants.advance import Lives, Plan, advance, live_plan, tick_plan
 from streamproc.instants.due import DueIndex
 from streamproc.instants.inbox import NO_TIME, Inbox, Slice
@@ -24,7 +25,7 @@ from streamproc.settings import Settings
 from streamproc.sources import SOURCES, Sorted, channels_of, sort_slice
 from streamproc.state.keys import due_entry, minute_of
 from streamproc.state.layout import pack, unpack
-from streamproc.state.store import Commit, Head, StateCorrupt, Store
+from streamproc.state.store import Commit, Head, StateCorrupt, Store, StoreError
 from streamproc.transitions.definitions import Definitions, Origin
 from streamproc.transitions.evaluate import TICK_MS
 from streamproc.transitions.restate import restate
@@ -65,17 +66,24 @@ class Shard:
         metrics: Metrics,
         *,
         restate: bool = False,
+        unprocessable: Set[tuple[int, int]] = frozenset(),
     ) -> None:
-        """`restate`: the sweep is to say anew what holds, because consumers were told of another history."""
+        """`restate`: the sweep is to say anew what holds, because consumers were told of another history.
+
+        `unprocessable`: (topic, offset) of records on which the program has failed; they are refused.
+        """
         self.head = head
         self._restating = restate or head.extra.get("restate") == _TO_RESTATE
         self.time_ms = head.time_ms if head.time_ms is not None else 0
+        #: Records that a batch may have.
+        self.batch_records = settings.chunk_records
         #: Records that the last step put into the outbox.
         self.sent = 0
         self.inbox = Inbox(
             len(SOURCES), {SOURCES.index(topic): max_ms for topic, max_ms in head.max_ms.items()}
         )
         self._store, self._settings, self._metrics = store, settings, metrics
+        self._unprocessable = unprocessable
         self._due = DueIndex(minutes)
         self.definitions = definitions
         self.redefine(definitions)
@@ -120,14 +128,25 @@ class Shard:
 
         `wall_now_ms` decides what lies in the future.
         """
+        refused = {
+            place
+            for place, record in enumerate(records)
+            if self._unprocessable and (topic, record.offset) in self._unprocessable
+        }
         decoded = decode_chunk(
-            records,
+            [_NOTHING if place in refused else record for place, record in enumerate(records)]
+            if refused
+            else records,
             topic=topic,
             channel=channels_of(topic, records),
             meanings=self.definitions.ruleset.meanings,
             wall_now_ms=wall_now_ms,
             correct_skew=self._settings.clock == "live",
         )
+        decoded.failures = [
+            _not_processed(failure, records[failure.position]) if failure.position in refused else failure
+            for failure in decoded.failures
+        ]
         self.inbox.put(topic, records, decoded, next_offset)
         self._metrics.count("events_unknown_name_total", decoded.unknown_names)
         self._metrics.count("currency_mismatches_total", decoded.currency_mismatches)
@@ -137,7 +156,7 @@ class Shard:
 
         `waiting`: topics that have not shown their end. `until_ms`: where to move time once all is drained.
         """
-        limit = self._settings.chunk_records
+        limit = self.batch_records
         last_ms = self.inbox.last_ms(limit, waiting)
         if last_ms is None:
             if until_ms is None or waiting:
@@ -154,7 +173,7 @@ class Shard:
 
     async def take_live(self, time_ms: int) -> Batch | None:
         """The next batch under the live clock: all that is queued, and who is due up to the shard's time."""
-        taken = self.inbox.take(self._settings.chunk_records, ())
+        taken = self.inbox.take(self.batch_records, ())
         due, limit_ms = await self._pop_due(max(time_ms, self.time_ms))
         if taken is None and not due and limit_ms - self.time_ms < _IDLE_COMMIT_MS:
             return None
@@ -182,6 +201,18 @@ class Shard:
         self.time_ms, self.sent = batch.limit_ms, len(commit.outbox)
         self._count(batch, lives, records, committing_s - started_s, monotonic_s() - committing_s)
         return lives
+
+    async def fails_without_records(self, batch: Batch) -> bool:
+        """Whether a batch that failed would do so without its records too, and a timer is to blame. Changes nothing."""
+        timers = replace(batch, slice=None)
+        try:
+            table, rows = await self._load(timers)
+            self._live(timers, table, rows, rows)
+        except StoreError:
+            raise
+        except Exception:
+            return True
+        return False
 
     async def _load(self, batch: Batch) -> tuple[CustomerTable, Ints]:
         """The customers of a batch, each once, and the row of every event's customer: int64[n events]."""
@@ -308,6 +339,30 @@ class Shard:
         metrics.observe("commit_seconds", commit_s)
         metrics.observe("prepare_seconds", prepare_s)
         metrics.set("shard_time_seconds", self.time_ms / 1000, partition)
+
+
+class _NoValue(NamedTuple):
+    """Stands for a record that is not to be decoded."""
+
+    offset: int = -1
+    key: bytes | None = None
+    value: bytes | None = None
+    timestamp: int = 0
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+_NOTHING: Final = _NoValue()
+
+
+def _not_processed(failure: Failure, record: Any) -> Failure:
+    message = "streamproc failed on this event, which is fine; report it, and replay it once that is mended."
+    return Failure(
+        position=failure.position,
+        offset=record.offset,
+        reason=FailureReason.NOT_PROCESSED,
+        field="$",
+        message=message,
+    )
 
 
 def segment_names(head: Head) -> dict[int, tuple[str, int]]:

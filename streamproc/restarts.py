@@ -47,15 +47,18 @@ class Restarts:
         for task in self._tasks.values():
             task.cancel()
 
-    def begin(self, partition: int, reader: Reader) -> None:
-        """Seek a shard in a task of its own: the seek waits for the task of the shard that failed."""
-        if partition not in self._tasks and not self._stopped:
-            self._tasks[partition] = asyncio.create_task(self._restart(partition, reader))
+    def begin(self, partition: int, reader: Reader, *, at_once: bool = False) -> None:
+        """Seek a shard in a task of its own: the seek waits for the task of the shard that failed.
 
-    async def _restart(self, partition: int, reader: Reader) -> None:
+        `at_once`: without a pause, however often it failed before.
+        """
+        if partition not in self._tasks and not self._stopped:
+            self._tasks[partition] = asyncio.create_task(self._restart(partition, reader, at_once))
+
+    async def _restart(self, partition: int, reader: Reader, at_once: bool) -> None:
         """Acquire and seek a shard as soon as the store and Kafka let us; end if it is somebody else's by then."""
         unusable = self._held.get(partition)
-        pause_s = self._pause_s(unusable)
+        pause_s = 0.0 if at_once else self._pause_s(unusable)
         try:
             while True:
                 await asyncio.sleep(pause_s)

@@ -16,6 +16,7 @@ from aiokafka.structs import TopicPartition
 from streamproc.clock import wall_ms
 from streamproc.ending import Ending
 from streamproc.held import NEVER_MS, Held, Reader
+from streamproc.isolation import Isolation, Unprocessable
 from streamproc.metrics import Metrics
 from streamproc.pipeline import Batch, Shard
 from streamproc.relay import Producer, Relay
@@ -25,7 +26,7 @@ from streamproc.sources import SOURCES
 from streamproc.state.layout import LAYOUT_VERSION
 from streamproc.state.rewinds import is_other_history, lost_commits, note_of, since_told
 from streamproc.state.store import Fenced as StoreFenced
-from streamproc.state.store import Head, OutboxEntry, Store, StoreUnavailable, Superseded
+from streamproc.state.store import Head, OutboxEntry, Store, StoreError, StoreUnavailable, Superseded
 from streamproc.transitions.definitions import Definitions
 from streamproc.transport.chunks import Chunk
 from streamproc.transport.owner import Fenced, Progress, Unavailable
@@ -70,6 +71,7 @@ class Shards:
         self._store, self._producer, self._definitions = store, producer, definitions
         self._settings, self._metrics, self._until_ms = settings, metrics, until_ms
         self._restarts = Restarts(self.held, store, self.release, self._fail)
+        self._isolation = Isolation(settings.chunk_records)
         self._ending = Ending(self.held, store, settings.topic_prefix)
         self._last_heads: dict[int, Head] = {}
         self._acked: dict[int, set[OutboxEntry]] = {}
@@ -132,8 +134,9 @@ class Shards:
         for partition in begun:
             held = self.held[partition]
             if not held.tasks:
+                begins = {SOURCES[code]: offset for code, offset in held.received.items()}
                 held.tasks = [
-                    asyncio.create_task(self._guard(held, self._run(held))),
+                    asyncio.create_task(self._guard(held, self._run(held, begins))),
                     asyncio.create_task(self._guard(held, held.relay.run())),
                 ]
 
@@ -244,8 +247,16 @@ class Shards:
             _log.warning("Redis came back with another history; restating what holds", partition=partition)
         minutes = await self._store.minutes(head)
         shard = Shard(
-            self._store, head, minutes, self._definitions, self._settings, self._metrics, restate=restate
+            self._store,
+            head,
+            minutes,
+            self._definitions,
+            self._settings,
+            self._metrics,
+            restate=restate,
+            unprocessable=self._isolation.unprocessable(partition),
         )
+        shard.batch_records = self._isolation.limit(partition)
         if last is None or last.rewinds != head.rewinds:
             self._acked.pop(partition, None)  # the same entry has another version now
         acked = self._acked.setdefault(partition, set())
@@ -281,9 +292,10 @@ class Shards:
             await asyncio.sleep(_REPLY_S if told else _IDLE_S)
         return False
 
-    async def _run(self, held: Held) -> None:
+    async def _run(self, held: Held, begins: Mapping[str, int]) -> None:
+        """Live. `begins`: topic -> where its reading begins; chunks may have come since."""
         # Once records were given up, that is settled: the next seek must not give up others.
-        await held.shard.settle({SOURCES[code]: offset for code, offset in held.received.items()})
+        await held.shard.settle(begins)
         while not held.stopping:
             if held.relay.backlog > _OUTBOX_RECORDS_MAX:
                 await asyncio.sleep(_IDLE_S)
@@ -309,7 +321,16 @@ class Shards:
     async def _step(self, held: Held, batch: Batch) -> None:
         held.room.set()
         held.drained_ms = NEVER_MS
-        await held.shard.step(batch)
+        try:
+            await held.shard.step(batch)
+        except StoreError:
+            raise
+        except Exception as error:
+            if await held.shard.fails_without_records(batch):
+                raise
+            raise Unprocessable(batch, error) from error
+        self._isolation.committed(held.partition)
+        held.shard.batch_records = self._isolation.limit(held.partition)
         held.relay.wake(held.shard.sent)
         await asyncio.sleep(0)  # the other shards, the relay and the web server want their turn
 
@@ -333,18 +354,32 @@ class Shards:
             unavailable = isinstance(error, StoreUnavailable)
             self._metrics.count("store_unavailable_total" if unavailable else "superseded_total")
             self._start_over(held, error.message, error.fix)
+        except Unprocessable as error:
+            if held.stopping:
+                return
+            if self._isolation.narrow(held.partition, error.batch.slice):
+                limit = self._isolation.limit(held.partition)
+                _log.error(
+                    "a defect of streamproc: a batch failed; looking for the record",
+                    partition=held.partition,
+                    next_batch_records=limit,
+                    exc_info=error.reason,
+                )
+                self._start_over(held, f"a batch failed: {error}", at_once=True)
+            else:
+                self._fail(error.reason)
         except Exception as error:
             if not held.stopping:
                 self._fail(error)
 
-    def _start_over(self, held: Held, why: str, fix: str = "") -> None:
+    def _start_over(self, held: Held, why: str, fix: str = "", *, at_once: bool = False) -> None:
         """Take no more of this session; acquire and seek the shard again."""
         if held.stopping:
             return
         held.let_go()
         _log.warning("shard starts over", partition=held.partition, why=why, **({"fix": fix} if fix else {}))
         assert self.reader is not None
-        self._restarts.begin(held.partition, self.reader)
+        self._restarts.begin(held.partition, self.reader, at_once=at_once)
 
     def _fail(self, error: BaseException) -> None:
         if self.failure is None:  # what fails after it, because the worker ends, says nothing

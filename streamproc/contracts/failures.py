@@ -25,6 +25,7 @@ class FailureReason(StrEnum):
     TIMESTAMP_OUT_OF_RANGE = "timestamp_out_of_range"
     TIMESTAMP_IN_FUTURE = "timestamp_in_future"
     WRONG_PARTITION = "wrong_partition"
+    NOT_PROCESSED = "not_processed"
 
 
 #: Code to its meaning and what to do, for the documentation.
@@ -62,6 +63,10 @@ REASONS: Final[dict[FailureReason, tuple[str, str]]] = {
     FailureReason.WRONG_PARTITION: (
         "the event was brought to the customer's partition and still is not on it",
         "give all topics the same number of partitions",
+    ),
+    FailureReason.NOT_PROCESSED: (
+        "the event is fine, and streamproc failed on it: a defect of ours",
+        "report it with the worker's log, and replay the event once it is mended",
     ),
 }
 

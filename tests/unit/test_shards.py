@@ -5,10 +5,11 @@ import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from aiokafka.structs import TopicPartition
+from structlog.testing import capture_logs
 
 from streamproc.churn.model import load_model
 from streamproc.clock import wall_ms
@@ -24,6 +25,8 @@ from streamproc.state.store import Commit, StateMissing
 from streamproc.transitions.definitions import Definitions
 from streamproc.transport.chunks import Chunk, Tail
 from streamproc.transport.owner import Progress, Unavailable
+from streamproc.windows.apply import apply_events
+from streamproc.windows.table import CustomerTable
 from tests.unit.test_relay import Broker
 
 PARTITIONS = 2
@@ -49,13 +52,22 @@ class Reader:
     log_ends: dict[TopicPartition, int] = field(default_factory=dict)
     kafka_knows: dict[TopicPartition, Progress] = field(default_factory=dict)
     read: dict[TopicPartition, int] = field(default_factory=dict)
+    log: list[Record] = field(default_factory=list)  # of events.web[0]; handed over by each start
     assigned: set[int] = field(default_factory=lambda: set(range(PARTITIONS)))
     sessions: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     async def start(self, shards: set[int]) -> None:
         assert self.shards is not None
         starts = await self.shards.acquire(shards, generation=1)
-        self.shards.started({tp: offset or 0 for tp, offset in starts.items()}, next(self.sessions))
+        session = next(self.sessions)
+        self.shards.started({tp: offset or 0 for tp, offset in starts.items()}, session)
+        place = TopicPartition("events.web", 0)
+        if self.log and place in starts:
+            first, end = starts[place] or 0, len(self.log)
+            self.read[place] = end
+            await self.shards.deliver(
+                Chunk("events.web", 0, self.log[first:], first, end, generation=1, session=session)
+            )
 
     def tail(self, tp: TopicPartition) -> Tail | None:
         return Tail(self.read.get(tp, 0), at_end=True, polled_at_ms=wall_ms() + 1)
@@ -321,3 +333,58 @@ async def test_a_worker_that_ends_starts_nothing_over() -> None:
     await asyncio.sleep(0.05)
     assert not shards._restarts.under_way
     assert shards.failure is None
+
+
+def track(customer: bytes, message: int, day: int) -> bytes:
+    return (
+        b'{"type":"track","event":"Product Viewed","userId":"%b","messageId":"m%d",'
+        b'"timestamp":"2026-01-%02dT12:00:00Z","properties":{}}' % (customer, message, day)
+    )
+
+
+async def test_a_record_on_which_the_program_fails_is_set_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A defect of ours must not stop the stream: the record goes to events.failed, all others are processed."""
+
+    def defective(table: CustomerTable, *args: Any, **kwargs: Any) -> Any:
+        if "dora" in table.ids:
+            raise ZeroDivisionError("a bug")
+        return apply_events(table, *args, **kwargs)
+
+    monkeypatch.setattr("streamproc.instants.advance.apply_events", defective)
+    customers = [b"bob", b"carla", b"bob", b"dora", b"carla", b"bob"]
+    records = [Record(i, name, track(name, i, 1 + i)) for i, name in enumerate(customers)]
+    store, place, broker = MemoryStore(), TopicPartition("events.web", 0), Broker()
+    shards, reader = made(store, UNTIL_MS, broker)
+    reader.log = records
+    with capture_logs() as logs:
+        await reader.start({0, 1})
+        await eventually(shards.done)
+    assert shards.failure is None
+    assert any(line["event"].startswith("a defect of streamproc") for line in logs)
+    head = await store.read_head(0)
+    assert head is not None
+    assert head.offsets[place.topic] == len(records)
+    failed = [json.loads(value)["data"] for topic, _, value in broker.sent if topic == "events.failed"]
+    assert [(data["source"]["offset"], data["failure"]["reason"]) for data in failed] == [
+        (3, "not_processed")
+    ]
+    assert failed[0]["payload"]["raw"] == records[3].value.decode()
+    assert await store.get(0, b"bob") is not None
+    assert await store.get(0, b"dora") is None
+    await shards.release({0, 1})
+
+
+async def test_a_timer_on_which_the_program_fails_ends_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No record is to blame, and none may be set aside for it."""
+    store = MemoryStore()
+    shards, reader = made(store, UNTIL_MS)
+    reader.log = [Record(0, b"bob", track(b"bob", 0, 1))]
+
+    def defective(*args: Any, **kwargs: Any) -> Any:
+        raise ZeroDivisionError("a bug")
+
+    await reader.start({0, 1})
+    monkeypatch.setattr("streamproc.instants.advance.evaluate", defective)
+    await eventually(shards.done)
+    assert isinstance(shards.failure, ZeroDivisionError)
+    await shards.release({0, 1})

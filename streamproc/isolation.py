@@ -1,0 +1,58 @@
+"""Finding the record on which the program itself fails, so that a defect of ours does not stop the stream.
+
+The shard starts over and takes half as many records as before, again and again, until the one that cannot be processed
+is alone. It then goes to events.failed like any other record that cannot be used.
+"""
+
+from collections import defaultdict
+from collections.abc import Set
+from typing import Final
+
+from streamproc.instants.inbox import Slice
+from streamproc.pipeline import Batch
+
+#: Batches grow again by this factor with every commit.
+_GROWTH: Final = 2
+
+
+class Unprocessable(Exception):
+    """A batch failed on something that is neither Redis nor another owner."""
+
+    def __init__(self, batch: Batch, reason: Exception) -> None:
+        super().__init__(f"{type(reason).__name__}: {reason}")
+        self.batch, self.reason = batch, reason
+
+
+class Isolation:
+    """What is known of defects, by shard. It lasts as long as the process: another worker finds out by itself."""
+
+    def __init__(self, records_max: int) -> None:
+        """`records_max`: records in a batch when all is well."""
+        self._records_max = records_max
+        self._limits: dict[int, int] = {}
+        self._unprocessable: dict[int, set[tuple[int, int]]] = defaultdict(set)
+
+    def limit(self, partition: int) -> int:
+        """How many records the shard's next batch may have."""
+        return self._limits.get(partition, self._records_max)
+
+    def unprocessable(self, partition: int) -> Set[tuple[int, int]]:
+        """(code of the source topic, offset) of records that must not be tried again; it grows."""
+        return self._unprocessable[partition]
+
+    def narrow(self, partition: int, taken: Slice | None) -> bool:
+        """Close in on the record on which a batch failed. False: there is none to blame, a timer perhaps."""
+        if taken is None or not len(taken.raw):
+            return False
+        if taken.records > 1:
+            self._limits[partition] = taken.records // 2
+        else:
+            self._unprocessable[partition].add((int(taken.events.topic[0]), int(taken.events.offset[0])))
+        return True
+
+    def committed(self, partition: int) -> None:
+        """The shard has come on: its batches may grow again."""
+        if partition in self._limits:
+            self._limits[partition] *= _GROWTH
+            if self._limits[partition] >= self._records_max:
+                del self._limits[partition]
