@@ -1,6 +1,7 @@
 """What an operator, or retention, does to Kafka's topics; and where they end. Asked past all proxies."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -23,13 +24,15 @@ _ENDS_WITHIN_MS: Final = 5_000
 class Logs:
     """The source topics of an installation.
 
-    `archive`: records that were applied and that Kafka holds no longer.
+    `archive`: records that were applied and that Kafka holds no longer. `lost`: offsets that were deleted unread, by
+    topic and partition; a broker that is killed soon after may show them again.
     """
 
     bootstrap: str
     prefix: str
     partitions: int
     archive: list[ConsumerRecord] = field(default_factory=list)
+    lost: dict[tuple[str, int], list[range]] = field(default_factory=lambda: defaultdict(list))
 
     async def create(self) -> None:
         """Make the topics that are missing."""
@@ -57,14 +60,17 @@ class Logs:
             if records[0].partition == partition:
                 self.archive += [record for record in records if record.offset < before]
 
-    async def delete_records(self, topic: str, partition: int, before: int) -> None:
-        """What retention does: the log begins at `before` now."""
+    async def delete_records(self, topic: str, partition: int, unread: int, before: int) -> None:
+        """What retention does: the log begins at `before` now; what was there from `unread` on is lost."""
+        self.lost[topic, partition].append(range(unread, before))
         place = TopicPartition(self.prefix + topic, partition)
         async with self._admin() as admin:
             await admin.delete_records({place: RecordsToDelete(before_offset=before)})
 
     async def recreate(self, topic: str) -> None:
-        """Delete a topic and make it anew, empty."""
+        """Delete a topic and make it anew, empty: its offsets begin at 0 again."""
+        for partition in range(self.partitions):
+            self.lost.pop((topic, partition), None)
         async with self._admin() as admin:
             await admin.delete_topics([self.prefix + topic])
             while self.prefix + topic in await admin.list_topics():

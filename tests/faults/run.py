@@ -66,6 +66,7 @@ async def run_seed(
             scene.installation.group,
             scene.partitions,
             scene.logs.archive,
+            scene.logs.lost,
         )
         verdict.wrong += scene.wrong + scene.crew.wrong
         # Signals that wait for replicas survive a failover to one.

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 import redis.asyncio
@@ -70,10 +71,14 @@ async def judge(
     group: str,
     partitions: int,
     archive: Sequence[ConsumerRecord] = (),
+    lost: Mapping[tuple[str, int], Sequence[range]] = MappingProxyType({}),
 ) -> Verdict:
-    """Read everything that is left of a run and compare it. `archive`: applied records that Kafka has deleted."""
+    """Read everything that is left of a run and compare it.
+
+    `archive`: applied records that Kafka has deleted. `lost`: by topic and partition, offsets deleted unread.
+    """
     verdict = Verdict()
-    lives, bad = await _read_sources(bootstrap, prefix, partitions, archive, verdict)
+    lives, bad = await _read_sources(bootstrap, prefix, partitions, archive, lost, verdict)
     await _check_state(redis_url, prefix, group, partitions, lives, verdict)
     signals = await _read_signals(bootstrap, prefix, partitions, verdict)
     _check_signals(signals, lives, verdict)
@@ -82,7 +87,12 @@ async def judge(
 
 
 async def _read_sources(
-    bootstrap: str, prefix: str, partitions: int, archive: Sequence[ConsumerRecord], verdict: Verdict
+    bootstrap: str,
+    prefix: str,
+    partitions: int,
+    archive: Sequence[ConsumerRecord],
+    lost: Mapping[tuple[str, int], Sequence[range]],
+    verdict: Verdict,
 ) -> tuple[dict[str, Life], set[_Place]]:
     lives: dict[str, Life] = defaultdict(Life)
     bad: set[_Place] = set()
@@ -101,7 +111,8 @@ async def _read_sources(
     for topic in TOPICS:
         async for records in read_topic(bootstrap, prefix + topic, partitions):
             for record in records:
-                take(record)
+                if not any(record.offset in gone for gone in lost.get((topic, record.partition), ())):
+                    take(record)
     verdict.bad = len(bad)
     return lives, bad
 

@@ -43,6 +43,8 @@ SETTINGS: Mapping[str, str] = {
     "transaction.state.log.min.isr": "1",
     # Replayed history is older than any retention; a test of retention sets its topic's own.
     "log.retention.ms": "-1",
+    # A broker that is killed forgets where its logs begin since the last checkpoint: every minute by default.
+    "log.flush.start.offset.checkpoint.interval.ms": "1000",
     "log.index.size.max.bytes": str(1 << 20),  # 10 MB by default, allocated for every partition
     "log.cleaner.dedupe.buffer.size": str(16 << 20),  # 128 MB by default, of a heap of 512 MB
     "num.network.threads": "2",

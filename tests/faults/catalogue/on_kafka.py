@@ -42,7 +42,7 @@ async def retention(scene: Scene, chance: random.Random) -> float | None:
         end = (await scene.logs.ends())[topic, partition]
     until = min(stored + chance.randint(1, 200), end)
     await scene.logs.keep(topic, partition, stored)
-    await scene.logs.delete_records(topic, partition, until)
+    await scene.logs.delete_records(topic, partition, stored, until)
     await scene.crew.check_refusal("retention removed")
     return await scene.accept_loss(until - stored)
 
