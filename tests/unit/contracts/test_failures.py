@@ -30,6 +30,7 @@ def test_the_codes_are_frozen() -> None:
         "timestamp_out_of_range",
         "timestamp_in_future",
         "wrong_partition",
+        "not_processed",
     }
 
 
