@@ -13,6 +13,7 @@ import structlog
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
+from streamproc.claims import Claim, Claims
 from streamproc.clock import wall_ms
 from streamproc.ending import Ending
 from streamproc.held import NEVER_MS, Held, Reader
@@ -23,13 +24,11 @@ from streamproc.relay import Producer, Relay
 from streamproc.restarts import Restarts
 from streamproc.settings import Settings
 from streamproc.sources import SOURCES
-from streamproc.state.layout import LAYOUT_VERSION
-from streamproc.state.rewinds import is_other_history, lost_commits, note_of, since_told
-from streamproc.state.store import Fenced as StoreFenced
-from streamproc.state.store import Head, OutboxEntry, Store, StoreError, StoreUnavailable, Superseded
+from streamproc.state.rewinds import note_of
+from streamproc.state.store import OutboxEntry, Store, StoreError, StoreUnavailable, Superseded
 from streamproc.transitions.definitions import Definitions
 from streamproc.transport.chunks import Chunk
-from streamproc.transport.owner import Fenced, Progress, Unavailable
+from streamproc.transport.owner import Progress, Unavailable
 
 _log = structlog.get_logger(__name__)
 
@@ -71,9 +70,9 @@ class Shards:
         self._store, self._producer, self._definitions = store, producer, definitions
         self._settings, self._metrics, self._until_ms = settings, metrics, until_ms
         self._restarts = Restarts(self.held, store, self.release, self._fail)
+        self._claims = Claims(store, settings, metrics)
         self._isolation = Isolation(settings.chunk_records)
         self._ending = Ending(self.held, store, settings.topic_prefix)
-        self._last_heads: dict[int, Head] = {}
         self._acked: dict[int, set[OutboxEntry]] = {}
         self._telling = asyncio.Lock()
 
@@ -93,25 +92,13 @@ class Shards:
         self, reader: Reader, shards: set[int], generation: int
     ) -> Mapping[TopicPartition, int | None]:
         committed = await reader.committed(shards)
-        known = {tp.partition for tp in committed}
         offsets: dict[TopicPartition, int | None] = {}
         for partition in sorted(shards):
-            try:
-                head = await self._store.acquire(
-                    partition,
-                    generation=generation,
-                    member=self._settings.group,
-                    partitions=reader.partition_count(),
-                    layout=LAYOUT_VERSION,
-                    offsets_if_new={},
-                    create=partition not in known,
-                )
-            except StoreFenced as error:
-                raise Fenced(error.message) from error
-            for topic in SOURCES:
-                tp = TopicPartition(self._settings.topic_prefix + topic, partition)
-                offsets[tp] = head.offsets.get(topic)
-            self.held[partition] = await self._hold(head, offsets, committed)
+            claim = await self._claims.take(
+                partition, generation=generation, partitions=reader.partition_count(), committed=committed
+            )
+            offsets |= claim.offsets
+            self.held[partition] = await self._hold(claim)
         self._metrics.count("rebalances_total")
         self._metrics.set("assigned_shards", len(self.held))
         return offsets
@@ -144,7 +131,7 @@ class Shards:
         """See Owner.release."""
         leaving = [self.held.pop(partition) for partition in shards if partition in self.held]
         for held in leaving:
-            self._last_heads[held.partition] = held.shard.head
+            self._claims.let_go(held.shard.head)
             held.let_go()
             held.relay.stop()
         try:
@@ -217,34 +204,8 @@ class Shards:
 
     # -- a shard's life
 
-    async def _hold(
-        self,
-        stored: Head,
-        offsets: Mapping[TopicPartition, int | None],
-        committed: Mapping[TopicPartition, Progress],
-    ) -> Held:
-        """The shard as Redis has it, noting a Redis that lost acknowledged writes: it is read again from there.
-
-        Signals sent from the lost future are superseded: versions rise.
-        """
-        partition, last = stored.partition, self._last_heads.get(stored.partition)
-        mine = {tp: progress for tp, progress in committed.items() if tp.partition == partition}
-        notes = [progress.note for progress in mine.values()]
-        behind = any(progress.offset > (offsets[tp] or 0) for tp, progress in mine.items())
-        head = since_told(stored, last, notes, behind=behind)
-        restate = is_other_history(stored, last, notes)
-        if head.rewinds != stored.rewinds:
-            lost = lost_commits(stored, notes)
-            self._metrics.count("rewinds_total")
-            self._metrics.count("rewound_commits_total", lost)
-            _log.warning(
-                "Redis lost acknowledged writes; reading again",
-                partition=partition,
-                rewinds=head.rewinds,
-                lost_commits=lost,
-            )
-        if restate:
-            _log.warning("Redis came back with another history; restating what holds", partition=partition)
+    async def _hold(self, claim: Claim) -> Held:
+        head, partition = claim.head, claim.head.partition
         minutes = await self._store.minutes(head)
         shard = Shard(
             self._store,
@@ -253,11 +214,11 @@ class Shards:
             self._definitions,
             self._settings,
             self._metrics,
-            restate=restate,
+            restate=claim.restate,
             unprocessable=self._isolation.unprocessable(partition),
         )
         shard.batch_records = self._isolation.limit(partition)
-        if last is None or last.rewinds != head.rewinds:
+        if not claim.is_continued:
             self._acked.pop(partition, None)  # the same entry has another version now
         acked = self._acked.setdefault(partition, set())
         prefix = self._settings.topic_prefix
