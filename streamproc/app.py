@@ -16,6 +16,7 @@ from aiokafka.structs import TopicPartition
 from prometheus_client import ProcessCollector
 
 from streamproc.agents import create_agents
+from streamproc.api.access import create_guard
 from streamproc.api.health import Health, create_http_app
 from streamproc.churn.model import load_model
 from streamproc.clock import monotonic_s, wall_ms
@@ -206,8 +207,9 @@ class Worker:
     async def _serve_http(self, stack: AsyncExitStack, heartbeat: "_Heartbeat") -> None:
         if self._settings.http_port == 0:
             return
+        guard = create_guard(self._settings.http_host, self._settings.http_token)
         runner = web.AppRunner(
-            create_http_app(self.metrics, heartbeat.live, heartbeat.ready), access_log=None
+            create_http_app(self.metrics, heartbeat.live, heartbeat.ready, guard), access_log=None
         )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
