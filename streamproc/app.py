@@ -11,7 +11,6 @@ import faust
 import structlog
 from aiohttp import web
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 from prometheus_client import ProcessCollector
 
@@ -31,7 +30,9 @@ from streamproc.state.redis_store import RedisStore
 from streamproc.state.store import StoreUnavailable
 from streamproc.transitions.definitions import Definitions
 from streamproc.transport.batch import Consumer
+from streamproc.transport.brokers import Brokers, brokers_of
 from streamproc.transport.chunks import Tail
+from streamproc.transport.connect import start
 from streamproc.transport.faust_app import batch_app
 from streamproc.transport.owner import Progress
 from streamproc.transport.settings import TransportSettings, faust_options
@@ -62,20 +63,13 @@ def load_definitions(settings: Settings) -> Definitions:
 
 
 @asynccontextmanager
-async def open_producer(bootstrap: str) -> AsyncIterator[AIOKafkaProducer]:
-    """A started producer with `acks=all` and Java's partitioner. Raises StreamprocError if no broker answers."""
+async def open_producer(brokers: Brokers) -> AsyncIterator[AIOKafkaProducer]:
+    """A started producer with `acks=all` and Java's partitioner. Raises StreamprocError if no broker lets us in."""
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap, acks="all", linger_ms=2, max_request_size=_MAX_REQUEST_BYTES
+        **brokers.client_options(), acks="all", linger_ms=2, max_request_size=_MAX_REQUEST_BYTES
     )
     try:
-        await producer.start()
-    except KafkaError as error:
-        await producer.stop()
-        raise StreamprocError(
-            f"no Kafka broker answers at {bootstrap}: {error}",
-            fix="start the broker, or set STREAMPROC_KAFKA to host:port of a running one",
-        ) from error
-    try:
+        await start(producer, brokers)
         yield producer
     finally:
         await producer.stop()
@@ -85,10 +79,12 @@ class Worker:
     """A worker: Faust app, shards, relay, HTTP. `until_ms`: drain, move time to this instant, and end."""
 
     def __init__(self, settings: Settings, definitions: Definitions, until_ms: int | None = None) -> None:
+        """Connects to nothing. Raises StreamprocError for settings that cannot work together."""
         self.metrics = Metrics()
         ProcessCollector(registry=self.metrics.registry)
         self.started = asyncio.Event()
         self._settings, self._definitions, self._until_ms = settings, definitions, until_ms
+        self._brokers = brokers_of(settings)
         self._stop = asyncio.Event()
         self._noted: tuple[str, str] | None = None
 
@@ -115,7 +111,7 @@ class Worker:
             redis = _RedisWatch(store)
             await redis.look()
             await self._check_topics()
-            producer = await stack.enter_async_context(open_producer(settings.kafka))
+            producer = await stack.enter_async_context(open_producer(self._brokers))
             shards = Shards(store, producer, self._definitions, settings, self.metrics, self._until_ms)
             app = self._create_app(shards)
             await self._serve_http(stack, _Heartbeat(shards, redis))
@@ -152,13 +148,13 @@ class Worker:
 
     async def _check_topics(self) -> None:
         """Raises StreamprocError if topics are missing. Waits for leaders: a broker may have just started."""
-        kafka, prefix = self._settings.kafka, self._settings.topic_prefix
+        brokers, prefix = self._brokers, self._settings.topic_prefix
         topics = Topics(prefix)
         while True:
-            found = await describe(kafka, prefix)
+            found = await describe(brokers, prefix)
             needed = (*topics.sources, *topics.signals, topics.failed)
             missing = [name for name in needed if found[name] is None]
-            if not missing or not (waiting := await leaderless(kafka, prefix)) or self._stop.is_set():
+            if not missing or not (waiting := await leaderless(brokers, prefix)) or self._stop.is_set():
                 break
             _log.warning("waiting for Kafka: partitions have no leader", topics=waiting)
             await asyncio.sleep(_LEADERS_S)
@@ -179,7 +175,7 @@ class Worker:
             ),
             now_ms=wall_ms,
             options=faust_options(
-                bootstrap=settings.kafka,
+                self._brokers,
                 session_timeout_s=settings.session_timeout_ms / 1000,
                 heartbeat_interval_s=settings.heartbeat_ms / 1000,
             ),
