@@ -36,7 +36,7 @@ from streamproc.transport.connect import start
 from streamproc.transport.faust_app import batch_app
 from streamproc.transport.owner import Progress
 from streamproc.transport.settings import TransportSettings, faust_options
-from streamproc.transport.topics import Topics, describe, leaderless
+from streamproc.transport.topics import Topics, check_group, describe, leaderless
 
 _log = structlog.get_logger(__name__)
 
@@ -147,7 +147,7 @@ class Worker:
             stack.callback(loop.remove_signal_handler, number)
 
     async def _check_topics(self) -> None:
-        """Raises StreamprocError if topics are missing. Waits for leaders: a broker may have just started."""
+        """Raises StreamprocError if topics are missing, or the group is closed to us. Waits for leaders."""
         brokers, prefix = self._brokers, self._settings.topic_prefix
         topics = Topics(prefix)
         while True:
@@ -161,8 +161,10 @@ class Worker:
         if missing:
             raise StreamprocError(
                 f"topics are missing: {', '.join(missing)}",
-                fix="create them: streamproc topics create --partitions 12",
+                fix="create them: streamproc topics create --partitions 12"
+                + ("" if brokers.sasl is None else "; brokers hide topics that a user may not describe"),
             )
+        await check_group(brokers, self._settings.group)
 
     def _create_app(self, shards: Shards) -> faust.App:
         settings = self._settings

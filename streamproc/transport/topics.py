@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAlreadyExistsError, for_code
 
 from streamproc.errors import StreamprocError
 from streamproc.transport.brokers import Brokers
@@ -241,3 +241,22 @@ async def delete_topics(brokers: Brokers, prefix: str) -> None:
     async with _admin(brokers) as admin:
         found = {topic["topic"] for topic in await admin.describe_topics()}
         await admin.delete_topics([name for name in names if name in found])
+
+
+async def check_group(brokers: Brokers, group: str) -> None:
+    """Raises StreamprocError if the user may not be in the consumer group: a consumer would wait without a word.
+
+    Brokers that do not know users are not asked.
+    """
+    if brokers.protocol == "PLAINTEXT":
+        return
+    async with _admin(brokers) as admin:
+        try:
+            await admin.find_coordinator(group)
+        except GroupAuthorizationFailedError as error:
+            raise StreamprocError(
+                f"Kafka does not allow this user to be in the consumer group {group}",
+                fix="give the user READ on the group; docs/security.md lists all permissions",
+            ) from error
+        except KafkaError:  # the first member of the first group makes the brokers' own topic
+            return

@@ -16,7 +16,7 @@ from streamproc.errors import StreamprocError
 from streamproc.settings import load_settings
 from streamproc.state.redis_store import RedisStore
 from streamproc.transport.brokers import brokers_of
-from streamproc.transport.topics import describe
+from streamproc.transport.topics import check_group, describe
 from tests.integration.worker import Installation
 from tests.reference.lives import DAY_MS
 from tests.reference.stream import generate
@@ -33,6 +33,8 @@ UNTIL_MS = END_MS + 5 * DAY_MS
 REFUSED_WITHIN_S = 15
 
 USER, PASSWORD, PLAIN_PASSWORD, REDIS_PASSWORD = "stream", "scram-secret", "plain-secret", "redis-secret"
+#: A user who is let in, and may do nothing.
+GUEST = "guest"
 SECRETS = (PASSWORD, PLAIN_PASSWORD, REDIS_PASSWORD)
 EVENTS = Path(__file__).parents[2] / "examples" / "events.jsonl"
 PERMISSIONS = Path(__file__).parents[2] / "docs" / "state.md"
@@ -101,7 +103,7 @@ def secured(require_apache_kafka: None, tmp_path_factory: pytest.TempPathFactory
     broker = KafkaProcess(
         directory=directory / "kafka",
         listeners=ports,
-        scram={USER: PASSWORD},
+        scram={USER: PASSWORD, GUEST: PASSWORD},
         settings=_broker_settings(authority),
     )
     server = TlsRedisProcess(directory=directory / "redis", authority=authority, acl=acl)
@@ -124,6 +126,8 @@ def _broker_settings(authority: Authority) -> dict[str, str]:
         "ssl.truststore.type": "PEM",
         "ssl.truststore.location": str(authority.own.cert),
         "listener.name.ssl.ssl.client.auth": "required",
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": f"User:ANONYMOUS;User:{USER};User:CN=client",
         **logins,
     }
 
@@ -213,6 +217,19 @@ async def test_kafka_says_why_not(
         await describe(brokers_of(load_settings(environment)))
     assert time.monotonic() - begin_s < REFUSED_WITHIN_S
     assert not any(secret in str(refusal.value) for secret in (*SECRETS, "wrong"))
+
+
+async def test_permissions_that_are_missing_are_told(
+    secured: Secured, topic_prefix: str, tmp_path: Path
+) -> None:
+    """Brokers hide topics from those who may not see them, and let a consumer wait without a word."""
+    kafka = secured.kafka_at("SASL_PLAINTEXT", kafka_user=GUEST)
+    installation = installation_on(secured, topic_prefix, tmp_path, kafka)
+    with pytest.raises(StreamprocError, match="consumer group"):
+        await check_group(installation.brokers, installation.group)
+    worker = installation.worker()
+    assert worker.wait() == 2
+    assert "brokers hide topics" in worker.text
 
 
 async def test_redis_says_why_not(secured: Secured) -> None:
