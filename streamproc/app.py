@@ -11,11 +11,11 @@ import faust
 import structlog
 from aiohttp import web
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 from prometheus_client import ProcessCollector
 
 from streamproc.agents import create_agents
+from streamproc.api.access import create_guard
 from streamproc.api.health import Health, create_http_app
 from streamproc.churn.model import load_model
 from streamproc.clock import monotonic_s, wall_ms
@@ -30,11 +30,13 @@ from streamproc.state.redis_store import RedisStore
 from streamproc.state.store import StoreUnavailable
 from streamproc.transitions.definitions import Definitions
 from streamproc.transport.batch import Consumer
+from streamproc.transport.brokers import Brokers, brokers_of
 from streamproc.transport.chunks import Tail
+from streamproc.transport.connect import start
 from streamproc.transport.faust_app import batch_app
 from streamproc.transport.owner import Progress
 from streamproc.transport.settings import TransportSettings, faust_options
-from streamproc.transport.topics import Topics, describe, leaderless
+from streamproc.transport.topics import Topics, check_group, describe, leaderless
 
 _log = structlog.get_logger(__name__)
 
@@ -61,20 +63,13 @@ def load_definitions(settings: Settings) -> Definitions:
 
 
 @asynccontextmanager
-async def open_producer(bootstrap: str) -> AsyncIterator[AIOKafkaProducer]:
-    """A started producer with `acks=all` and Java's partitioner. Raises StreamprocError if no broker answers."""
+async def open_producer(brokers: Brokers) -> AsyncIterator[AIOKafkaProducer]:
+    """A started producer with `acks=all` and Java's partitioner. Raises StreamprocError if no broker lets us in."""
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap, acks="all", linger_ms=2, max_request_size=_MAX_REQUEST_BYTES
+        **brokers.client_options(), acks="all", linger_ms=2, max_request_size=_MAX_REQUEST_BYTES
     )
     try:
-        await producer.start()
-    except KafkaError as error:
-        await producer.stop()
-        raise StreamprocError(
-            f"no Kafka broker answers at {bootstrap}: {error}",
-            fix="start the broker, or set STREAMPROC_KAFKA to host:port of a running one",
-        ) from error
-    try:
+        await start(producer, brokers)
         yield producer
     finally:
         await producer.stop()
@@ -84,10 +79,12 @@ class Worker:
     """A worker: Faust app, shards, relay, HTTP. `until_ms`: drain, move time to this instant, and end."""
 
     def __init__(self, settings: Settings, definitions: Definitions, until_ms: int | None = None) -> None:
+        """Connects to nothing. Raises StreamprocError for settings that cannot work together."""
         self.metrics = Metrics()
         ProcessCollector(registry=self.metrics.registry)
         self.started = asyncio.Event()
         self._settings, self._definitions, self._until_ms = settings, definitions, until_ms
+        self._brokers = brokers_of(settings)
         self._stop = asyncio.Event()
         self._noted: tuple[str, str] | None = None
 
@@ -114,7 +111,7 @@ class Worker:
             redis = _RedisWatch(store)
             await redis.look()
             await self._check_topics()
-            producer = await stack.enter_async_context(open_producer(settings.kafka))
+            producer = await stack.enter_async_context(open_producer(self._brokers))
             shards = Shards(store, producer, self._definitions, settings, self.metrics, self._until_ms)
             app = self._create_app(shards)
             await self._serve_http(stack, _Heartbeat(shards, redis))
@@ -150,22 +147,24 @@ class Worker:
             stack.callback(loop.remove_signal_handler, number)
 
     async def _check_topics(self) -> None:
-        """Raises StreamprocError if topics are missing. Waits for leaders: a broker may have just started."""
-        kafka, prefix = self._settings.kafka, self._settings.topic_prefix
+        """Raises StreamprocError if topics are missing, or the group is closed to us. Waits for leaders."""
+        brokers, prefix = self._brokers, self._settings.topic_prefix
         topics = Topics(prefix)
         while True:
-            found = await describe(kafka, prefix)
+            found = await describe(brokers, prefix)
             needed = (*topics.sources, *topics.signals, topics.failed)
             missing = [name for name in needed if found[name] is None]
-            if not missing or not (waiting := await leaderless(kafka, prefix)) or self._stop.is_set():
+            if not missing or not (waiting := await leaderless(brokers, prefix)) or self._stop.is_set():
                 break
             _log.warning("waiting for Kafka: partitions have no leader", topics=waiting)
             await asyncio.sleep(_LEADERS_S)
         if missing:
             raise StreamprocError(
                 f"topics are missing: {', '.join(missing)}",
-                fix="create them: streamproc topics create --partitions 12",
+                fix="create them: streamproc topics create --partitions 12"
+                + ("" if brokers.sasl is None else "; brokers hide topics that a user may not describe"),
             )
+        await check_group(brokers, self._settings.group)
 
     def _create_app(self, shards: Shards) -> faust.App:
         settings = self._settings
@@ -178,7 +177,7 @@ class Worker:
             ),
             now_ms=wall_ms,
             options=faust_options(
-                bootstrap=settings.kafka,
+                self._brokers,
                 session_timeout_s=settings.session_timeout_ms / 1000,
                 heartbeat_interval_s=settings.heartbeat_ms / 1000,
             ),
@@ -206,8 +205,9 @@ class Worker:
     async def _serve_http(self, stack: AsyncExitStack, heartbeat: "_Heartbeat") -> None:
         if self._settings.http_port == 0:
             return
+        guard = create_guard(self._settings.http_host, self._settings.http_token)
         runner = web.AppRunner(
-            create_http_app(self.metrics, heartbeat.live, heartbeat.ready), access_log=None
+            create_http_app(self.metrics, heartbeat.live, heartbeat.ready, guard), access_log=None
         )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)

@@ -13,12 +13,24 @@ from streamproc.errors import StreamprocError
 
 _PREFIX: Final = "STREAMPROC_"
 
+#: A text that nobody may read in a log, an error or a traceback.
+Secret = Annotated[str, msgspec.Meta(extra={"secret": True})]
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Every setting; the variable is the field's name in upper case behind `STREAMPROC_`."""
 
     kafka: str = "localhost:9092"  # bootstrap servers, comma separated
-    redis: str = "redis://localhost:6379/0"
+    kafka_security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = "plaintext"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_user: str = ""
+    kafka_password: Secret = ""
+    kafka_ca: str = ""  # paths of PEM files; empty: the CAs that the system trusts
+    kafka_cert: str = ""  # our own certificate, where brokers ask for one
+    #: Path of its key; empty: the key is in the certificate's file. Somebody may put the key itself here.
+    kafka_key: Secret = ""
+    kafka_key_password: Secret = ""
+    redis: Secret = "redis://localhost:6379/0"  # the URL holds the password
     #: Redis replicas that must hold a commit before its signals leave; auto: one, if any is connected.
     redis_replicas: Literal["auto"] | Annotated[int, msgspec.Meta(ge=0)] = "auto"
     rules: str = ""  # path of the rules file; empty: the packaged playbook
@@ -28,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     clock: Literal["live", "event"] = "live"
     http_host: str = "127.0.0.1"
     http_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 6066  # 0: no HTTP server
+    http_token: Secret = ""  # asked for by everything but health and metrics
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     chunk_records: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 2_000  # records per commit
@@ -45,6 +58,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def model_path(self) -> Path | None:
         return Path(self.model) if self.model else None
 
+    def __repr__(self) -> str:
+        """As of every struct, but without the secrets: tracebacks and debug logs show it."""
+        shown = (f"{name}={value!r}" for name, value in self.__rich_repr__())
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        """Name and value of every setting, as `rich` shows them."""
+        values = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        return [(name, _HIDDEN if name in _SECRETS and value else value) for name, value in values]
+
+
+_TYPES: Final = get_type_hints(Settings, include_extras=True)
+_SECRETS: Final = frozenset(name for name, kind in _TYPES.items() if kind == Secret)
+_HIDDEN: Final = "(hidden)"
+
 
 def load_settings(environment: Mapping[str, str]) -> Settings:
     """Settings from an environment.
@@ -52,7 +80,7 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
     Raises StreamprocError naming the variable, its value and what is allowed.
     """
     values: dict[str, object] = {}
-    for name, kind in get_type_hints(Settings, include_extras=True).items():
+    for name, kind in _TYPES.items():
         raw = _read(environment, _PREFIX + name.upper())
         if raw is None:
             continue
@@ -71,15 +99,22 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
 
 def _read(environment: Mapping[str, str], variable: str) -> str | None:
     """The value of a variable, or of the file that its `_FILE` twin names."""
-    if variable in environment:
-        return environment[variable]
     path = environment.get(f"{variable}_FILE")
     if path is None:
-        return None
+        return environment.get(variable)
+    if variable in environment:
+        raise StreamprocError(
+            f"both {variable} and {variable}_FILE are set", fix="unset the one that is not meant"
+        )
     try:
-        return Path(path).read_text().strip()
+        return Path(path).read_text(encoding="utf-8").strip()
     except OSError as error:
         raise StreamprocError(
             f"{variable}_FILE={path!r} cannot be read: {error.strerror}",
             fix="correct the path or unset the variable",
         ) from error
+    except UnicodeDecodeError:
+        # Without the cause: it holds what is in the file.
+        raise StreamprocError(
+            f"{variable}_FILE={path!r} is not a text in UTF-8", fix="put only the value into the file"
+        ) from None

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from streamproc.metrics import Metrics
@@ -22,9 +23,9 @@ class Health:
 
 
 def create_http_app(
-    metrics: Metrics, live: Callable[[], Health], ready: Callable[[], Health]
+    metrics: Metrics, live: Callable[[], Health], ready: Callable[[], Health], guard: Middleware
 ) -> web.Application:
-    """The routes of a worker's HTTP server. `live` and `ready` are asked at each request."""
+    """The routes of a worker's HTTP server. `live` and `ready` are asked at each request that `guard` lets in."""
 
     async def livez(_: web.Request) -> web.Response:
         return _answer(live())
@@ -37,7 +38,7 @@ def create_http_app(
             body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
         )
 
-    app = web.Application()
+    app = web.Application(middlewares=[guard])
     app.add_routes([web.get("/livez", livez), web.get("/readyz", readyz), web.get("/metrics", scrape)])
     return app
 

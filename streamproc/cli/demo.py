@@ -80,8 +80,11 @@ async def _run(console: Console, data: str, keep: bool, external: bool) -> None:
     for note in history.notes:
         console.print(f"  [dim]{escape(note)}[/]", highlight=False)
     async with external_place(load_settings(os.environ)) if external else embedded_place() as place:
-        servers = f"{place.kafka} and {place.redis}" if external else "a broker (Tansu) and a store (Valkey)"
-        steps.done(f"{servers} answer")
+        ours, yours = (
+            "a broker (Tansu) and a store (Valkey)",
+            f"Kafka at {place.kafka.bootstrap} and your Redis",
+        )
+        steps.done(f"{ours if place.embedded else yours} answer")
         records = await publish_history(place, history)
         steps.done(f"{records:,} records published to 3 topics of {PARTITIONS} partitions each")
         view = View(history, "the worker starts and joins its group", steps.elapsed_s)

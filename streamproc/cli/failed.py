@@ -21,6 +21,7 @@ from streamproc.contracts.instants import to_iso
 from streamproc.errors import StreamprocError
 from streamproc.rules.literals import LiteralError, parse_duration
 from streamproc.settings import load_settings
+from streamproc.transport.brokers import brokers_of
 from streamproc.transport.replay import Filter, Refusal, Replay, read_refusals, replay
 from streamproc.transport.topics import Topics
 
@@ -110,7 +111,7 @@ def replay_command(
     if ids:
         refusals = [only(refusals, failed_id) for failed_id in dict.fromkeys(ids)]
     settings = load_settings(os.environ)
-    done = asyncio.run(replay(settings.kafka, settings.topic_prefix, refusals, dry_run=dry_run))
+    done = asyncio.run(replay(brokers_of(settings), settings.topic_prefix, refusals, dry_run=dry_run))
     if as_json:
         click.echo(orjson.dumps(_replay_as_dict(done, dry_run), option=orjson.OPT_INDENT_2))
     else:
@@ -121,7 +122,7 @@ def replay_command(
 
 def _read(wanted: Filter) -> list[Refusal]:
     settings = load_settings(os.environ)
-    refusals, unreadable = asyncio.run(read_refusals(settings.kafka, settings.topic_prefix, wanted))
+    refusals, unreadable = asyncio.run(read_refusals(brokers_of(settings), settings.topic_prefix, wanted))
     if unreadable:
         click.echo(f"{unreadable:,} records of events.failed are not of this version and left out", err=True)
     return refusals

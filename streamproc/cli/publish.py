@@ -20,6 +20,7 @@ from streamproc.contracts.meanings import CHANNELS, Meanings
 from streamproc.errors import StreamprocError
 from streamproc.rules.load import load_ruleset
 from streamproc.settings import Settings, load_settings
+from streamproc.transport.brokers import brokers_of
 from streamproc.transport.bulk import Outgoing, open_bulk_producer, partition_counts
 from streamproc.transport.lines import CHANNEL_TOPICS, LineError, ParsedLine, parse_line
 from streamproc.transport.topics import Topics
@@ -166,11 +167,11 @@ async def _run(settings: Settings, file: IO[bytes], reader: Reader, rate: float 
 async def _publish(
     settings: Settings, file: IO[bytes], reader: Reader, rate: float | None, tally: Tally
 ) -> None:
-    prefix = settings.topic_prefix
-    counts = await partition_counts(settings.kafka, prefix, Topics(prefix).channels)
+    brokers, prefix = brokers_of(settings), settings.topic_prefix
+    counts = await partition_counts(brokers, prefix, Topics(prefix).channels)
     begin_s = monotonic_s()
     with _progress(file, "publishing") as progress:
-        async with open_bulk_producer(settings.kafka, counts) as producer:
+        async with open_bulk_producer(brokers, counts) as producer:
             async for lines in _lines(file, progress):
                 records, problems = reader.read(lines)
                 tally.refuse(problems)

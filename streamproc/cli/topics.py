@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from streamproc.settings import load_settings
+from streamproc.transport.brokers import brokers_of
 from streamproc.transport.topics import Creation, TopicInfo, Topics, create_topics, describe
 
 _DAY_MS = 86_400_000
@@ -41,7 +42,7 @@ def create_command(partitions: int, replication: int, retention_ms: int | None, 
     settings = load_settings(os.environ)
     creation = asyncio.run(
         create_topics(
-            settings.kafka,
+            brokers_of(settings),
             settings.topic_prefix,
             partitions,
             replication,
@@ -59,7 +60,7 @@ def create_command(partitions: int, replication: int, retention_ms: int | None, 
 def list_command(as_json: bool) -> None:
     """List the topics: partitions, copies and retention. Exit code 1 if one is missing."""
     settings = load_settings(os.environ)
-    found = asyncio.run(describe(settings.kafka, settings.topic_prefix))
+    found = asyncio.run(describe(brokers_of(settings), settings.topic_prefix))
     if as_json:
         click.echo(orjson.dumps([_as_dict(name, info) for name, info in found.items()]))
     else:

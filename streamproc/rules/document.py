@@ -8,6 +8,11 @@ from yaml.nodes import Node, ScalarNode
 from streamproc.rules.positions import Lines, source_index
 from streamproc.rules.problems import Problem
 
+#: Reading ends with so many errors: a file of another kind has one on every line.
+MAX_ERRORS: Final = 100
+#: Longer lines are not shown beside their problem, and longer messages are cut.
+_SHOWN_CHARACTERS: Final = 500
+
 _SYNTAX_HINTS: Final = {
     "mapping values are not allowed here": "put texts that contain `: ` in quotes; check the indentation",
     "could not find expected ':'": "every entry looks like `name: value`",
@@ -17,12 +22,20 @@ _SYNTAX_HINTS: Final = {
 }
 
 
+class TooManyErrors(Exception):
+    """The document has MAX_ERRORS errors, and no more of them are wanted."""
+
+
 class Document:
-    """One YAML file. `problems` collects what is wrong with it, so that all is told in one go."""
+    """One YAML file. `problems` collects what is wrong with it, so that all is told in one go.
+
+    Every method that notes an error raises TooManyErrors with the last that is wanted.
+    """
 
     def __init__(self, file: str, text: str) -> None:
         self.file = file
         self.problems: list[Problem] = []
+        self._errors = 0
         self._text = text
         self._lines = Lines(text)
 
@@ -69,4 +82,10 @@ class Document:
         self, index: int, message: str, hint: str = "", severity: Literal["error", "warning"] = "error"
     ) -> None:
         line, column, source = self._lines.place(index)
-        self.problems.append(Problem(self.file, line, column, message, hint, source, severity))
+        shown = source if len(source) <= _SHOWN_CHARACTERS else ""
+        told = message if len(message) <= _SHOWN_CHARACTERS else f"{message[:_SHOWN_CHARACTERS]} …"
+        self.problems.append(Problem(self.file, line, column, told, hint, shown, severity))
+        if severity == "error":
+            self._errors += 1
+            if self._errors >= MAX_ERRORS:
+                raise TooManyErrors

@@ -33,6 +33,8 @@ GRAMMAR: Final = r"""
 
 #: Deeper parentheses are refused: nobody reads them, and the tree is walked recursively.
 MAX_NESTING: Final = 20
+#: Longer expressions are refused unread. All features together in one `or` are a third of it.
+MAX_CHARACTERS: Final = 4_000
 
 _OPERATORS: Final = "`>`, `>=`, `<`, `<=`, `==` or `!=`"
 
@@ -78,6 +80,9 @@ def parse_tree(text: str) -> Tree[Token]:
     """The concrete syntax tree of an expression. Raises Mistake."""
     if not text.strip():
         raise Mistake(0, "the expression is empty", "write a comparison such as `recency > 14d`")
+    if len(text) > MAX_CHARACTERS:
+        message = f"the expression has {len(text):,} characters, more than {MAX_CHARACTERS:,}"
+        raise Mistake(0, message, "split the rule into several segments")
     _check_nesting(text)
     try:
         return _parser().parse(text)

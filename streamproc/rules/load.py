@@ -1,5 +1,6 @@
 """A rules file → a Ruleset, or all its problems at once."""
 
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -9,7 +10,7 @@ from yaml.nodes import Node
 from streamproc.contracts.meanings import Meanings
 from streamproc.rules.campaigns import read_campaigns
 from streamproc.rules.churn_policy import read_churn
-from streamproc.rules.document import Document
+from streamproc.rules.document import MAX_ERRORS, Document, TooManyErrors
 from streamproc.rules.events import read_events
 from streamproc.rules.fields import Fields
 from streamproc.rules.lint import lint_segments
@@ -18,6 +19,9 @@ from streamproc.rules.model import Ruleset
 from streamproc.rules.problems import Problem, RulesError
 from streamproc.rules.segments import read_segments
 from streamproc.rules.versions import fingerprint
+
+#: Larger files are refused unread. A segment takes about 200 bytes.
+MAX_BYTES: Final = 1_048_576
 
 #: The name of the packaged rules in messages.
 PLAYBOOK: Final = "playbook.yaml"
@@ -40,21 +44,36 @@ def check_ruleset(path: Path | None) -> tuple[Ruleset | None, list[Problem]]:
     """The rules, None if there are errors; and all problems, warnings too, in the order of the file."""
     file = PLAYBOOK if path is None else str(path)
     try:
-        raw = (files("streamproc.rules") / PLAYBOOK).read_bytes() if path is None else path.read_bytes()
+        raw = (files("streamproc.rules") / PLAYBOOK).read_bytes() if path is None else _read(path)
         text = raw.decode("utf-8-sig")
     except OSError as error:
         return None, [Problem(file, 1, 1, f"cannot read the file: {error.strerror}")]
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         return None, [Problem(file, line, 1, "this is not UTF-8 text", "save the file in UTF-8")]
+    if len(raw) > MAX_BYTES:
+        message = f"the file is larger than {MAX_BYTES:,} bytes"
+        return None, [Problem(file, 1, 1, message, "is this the rules file?")]
     return check_text(text, file)
+
+
+def _read(path: Path) -> bytes:
+    """What is in the file, up to one byte too many; a device may have no end."""
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
 
 
 def check_text(text: str, file: str) -> tuple[Ruleset | None, list[Problem]]:
     """As `check_ruleset`, of a text; `file` is what messages call it."""
     document = Document(file, text)
-    root = document.root()
-    ruleset = None if root is None else _read_ruleset(document, root)
+    ruleset = None
+    try:
+        root = document.root()
+        ruleset = None if root is None else _read_ruleset(document, root)
+    except TooManyErrors:
+        last = document.problems[-1]
+        hint = f"there may be more: reading ended after {MAX_ERRORS} errors"
+        document.problems[-1] = replace(last, hint=f"{last.hint}; {hint}" if last.hint else hint)
     problems = sorted(document.problems, key=lambda problem: (problem.line, problem.column))
     return ruleset, problems
 

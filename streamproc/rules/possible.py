@@ -8,6 +8,7 @@ example, there is none; an example may still be impossible for a reason that is 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import permutations, product
 from math import prod
 from typing import Final
@@ -18,6 +19,9 @@ from streamproc.windows.panes import DAY_MS
 
 #: Expressions that open up into more alternatives than this are not looked into.
 MAX_ALTERNATIVES: Final = 512
+#: Nor are those in which more pairs of comparisons would have to be related: each pair takes time, and a worker
+#: that reloads its rules waits for it.
+MAX_PAIRS: Final = 50_000
 
 _UNBOUNDED: Final = 2**62
 #: What counts a part of what another counts, in the same window.
@@ -74,7 +78,10 @@ def find_example(conditions: Sequence[Condition]) -> Example | None:
 
     A comparison of two features is taken as fulfilled. Raises TooManyAlternativesError.
     """
-    for term in _all_of([_alternatives(condition) for condition in conditions]):
+    terms = _all_of([_alternatives(condition) for condition in conditions])
+    if sum(len(term) ** 2 for term in terms) > MAX_PAIRS:
+        raise TooManyAlternativesError
+    for term in terms:
         ranges = _solve(term)
         if all(found.low <= found.high for found in ranges.values()):
             return {name: found.low for name, found in ranges.items()}
@@ -158,6 +165,7 @@ def _relate(ranges: _Ranges, first: str, second: str) -> bool:
     return False
 
 
+@cache
 def _is_at_most(first: Feature, second: Feature) -> bool:
     """Whether no customer's `first` is greater than the `second`."""
     if second.name == "tenure":

@@ -11,7 +11,7 @@ import tempfile
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -24,14 +24,15 @@ from rich.live import Live
 from streamproc.clock import monotonic_s
 from streamproc.contracts.instants import to_iso
 from streamproc.settings import Settings
-from streamproc.simulate.embedded import Child, Servers, embedded_servers, free_port
-from streamproc.simulate.external import remove_state, remove_topics
+from streamproc.simulate.embedded import Child, embedded_servers, free_port
+from streamproc.simulate.external import remove_state
 from streamproc.simulate.history import History, spoilt
 from streamproc.simulate.probe import follow_metrics
 from streamproc.simulate.screen import View, dashboard, progress_line
 from streamproc.state.redis_store import RedisStore
+from streamproc.transport.brokers import Brokers, brokers_of
 from streamproc.transport.bulk import Outgoing, open_bulk_producer, open_consumer, partition_counts
-from streamproc.transport.topics import Topics, create_topics
+from streamproc.transport.topics import Topics, create_topics, delete_topics
 
 PARTITIONS: Final = 4
 
@@ -54,14 +55,15 @@ _SILENT: Final = "nobody sends anything any more: all that happens now is the wo
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a demo takes place. http_port: of its worker."""
+    """Where a demo takes place. http_port: of its worker. embedded: the servers are gone with the demo."""
 
-    kafka: str
-    redis: str
+    kafka: Brokers
+    redis: str = field(repr=False)  # the URL may hold a password
     prefix: str
     group: str
     http_port: int
     directory: Path
+    embedded: bool
 
     @property
     def metrics_url(self) -> str:
@@ -69,10 +71,13 @@ class Place:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What other commands need in their environment to see the demo."""
+        """What other commands need in their environment to see the demo.
+
+        The way to servers of the user's own, with its passwords, is there already.
+        """
+        servers = {"STREAMPROC_KAFKA": self.kafka.bootstrap, "STREAMPROC_REDIS": self.redis}
         return {
-            "STREAMPROC_KAFKA": self.kafka,
-            "STREAMPROC_REDIS": self.redis,
+            **(servers if self.embedded else {}),
             "STREAMPROC_TOPIC_PREFIX": self.prefix,
             "STREAMPROC_GROUP": self.group,
             "STREAMPROC_CLOCK": "event",
@@ -84,24 +89,24 @@ async def embedded_place() -> AsyncIterator[Place]:
     """Servers of our own, that are gone with the context."""
     with tempfile.TemporaryDirectory(prefix="streamproc-") as name:
         async with embedded_servers(Path(name)) as servers:
-            yield _place(servers, "", Path(name))
+            yield _place(Brokers(servers.kafka), servers.redis, "", Path(name), embedded=True)
 
 
 @asynccontextmanager
 async def external_place(settings: Settings) -> AsyncIterator[Place]:
     """The servers of the settings, with a prefix that nobody else has; the context removes what was made there."""
-    prefix = f"demo-{uuid4().hex[:8]}."
+    prefix, brokers = f"demo-{uuid4().hex[:8]}.", brokers_of(settings)
     with tempfile.TemporaryDirectory(prefix="streamproc-") as name:
-        place = _place(Servers(settings.kafka, settings.redis), prefix, Path(name))
+        place = _place(brokers, settings.redis, prefix, Path(name), embedded=False)
         try:
             yield place
         finally:
-            await remove_topics(place.kafka, prefix)
+            await delete_topics(brokers, prefix)
             await remove_state(place.redis, prefix, place.group, PARTITIONS)
 
 
-def _place(servers: Servers, prefix: str, directory: Path) -> Place:
-    return Place(servers.kafka, servers.redis, prefix, f"{prefix}streamproc", free_port(), directory)
+def _place(kafka: Brokers, redis: str, prefix: str, directory: Path, *, embedded: bool) -> Place:
+    return Place(kafka, redis, prefix, f"{prefix}streamproc", free_port(), directory, embedded)
 
 
 async def publish_history(place: Place, history: History) -> int:
@@ -132,11 +137,23 @@ async def worker(place: Place, environment: Mapping[str, str], until_ms: int | N
         "STREAMPROC_HEARTBEAT_MS": str(_HEARTBEAT_MS),
         "STREAMPROC_CHUNK_RECORDS": str(_CHUNK_RECORDS),
     }
-    child = Child("the worker", command, place.directory / "worker.log", {**environment, **own})
+    child = Child(
+        "the worker", command, place.directory / "worker.log", {**inherited(place, environment, own), **own}
+    )
     try:
         yield child
     finally:
         await child.stop()
+
+
+def inherited(place: Place, environment: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what `own` says, be it in a file, and without the way into other servers."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name.removesuffix("_FILE") not in own
+        and not (place.embedded and name.startswith("STREAMPROC_KAFKA_"))
+    }
 
 
 async def watch(place: Place, child: Child, view: View, show: Callable[[], None]) -> None:

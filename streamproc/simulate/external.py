@@ -4,24 +4,11 @@ All topics and keys of a demo start with a prefix of its own, so it touches noth
 removed at the end.
 """
 
-from aiokafka.admin import AIOKafkaAdminClient
 from redis.asyncio import Redis
 
 from streamproc.state.keys import Keyspace
-from streamproc.transport.topics import Topics, describe
 
 _SCAN_COUNT = 1_000
-
-
-async def remove_topics(bootstrap: str, prefix: str) -> None:
-    """Delete the topics of an installation. A group without topics and members is forgotten by the broker."""
-    found = await describe(bootstrap, prefix)
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        await admin.delete_topics([name for name in Topics(prefix).all if found[name] is not None])
-    finally:
-        await admin.close()
 
 
 async def remove_state(redis_url: str, prefix: str, group: str, partitions: int) -> None:

@@ -31,6 +31,7 @@ from redis.exceptions import (
     TimeoutError,
 )
 
+from streamproc.state.redis_tls import check_certificates, distrust
 from streamproc.state.store import RedisConfigError, StateCorrupt, StoreError, StoreUnavailable
 
 Command = Sequence[bytes | str | int]
@@ -65,13 +66,14 @@ class RedisLink:
         try:
             self._pool = ConnectionPool(**{**defaults, **parse_url(url), **fixed})
             # refuses unknown options, and does not connect
-            self._pool.make_connection()  # type: ignore[no-untyped-call]
-        except (TypeError, ValueError):
+            connection = self._pool.make_connection()  # type: ignore[no-untyped-call]
+        except (TypeError, ValueError, RedisError):
             raise RedisConfigError(
                 "the Redis URL cannot be used",
                 fix="STREAMPROC_REDIS=redis://[user:password@]host:port/db; rediss:// for TLS. "
                 "Percent-encode special characters of the password",
             ) from None
+        check_certificates(connection)
         options = self._pool.connection_kwargs
         self.where = options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
         self._attempts = attempts
@@ -136,11 +138,8 @@ class RedisLink:
 
     def _in_words(self, error: RedisError) -> StoreError:
         text = str(error)
-        if isinstance(error, _DENIED):
-            return RedisConfigError(
-                f"Redis at {self.where} denies access: {text}",
-                fix="check user, password and ACL of STREAMPROC_REDIS",
-            )
+        if isinstance(error, _DENIED) or distrust(error):
+            return self._not_let_in(error)
         if "WRONGTYPE" in text:
             return StateCorrupt(f"a key of another type stands in the way: {text}", fix="see docs/state.md")
         if isinstance(error, OutOfMemoryError):
@@ -156,6 +155,18 @@ class RedisLink:
         if isinstance(error, ClusterError) or text.startswith(("MOVED", "ASK", "CROSSSLOT")):
             return RedisConfigError(f"Redis at {self.where} is a cluster node", fix="use a single primary")
         return StoreError(f"Redis at {self.where} refused: {text}")
+
+    def _not_let_in(self, error: RedisError) -> RedisConfigError:
+        if reason := distrust(error):
+            return RedisConfigError(
+                f"the certificate of Redis at {self.where} is not trusted: {reason}",
+                fix="ssl_ca_certs in STREAMPROC_REDIS must name the certificate of the CA that signed it, and the "
+                "host must be a name that stands in it",
+            )
+        return RedisConfigError(
+            f"Redis at {self.where} denies access: {error}",
+            fix="check user, password and ACL of STREAMPROC_REDIS",
+        )
 
 
 class Script:
@@ -216,7 +227,7 @@ def _pack(command: tuple[bytes | str | int, ...]) -> bytes:
 
 
 def _may_pass(error: Exception) -> bool:
-    if isinstance(error, _DENIED):
+    if isinstance(error, _DENIED) or distrust(error):
         return False
     return isinstance(error, _PASSING) or str(error).startswith(_PASSING_CODES)
 

@@ -16,6 +16,8 @@ from aiokafka.structs import ConsumerRecord as Record
 from aiokafka.structs import TopicPartition
 
 from streamproc.errors import StreamprocError
+from streamproc.transport.brokers import Brokers
+from streamproc.transport.connect import start
 from streamproc.transport.partitioner import partitions_of
 from streamproc.transport.topics import describe
 
@@ -105,12 +107,12 @@ class BulkProducer:
         return [TopicPartition(record.topic, place) for record, place in zip(records, places, strict=True)]
 
 
-async def partition_counts(bootstrap: str, prefix: str, topics: Iterable[str]) -> dict[str, int]:
+async def partition_counts(brokers: Brokers, prefix: str, topics: Iterable[str]) -> dict[str, int]:
     """The number of partitions of these topics of an installation (names with the prefix).
 
     Raises StreamprocError if one is missing.
     """
-    found = await describe(bootstrap, prefix)
+    found = await describe(brokers, prefix)
     counts = {}
     for topic in topics:
         info = found.get(topic)
@@ -125,24 +127,20 @@ async def partition_counts(bootstrap: str, prefix: str, topics: Iterable[str]) -
 
 @asynccontextmanager
 async def open_bulk_producer(
-    bootstrap: str, partition_counts: Mapping[str, int]
+    brokers: Brokers, partition_counts: Mapping[str, int]
 ) -> AsyncIterator[BulkProducer]:
     """A producer for `send`; everything is acknowledged when the context ends without an error.
 
-    Raises StreamprocError if no broker answers.
+    Raises StreamprocError if no broker lets us in.
     """
     client = AIOKafkaProducer(
-        bootstrap_servers=bootstrap,
+        **brokers.client_options(),
         acks="all",
         max_batch_size=_BATCH_BYTES,
         max_request_size=_REQUEST_BYTES_MAX,
     )
     try:
-        await client.start()
-    except KafkaError as error:
-        await client.stop()
-        raise _unreachable(bootstrap, error) from error
-    try:
+        await start(client, brokers)
         producer = BulkProducer(client, partition_counts)
         yield producer
         await producer.flush()
@@ -151,37 +149,35 @@ async def open_bulk_producer(
 
 
 @asynccontextmanager
-async def open_consumer(bootstrap: str, places: Iterable[TopicPartition]) -> AsyncIterator[AIOKafkaConsumer]:
+async def open_consumer(
+    brokers: Brokers, places: Iterable[TopicPartition]
+) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer without a group, at the beginning of these partitions. Raises StreamprocError if no broker
-    answers.
+    lets us in.
     """
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+        **brokers.client_options(),
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         fetch_max_wait_ms=_POLL_MS,
     )
     try:
-        await consumer.start()
-    except KafkaError as error:
-        await consumer.stop()
-        raise _unreachable(bootstrap, error) from error
-    try:
+        await start(consumer, brokers)
         consumer.assign(list(places))
         yield consumer
     finally:
         await consumer.stop()
 
 
-async def read_topic(bootstrap: str, topic: str, partitions: int) -> AsyncIterator[list[Record]]:
+async def read_topic(brokers: Brokers, topic: str, partitions: int) -> AsyncIterator[list[Record]]:
     """Everything that was in a topic when the reading began, in chunks, each of one partition.
 
-    Raises StreamprocError if no broker answers, or if it does not show the end of a partition.
+    Raises StreamprocError if no broker lets us in, or if it does not show the end of a partition.
     """
     unread = {TopicPartition(topic, partition) for partition in range(partitions)}
     ends: dict[TopicPartition, int] = {}
     quiet = 0
-    async with open_consumer(bootstrap, unread) as consumer:
+    async with open_consumer(brokers, unread) as consumer:
         while unread:
             chunks = await consumer.getmany(*unread, timeout_ms=_POLL_MS)
             for records in chunks.values():
@@ -198,13 +194,13 @@ async def read_topic(bootstrap: str, topic: str, partitions: int) -> AsyncIterat
 
 
 async def read_records(
-    bootstrap: str, wanted: Mapping[TopicPartition, Iterable[int]]
+    brokers: Brokers, wanted: Mapping[TopicPartition, Iterable[int]]
 ) -> AsyncIterator[Record]:
     """The records at these offsets, as far as Kafka still has them: by partition, by offset.
 
     Raises StreamprocError as `read_topic`.
     """
-    async with open_consumer(bootstrap, wanted) as consumer:
+    async with open_consumer(brokers, wanted) as consumer:
         for place, offsets in sorted(wanted.items()):
             record: Record | None = None
             for offset in sorted(offsets):
@@ -243,13 +239,6 @@ def _append(builder: BatchBuilder, record: Outgoing) -> bool:
     """Whether the record went into the batch; the first one always does."""
     _, key, value, headers, _ = record
     return builder.append(timestamp=None, key=key, value=value, headers=list(headers)) is not None
-
-
-def _unreachable(bootstrap: str, error: KafkaError) -> StreamprocError:
-    return StreamprocError(
-        f"no Kafka broker answers at {bootstrap}: {error}",
-        fix="start the broker, or set STREAMPROC_KAFKA to host:port of a running one",
-    )
 
 
 def _refused(error: KafkaError) -> StreamprocError:

@@ -14,6 +14,7 @@ from aiokafka.structs import ConsumerRecord as Record
 from aiokafka.structs import TopicPartition
 
 from streamproc.contracts.failed import FailedEvent, FailedEventData
+from streamproc.transport.brokers import Brokers
 from streamproc.transport.bulk import (
     Outgoing,
     open_bulk_producer,
@@ -68,16 +69,16 @@ class Replay(NamedTuple):
     sent_before: list[Refusal]
 
 
-async def read_refusals(bootstrap: str, prefix: str, wanted: Filter) -> tuple[list[Refusal], int]:
+async def read_refusals(brokers: Brokers, prefix: str, wanted: Filter) -> tuple[list[Refusal], int]:
     """The wanted refusals in the order in which they were written, each once; and how many cannot be read.
 
     Raises StreamprocError if there is no topic for them.
     """
     topic = Topics(prefix).failed
-    counts = await partition_counts(bootstrap, prefix, [topic])
+    counts = await partition_counts(brokers, prefix, [topic])
     refusals: dict[str, Refusal] = {}
     unreadable = 0
-    async for records in read_topic(bootstrap, topic, counts[topic]):
+    async for records in read_topic(brokers, topic, counts[topic]):
         for record in records:
             try:
                 event = _DECODER.decode(record.value or b"")
@@ -90,7 +91,7 @@ async def read_refusals(bootstrap: str, prefix: str, wanted: Filter) -> tuple[li
     return sorted(found, key=lambda refusal: refusal.at_ms), unreadable
 
 
-async def replay(bootstrap: str, prefix: str, refusals: Sequence[Refusal], *, dry_run: bool) -> Replay:
+async def replay(brokers: Brokers, prefix: str, refusals: Sequence[Refusal], *, dry_run: bool) -> Replay:
     """Send the original records again, with key and headers, to their topics. `dry_run`: only find them.
 
     Raises StreamprocError if a topic is missing, or if Kafka does not take a record.
@@ -98,27 +99,27 @@ async def replay(bootstrap: str, prefix: str, refusals: Sequence[Refusal], *, dr
     if not refusals:
         return Replay([], [], [])
     topics = sorted({prefix + refusal.data.source.topic for refusal in refusals})
-    counts = await partition_counts(bootstrap, prefix, topics)
-    originals = await _read_originals(bootstrap, prefix, refusals)
+    counts = await partition_counts(brokers, prefix, topics)
+    originals = await _read_originals(brokers, prefix, refusals)
     answered = {_answers(record) for record in originals.values()}
     gone = [refusal for refusal in refusals if refusal.data.id not in originals]
     sent_before = [refusal for refusal in refusals if refusal.data.id in answered]
     left_out = {refusal.data.id for refusal in (*gone, *sent_before)}
     sent = [refusal for refusal in refusals if refusal.data.id not in left_out]
     if sent and not dry_run:
-        async with open_bulk_producer(bootstrap, counts) as producer:
+        async with open_bulk_producer(brokers, counts) as producer:
             await producer.send([_again(originals[refusal.data.id], refusal) for refusal in sent])
     return Replay(sent, gone, sent_before)
 
 
-async def _read_originals(bootstrap: str, prefix: str, refusals: Sequence[Refusal]) -> dict[str, Record]:
+async def _read_originals(brokers: Brokers, prefix: str, refusals: Sequence[Refusal]) -> dict[str, Record]:
     """By the refusals' ids, those that Kafka still has."""
     wanted: dict[TopicPartition, dict[int, Refusal]] = defaultdict(dict)
     for refusal in refusals:
         source = refusal.data.source
         wanted[TopicPartition(prefix + source.topic, source.partition)][source.offset] = refusal
     originals = {}
-    async for record in read_records(bootstrap, wanted):
+    async for record in read_records(brokers, wanted):
         refusal = wanted[TopicPartition(record.topic, record.partition)][record.offset]
         # A topic that was deleted and made anew has other records at the same offsets.
         if hashlib.sha256(record.value or b"").hexdigest() == refusal.data.payload.sha256:

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import faust
+
 from streamproc.errors import StreamprocError
+from streamproc.transport.brokers import Brokers
 
 CHUNK_RECORDS_MAX = 10_000
 
@@ -30,8 +33,8 @@ class TransportSettings:
 
 
 def faust_options(
+    brokers: Brokers,
     *,
-    bootstrap: str,
     session_timeout_s: float = 30.0,
     heartbeat_interval_s: float = 3.0,
     rebalance_timeout_s: float = 60.0,
@@ -39,9 +42,9 @@ def faust_options(
     commit_interval_s: float = 5.0,
     instance_id: str | None = None,
 ) -> dict[str, Any]:
-    """Keyword arguments for `faust.App(group, **faust_options(...))`.
+    """Keyword arguments for `faust.App(group, **faust_options(brokers, ...))`.
 
-    `bootstrap` is "host:port,host:port". Tansu answers a join only after half the session timeout: give it a
+    Tansu answers a join only after half the session timeout: give it a
     session of 6 s and heartbeats every second. `instance_id` makes the group member static, for a worker that
     is restarted under the same name within the session timeout. Raises StreamprocError if the timeouts cannot
     work together.
@@ -53,7 +56,8 @@ def faust_options(
             fix="keep the heartbeat at a third of the session timeout, and the request timeout above both",
         )
     return {
-        "broker": [f"kafka://{address.strip()}" for address in bootstrap.split(",")],
+        "broker": [f"kafka://{address.strip()}" for address in brokers.bootstrap.split(",")],
+        "broker_credentials": _credentials(brokers),
         "broker_session_timeout": session_timeout_s,
         "broker_heartbeat_interval": heartbeat_interval_s,
         "broker_rebalance_timeout": rebalance_timeout_s,
@@ -80,3 +84,14 @@ def faust_options(
         # Faust's own web server would listen on all interfaces.
         "web_enabled": False,
     }
+
+
+def _credentials(brokers: Brokers) -> faust.SASLCredentials | faust.SSLCredentials | None:
+    if brokers.sasl is not None:
+        return faust.SASLCredentials(
+            username=brokers.sasl.user,
+            password=brokers.sasl.password,
+            ssl_context=brokers.tls,
+            mechanism=brokers.sasl.mechanism,
+        )
+    return faust.SSLCredentials(brokers.tls) if brokers.tls is not None else None

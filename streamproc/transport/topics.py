@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAlreadyExistsError, for_code
 
 from streamproc.errors import StreamprocError
+from streamproc.transport.brokers import Brokers
+from streamproc.transport.connect import start
 
 _CHANNEL_TOPICS = ("events.web", "events.app", "events.support")
 _REKEY = "streamproc.rekey"
@@ -95,16 +97,10 @@ class Creation:
 
 
 @asynccontextmanager
-async def _admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=15_000)
+async def _admin(brokers: Brokers) -> AsyncIterator[AIOKafkaAdminClient]:
+    client = AIOKafkaAdminClient(**brokers.client_options(), request_timeout_ms=15_000)
     try:
-        try:
-            await client.start()
-        except KafkaError as error:
-            raise StreamprocError(
-                f"no Kafka broker answers at {bootstrap}: {error}",
-                fix="start the broker, or set STREAMPROC_KAFKA to host:port of a running one",
-            ) from error
+        await start(client, brokers)
         yield client
     finally:
         await client.close()
@@ -123,7 +119,7 @@ async def _partition_counts(admin: AIOKafkaAdminClient, names: tuple[str, ...]) 
 
 
 async def create_topics(
-    bootstrap: str,
+    brokers: Brokers,
     prefix: str = "",
     partitions: int = 12,
     replication: int = 1,
@@ -137,11 +133,11 @@ async def create_topics(
     its old timestamps vanishes from a topic with ordinary retention before it is read. `streamproc.rekey` may
     carry such old records too, and nobody tunes it, so its records are stamped on arrival.
 
-    Raises StreamprocError if no broker answers, if it refuses a topic, or if an existing topic's partition
+    Raises StreamprocError if no broker lets us in, if it refuses a topic, or if an existing topic's partition
     count differs; in the last case nothing is created.
     """
     topics = Topics(prefix)
-    async with _admin(bootstrap) as admin:
+    async with _admin(brokers) as admin:
         found = await _partition_counts(admin, topics.all)
         _check_counts(topics, {name: count for name, (count, _) in found.items()}, partitions)
         missing = tuple(name for name in topics.all if name not in found)
@@ -203,10 +199,10 @@ async def _wait_for_leaders(admin: AIOKafkaAdminClient, names: tuple[str, ...]) 
         ) from error
 
 
-async def leaderless(bootstrap: str, prefix: str = "") -> list[str]:
+async def leaderless(brokers: Brokers, prefix: str = "") -> list[str]:
     """The topics of the installation that exist but have a partition without a leader, for the moment perhaps."""
     names = Topics(prefix).all
-    async with _admin(bootstrap) as admin:
+    async with _admin(brokers) as admin:
         return sorted(
             topic["topic"]
             for topic in await admin.describe_topics()
@@ -214,10 +210,10 @@ async def leaderless(bootstrap: str, prefix: str = "") -> list[str]:
         )
 
 
-async def describe(bootstrap: str, prefix: str = "") -> dict[str, TopicInfo | None]:
+async def describe(brokers: Brokers, prefix: str = "") -> dict[str, TopicInfo | None]:
     """Every topic of the installation and what the broker says about it; None for a missing one."""
     topics = Topics(prefix)
-    async with _admin(bootstrap) as admin:
+    async with _admin(brokers) as admin:
         found = await _partition_counts(admin, topics.all)
         configs = await _read_configs(admin, tuple(found))
     return {
@@ -237,3 +233,30 @@ async def _read_configs(admin: AIOKafkaAdminClient, names: tuple[str, ...]) -> d
             if not error_code:
                 configs[name] = {entry[0]: entry[1] for entry in entries if entry[0] in _SHOWN_CONFIGS}
     return configs
+
+
+async def delete_topics(brokers: Brokers, prefix: str) -> None:
+    """Delete the topics of an installation. Raises StreamprocError if no broker lets us in."""
+    names = Topics(prefix).all
+    async with _admin(brokers) as admin:
+        found = {topic["topic"] for topic in await admin.describe_topics()}
+        await admin.delete_topics([name for name in names if name in found])
+
+
+async def check_group(brokers: Brokers, group: str) -> None:
+    """Raises StreamprocError if the user may not be in the consumer group: a consumer would wait without a word.
+
+    Brokers that do not know users are not asked.
+    """
+    if brokers.protocol == "PLAINTEXT":
+        return
+    async with _admin(brokers) as admin:
+        try:
+            await admin.find_coordinator(group)
+        except GroupAuthorizationFailedError as error:
+            raise StreamprocError(
+                f"Kafka does not allow this user to be in the consumer group {group}",
+                fix="give the user READ on the group; docs/security.md lists all permissions",
+            ) from error
+        except KafkaError:  # the first member of the first group makes the brokers' own topic
+            return

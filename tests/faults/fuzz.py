@@ -22,6 +22,7 @@ import redis
 from aiokafka import AIOKafkaProducer
 from rich.progress import Progress
 
+from streamproc.transport.brokers import Brokers
 from streamproc.transport.bulk import BulkProducer, Outgoing, read_topic
 from streamproc.transport.topics import create_topics
 from tests.faults.hostile import mutated, not_an_event, valid_event
@@ -111,11 +112,11 @@ async def account(installation: Installation, metrics: dict[str, float]) -> list
     """What is not as it must be, in words."""
     fate_of, wrong = {}, []
     for topic in TOPICS:
-        async for found in read_topic(installation.kafka, PREFIX + topic, PARTITIONS):
+        async for found in read_topic(installation.brokers, PREFIX + topic, PARTITIONS):
             for record in found:
                 fate_of[topic, record.partition, record.offset] = dict(record.headers)[FATE]
     failed: Counter[tuple[str, int, int]] = Counter()
-    async for found in read_topic(installation.kafka, f"{PREFIX}events.failed", PARTITIONS):
+    async for found in read_topic(installation.brokers, f"{PREFIX}events.failed", PARTITIONS):
         for record in found:
             source = json.loads(record.value)["data"]["source"]
             failed[source["topic"], source["partition"], source["offset"]] += 1
@@ -152,7 +153,7 @@ async def run(seed: int, count: int, directory: Path) -> list[str]:
         KafkaProcess(directory=folders[0], settings=limits) as kafka,
         RedisProcess(directory=folders[1]) as server,
     ):
-        await create_topics(kafka.bootstrap, PREFIX, PARTITIONS)
+        await create_topics(Brokers(kafka.bootstrap), PREFIX, PARTITIONS)
         installation = Installation(
             kafka.bootstrap, server.url, PREFIX, folders[2], partitions=PARTITIONS, rules=RULES, clock="live"
         )

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from streamproc.errors import StreamprocError
+from streamproc.transport.brokers import Brokers
 from streamproc.transport.bulk import Outgoing, open_bulk_producer
 from streamproc.transport.partitioner import partition_of
 
@@ -125,7 +126,7 @@ async def run(bootstrap: str, load: Load, counts: dict[str, int], rate: int) -> 
     owed = 0.0
     while not stop.is_set():
         try:
-            async with open_bulk_producer(bootstrap, counts) as producer:
+            async with open_bulk_producer(Brokers(bootstrap), counts) as producer:
                 then_s = time.monotonic()
                 while not stop.is_set():
                     now_s = time.monotonic()

@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaTimeoutError
 from aiokafka.structs import ConsumerRecord, TopicPartition
 
 from streamproc.sources import SOURCES
+from streamproc.transport.brokers import Brokers
 from streamproc.transport.bulk import read_topic
 from streamproc.transport.topics import create_topics
 
@@ -36,7 +37,7 @@ class Logs:
 
     async def create(self) -> None:
         """Make the topics that are missing."""
-        await create_topics(self.bootstrap, self.prefix, self.partitions)
+        await create_topics(Brokers(self.bootstrap), self.prefix, self.partitions)
 
     async def ends(self) -> dict[tuple[str, int], int]:
         """The end of every source partition."""
@@ -56,7 +57,7 @@ class Logs:
 
     async def keep(self, topic: str, partition: int, before: int) -> None:
         """Archive what is in a partition before an offset."""
-        async for records in read_topic(self.bootstrap, self.prefix + topic, self.partitions):
+        async for records in read_topic(Brokers(self.bootstrap), self.prefix + topic, self.partitions):
             if records[0].partition == partition:
                 self.archive += [record for record in records if record.offset < before]
 

@@ -17,6 +17,7 @@ from typing import Final
 
 from rich.progress import Progress
 
+from streamproc.transport.brokers import Brokers
 from streamproc.transport.topics import create_topics
 from tests.faults.load import TOPICS
 from tests.integration.worker import Installation, WorkerProcess
@@ -83,7 +84,7 @@ async def run(minutes: float, directory: Path) -> int:
         KafkaProcess(directory=folders[0], settings=retention) as kafka,
         RedisProcess(directory=folders[1]) as server,
     ):
-        await create_topics(kafka.bootstrap, PREFIX, PARTITIONS)
+        await create_topics(Brokers(kafka.bootstrap), PREFIX, PARTITIONS)
         installation = Installation(
             kafka.bootstrap, server.url, PREFIX, folders[2], partitions=PARTITIONS, rules=Path(), clock="live"
         )

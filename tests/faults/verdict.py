@@ -18,6 +18,7 @@ import redis.asyncio
 from aiokafka.structs import ConsumerRecord
 
 from streamproc.state.layout import unpack
+from streamproc.transport.brokers import Brokers
 from streamproc.transport.bulk import read_topic
 from tests.faults.load import BAD, MONEY, TOPICS, consents
 
@@ -109,7 +110,7 @@ async def _read_sources(
     for record in archive:
         take(record)
     for topic in TOPICS:
-        async for records in read_topic(bootstrap, prefix + topic, partitions):
+        async for records in read_topic(Brokers(bootstrap), prefix + topic, partitions):
             for record in records:
                 if not any(record.offset in gone for gone in lost.get((topic, record.partition), ())):
                     take(record)
@@ -201,7 +202,7 @@ async def _read_signals(bootstrap: str, prefix: str, partitions: int, verdict: V
     signals: list[_Signal] = []
     seen: dict[tuple[str, int], tuple[bytes, Any]] = {}
     for topic in OUT:
-        async for records in read_topic(bootstrap, prefix + topic, partitions):
+        async for records in read_topic(Brokers(bootstrap), prefix + topic, partitions):
             for record in records:
                 headers = dict(record.headers)
                 id_, version = headers["ce_id"].decode(), int(headers["ce_sequence"])
@@ -323,7 +324,7 @@ async def _check_failed(
     bootstrap: str, prefix: str, partitions: int, bad: set[_Place], verdict: Verdict
 ) -> None:
     found: dict[_Place, set[str]] = defaultdict(set)
-    async for records in read_topic(bootstrap, f"{prefix}events.failed", partitions):
+    async for records in read_topic(Brokers(bootstrap), f"{prefix}events.failed", partitions):
         for record in records:
             data = json.loads(record.value)["data"]
             source = data["source"]

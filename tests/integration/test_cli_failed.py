@@ -27,11 +27,11 @@ async def refuse(
     prefix = installation.prefix
     counts = {prefix + name: installation.partitions for name in (topic, "events.failed")}
     known = [
-        record async for records in read_topic(installation.kafka, prefix + topic, 3) for record in records
+        record async for records in read_topic(installation.brokers, prefix + topic, 3) for record in records
     ]
     start = sum(record.partition == 1 for record in known)
     ids = []
-    async with open_bulk_producer(installation.kafka, counts) as producer:
+    async with open_bulk_producer(installation.brokers, counts) as producer:
         for offset, value in enumerate(values, start):
             await producer.send([Outgoing(prefix + topic, b"u-1", value, [HEADER], 1)])
             failure = Failure(
@@ -53,7 +53,7 @@ async def values(
     name = installation.prefix + topic
     return [
         (record.key, record.value, dict(record.headers))
-        async for records in read_topic(installation.kafka, name, installation.partitions)
+        async for records in read_topic(installation.brokers, name, installation.partitions)
         for record in records
     ]
 
@@ -121,7 +121,7 @@ async def test_a_replay_that_was_refused_again_is_sent_once(installation: Instal
     failure = Failure(position=0, offset=0, reason=FailureReason.NOT_JSON, field="$", message="No.")
     places = {
         dict(record.headers).get(REPLAY_HEADER): (record.partition, record.offset)
-        async for records in read_topic(installation.kafka, f"{installation.prefix}events.support", 3)
+        async for records in read_topic(installation.brokers, f"{installation.prefix}events.support", 3)
         for record in records
     }
     partition, offset = places[first.encode()]
@@ -134,7 +134,7 @@ async def test_a_replay_that_was_refused_again_is_sent_once(installation: Instal
         timestamp_ms=0,
     )
     name = f"{installation.prefix}events.failed"
-    async with open_bulk_producer(installation.kafka, {name: 3}) as producer:
+    async with open_bulk_producer(installation.brokers, {name: 3}) as producer:
         await producer.send([Outgoing(name, again.key, again.value, again.headers)])
     done = printed(await run(installation, "replay", "--json"))
     assert [entry["id"] for entry in done["replayed_before"]] == [first]
@@ -165,7 +165,7 @@ async def test_another_record_at_the_place_is_not_sent(installation: Installatio
     failure = Failure(position=0, offset=0, reason=FailureReason.NOT_JSON, field="$", message="No.")
     other = failed_record(failure, topic="events.app", partition=1, key=None, value=b"x", timestamp_ms=0)
     names = [f"{installation.prefix}{name}" for name in ("events.failed", "events.app")]
-    async with open_bulk_producer(installation.kafka, dict.fromkeys(names, 3)) as producer:
+    async with open_bulk_producer(installation.brokers, dict.fromkeys(names, 3)) as producer:
         await producer.send(
             [Outgoing(names[0], other.key, other.value), Outgoing(names[1], b"k", b"y", (), 1)]
         )

@@ -32,7 +32,7 @@ async def read(installation: Installation, topic: str) -> list[tuple[int, bytes 
     name = installation.prefix + topic
     return [
         (record.partition, record.key, record.value)
-        async for records in read_topic(installation.kafka, name, installation.partitions)
+        async for records in read_topic(installation.brokers, name, installation.partitions)
         for record in records
     ]
 

@@ -12,6 +12,7 @@ from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
 
 from streamproc.errors import StreamprocError
+from streamproc.transport.brokers import Brokers
 from streamproc.transport.chunks import Chunk
 from streamproc.transport.lenient import LenientRecords
 from streamproc.transport.topics import Topics, create_topics, describe
@@ -49,7 +50,7 @@ class Watchful(StoreOwner):
 @pytest.fixture
 async def prefix(kafka_server: str, topic_prefix: str) -> str:
     """The prefix of this test's topics, which exist, with SHARDS partitions each."""
-    await create_topics(kafka_server, topic_prefix, SHARDS)
+    await create_topics(Brokers(kafka_server), topic_prefix, SHARDS)
     return topic_prefix
 
 
@@ -204,22 +205,22 @@ async def test_header_names_that_are_not_utf8_stop_nothing(
 async def test_topics_are_created_once_and_described(kafka_server: str, topic_prefix: str) -> None:
     """A second call finds them; another partition count is refused by name; nothing is created then."""
     topics = Topics(topic_prefix)
-    assert (await create_topics(kafka_server, topic_prefix, 2)).created == topics.all
-    assert (await create_topics(kafka_server, topic_prefix, 2)).existing == topics.all
+    assert (await create_topics(Brokers(kafka_server), topic_prefix, 2)).created == topics.all
+    assert (await create_topics(Brokers(kafka_server), topic_prefix, 2)).existing == topics.all
     with pytest.raises(StreamprocError, match=r"events\.web has 2"):
-        await create_topics(kafka_server, topic_prefix, 4)
-    described = await describe(kafka_server, topic_prefix)
+        await create_topics(Brokers(kafka_server), topic_prefix, 4)
+    described = await describe(Brokers(kafka_server), topic_prefix)
     assert {name: info and info.partitions for name, info in described.items()} == dict.fromkeys(
         topics.all, 2
     )
     rekey = described[topics.rekey]
     assert rekey is not None
     assert rekey.config["message.timestamp.type"] == "LogAppendTime"
-    assert set((await describe(kafka_server, topic_prefix + "not.")).values()) == {None}
+    assert set((await describe(Brokers(kafka_server), topic_prefix + "not.")).values()) == {None}
 
 
 async def test_a_broker_that_is_not_there_is_named() -> None:
     """With the setting that says where it is."""
     with pytest.raises(StreamprocError, match=r"no Kafka broker answers at 127\.0\.0\.1:1\b") as failure:
-        await describe("127.0.0.1:1", "")
+        await describe(Brokers("127.0.0.1:1"), "")
     assert "STREAMPROC_KAFKA" in failure.value.fix

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from streamproc.transport.brokers import Brokers
 from streamproc.transport.topics import Topics, create_topics
 from tests.integration.transport_worker import Store, StoreOwner, build, running, until
 from tests.servers.process import DIE_WITH_PARENT
@@ -58,7 +59,7 @@ class Group:
 @pytest.fixture
 async def group(kafka_server: str, topic_prefix: str, tmp_path: Path) -> AsyncIterator[Group]:
     """A group without workers; those that are left at the end are killed."""
-    await create_topics(kafka_server, topic_prefix, SHARDS)
+    await create_topics(Brokers(kafka_server), topic_prefix, SHARDS)
     group = Group(kafka_server, topic_prefix, tmp_path)
     yield group
     group.kill_all()
@@ -179,7 +180,7 @@ async def test_busy_agents_do_not_delay_a_rebalance(
         async def before_commit(self, chunk: object) -> None:
             await asyncio.sleep(self.pause_s)
 
-    await create_topics(kafka_server, topic_prefix, SHARDS)
+    await create_topics(Brokers(kafka_server), topic_prefix, SHARDS)
     records = 30_000
     async with AIOKafkaProducer(bootstrap_servers=kafka_server, linger_ms=5) as producer:
         for number in range(records):

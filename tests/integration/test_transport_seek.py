@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 
 from streamproc.transport.assignor import CopartitionError
+from streamproc.transport.brokers import Brokers
 from streamproc.transport.chunks import Chunk
 from streamproc.transport.seek import OffsetLost, SeekFailed
 from streamproc.transport.topics import Topics, create_topics
@@ -21,7 +22,7 @@ SHARDS = 2
 @pytest.fixture
 async def prefix(kafka_server: str, topic_prefix: str) -> str:
     """The prefix of this test's topics, which exist, with SHARDS partitions each."""
-    await create_topics(kafka_server, topic_prefix, SHARDS)
+    await create_topics(Brokers(kafka_server), topic_prefix, SHARDS)
     return topic_prefix
 
 

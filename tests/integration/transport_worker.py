@@ -24,6 +24,7 @@ import faust
 from aiokafka.structs import TopicPartition
 
 from streamproc.transport.batch import Consumer
+from streamproc.transport.brokers import Brokers
 from streamproc.transport.chunks import Chunk
 from streamproc.transport.faust_app import batch_app, chunk_topic
 from streamproc.transport.owner import Fenced, Progress
@@ -285,7 +286,7 @@ def build(
             sources=topics.sources, chunk_records=chunk_records, lost_policy=lost_policy
         ),
         now_ms=now_ms,
-        options=faust_options(bootstrap=bootstrap, **options),  # type: ignore[arg-type]
+        options=faust_options(Brokers(bootstrap), **options),  # type: ignore[arg-type]
     )
 
     @app.agent(chunk_topic(app, *topics.sources), isolated_partitions=True)

@@ -24,10 +24,12 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from streamproc.churn.model import load_model
 from streamproc.contracts.outbox import OutRecord
 from streamproc.rules.load import load_ruleset
+from streamproc.settings import load_settings
 from streamproc.sources import SOURCES
 from streamproc.state.redis_store import RedisStore
 from streamproc.state.store import Head
 from streamproc.transitions.definitions import Definitions
+from streamproc.transport.brokers import Brokers, brokers_of
 from streamproc.transport.bulk import Outgoing, open_bulk_producer, read_topic
 from streamproc.transport.topics import Topics, create_topics
 from tests.oracle.compare import assert_same_customers, without_bytes
@@ -164,8 +166,13 @@ class Installation:
     def group(self) -> str:
         return f"{self.prefix}workers"
 
+    @property
+    def brokers(self) -> Brokers:
+        """As its workers reach them."""
+        return brokers_of(load_settings(self.environment()))
+
     def environment(self, **settings: object) -> dict[str, str]:
-        """The environment of a command on this installation; `settings` as in `streamproc.settings`."""
+        """The environment of a command on this installation; `settings` as in `streamproc.settings`, None: unset."""
         own = {
             "kafka": self.kafka,
             "redis": self.redis,
@@ -180,7 +187,7 @@ class Installation:
             **settings,
         }
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("STREAMPROC_")}
-        ours = {f"STREAMPROC_{name.upper()}": str(value) for name, value in own.items()}
+        ours = {f"STREAMPROC_{name.upper()}": str(value) for name, value in own.items() if value is not None}
         return {**inherited, **ours, **self.extra}
 
     def worker(self, *arguments: str, **settings: object) -> WorkerProcess:
@@ -227,12 +234,12 @@ class Installation:
     # -- topics
 
     async def create_topics(self) -> None:
-        await create_topics(self.kafka, self.prefix, self.partitions)
+        await create_topics(self.brokers, self.prefix, self.partitions)
 
     async def publish(self, logs: Logs) -> None:
         """Append records to their partitions: in an empty topic each gets the offset it has in `logs`."""
         counts = {self.prefix + topic: self.partitions for topic in SOURCES}
-        async with open_bulk_producer(self.kafka, counts) as producer:
+        async with open_bulk_producer(self.brokers, counts) as producer:
             for (topic, partition), records in logs.items():
                 await producer.send(
                     [
@@ -248,7 +255,7 @@ class Installation:
             for topic in SOURCES
             for partition in range(self.partitions)
         ]
-        async with AIOKafkaConsumer(bootstrap_servers=self.kafka) as consumer:
+        async with AIOKafkaConsumer(**self.brokers.client_options()) as consumer:
             ends = await consumer.end_offsets(places)
         return {(place.topic.removeprefix(self.prefix), place.partition): end for place, end in ends.items()}
 
@@ -257,7 +264,7 @@ class Installation:
         found, seen = Published(), {}
         topics = Topics(self.prefix)
         for topic in (*topics.signals, topics.failed):
-            async for records in read_topic(self.kafka, topic, self.partitions):
+            async for records in read_topic(self.brokers, topic, self.partitions):
                 for record in records:
                     found.take(topic.removeprefix(self.prefix), record, seen)
         return found

@@ -77,9 +77,15 @@ def java() -> list[str]:
 
 @dataclass(kw_only=True)
 class KafkaProcess(ServerProcess):
-    """Apache Kafka: broker and KRaft controller in one JVM. `settings` go over SETTINGS."""
+    """Apache Kafka: broker and KRaft controller in one JVM. `settings` go over SETTINGS.
+
+    listeners: more ways in, by Kafka's name of the protocol, such as SASL_SSL, each with its port.
+    scram: password by user, for SCRAM-SHA-256 and SCRAM-SHA-512.
+    """
 
     settings: Mapping[str, str] = field(default_factory=dict)
+    listeners: Mapping[str, int] = field(default_factory=dict)
+    scram: Mapping[str, str] = field(default_factory=dict)
     heap_mb: int = 512
     controller_port: int = field(default_factory=free_port)
 
@@ -125,10 +131,14 @@ class KafkaProcess(ServerProcess):
         return JARS / f"classes-{self.port}.jsa"
 
     def _write_properties(self) -> None:
-        listeners = f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}"
+        ways_in = {"PLAINTEXT": self.port, **self.listeners}
+        advertised = ",".join(f"{name}://127.0.0.1:{port}" for name, port in ways_in.items())
         own = {
-            "listeners": listeners,
-            "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
+            "listeners": f"{advertised},CONTROLLER://127.0.0.1:{self.controller_port}",
+            "advertised.listeners": advertised,
+            "listener.security.protocol.map": ",".join(
+                ["CONTROLLER:PLAINTEXT", *(f"{n}:{n}" for n in ways_in)]
+            ),
             "controller.quorum.voters": f"1@127.0.0.1:{self.controller_port}",
             "log.dirs": str(self._data),
         }
@@ -137,8 +147,13 @@ class KafkaProcess(ServerProcess):
 
     def _format(self) -> None:
         storage = ["kafka.tools.StorageTool", "format", "--cluster-id", "c3RyZWFtcHJvYy10ZXN0cw"]
+        users = [
+            f"--add-scram={mechanism}=[name={user},password={password}]"
+            for user, password in self.scram.items()
+            for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512")
+        ]
         formatted = subprocess.run(
-            [*java(), *storage, "--config", str(self._properties)],
+            [*java(), *storage, "--config", str(self._properties), *users],
             check=False,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

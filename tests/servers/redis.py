@@ -3,12 +3,14 @@
 import os
 import shutil
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from tests.servers.certificates import Authority, Certificate
 from tests.servers.choice import Choice, docker_answers, packaged
 from tests.servers.process import ServerProcess, free_port
 
@@ -48,6 +50,45 @@ class RedisProcess(ServerProcess):
     def answers(self, connection: socket.socket) -> bool:
         """Whether the server has loaded its data and says PONG."""
         return answers(connection)
+
+
+@dataclass(kw_only=True)
+class TlsRedisProcess(RedisProcess):
+    """Redis that speaks nothing but TLS, with those who have a certificate of the authority.
+
+    acl: lines of an ACL file; there are no other users.
+    """
+
+    authority: Authority
+    acl: tuple[str, ...]
+    _own: Certificate = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Get a certificate; it also opens the door for `answers`."""
+        self._own = self.authority.issue("redis")
+
+    def prepare(self) -> None:
+        """Write the users."""
+        self._acl_file.write_text("\n".join(("user default off", *self.acl)) + "\n")
+
+    def command(self) -> list[str]:
+        """The server, without any port for those who do not speak TLS."""
+        tls = ("--port", "0", "--tls-port", str(self.port), "--tls-auth-clients", "yes")
+        files = ("--tls-cert-file", str(self._own.cert), "--tls-key-file", str(self._own.key))
+        ca = ("--tls-ca-cert-file", str(self.authority.own.cert))
+        return [*super().command(), *tls, *files, *ca, "--aclfile", str(self._acl_file)]
+
+    def answers(self, connection: socket.socket) -> bool:
+        """Whether the server has come so far that it asks who we are."""
+        context = ssl.create_default_context(cafile=self.authority.own.cert)
+        context.load_cert_chain(self._own.cert, self._own.key)
+        with context.wrap_socket(connection, server_hostname="127.0.0.1") as encrypted:
+            encrypted.sendall(b"PING\r\n")
+            return encrypted.recv(64).startswith(b"-NOAUTH")
+
+    @property
+    def _acl_file(self) -> Path:
+        return self.directory / "users.acl"
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from rich.pretty import pretty_repr
 
 from streamproc.errors import StreamprocError
 from streamproc.settings import Settings, load_settings
@@ -38,3 +39,31 @@ def test_a_secret_may_stand_in_a_file(tmp_path: Path) -> None:
 def test_mistakes_name_the_variable(environment: dict[str, str], says: str) -> None:
     with pytest.raises(StreamprocError, match=f"(?s){says}"):
         load_settings(environment)
+
+
+def test_secrets_are_not_shown() -> None:
+    """Neither by repr, which tracebacks and debug logs use, nor by rich; what is not secret is."""
+    secrets = ("kafka_password", "kafka_key", "kafka_key_password", "redis", "http_token")
+    settings = load_settings(
+        {"STREAMPROC_GROUP": "mine", **{f"STREAMPROC_{name.upper()}": "hush" for name in secrets}}
+    )
+    for shown in (repr(settings), str(settings), pretty_repr(settings), f"{[settings]}"):
+        assert "hush" not in shown
+        assert "group='mine'" in shown
+        assert all(f"{name}='(hidden)'" in shown for name in secrets)
+
+
+def test_a_file_that_holds_no_text_is_not_shown(tmp_path: Path) -> None:
+    """The error of the decoder would carry what is in it."""
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"hush\xff")
+    with pytest.raises(StreamprocError, match=r"STREAMPROC_HTTP_TOKEN_FILE=.*UTF-8") as refusal:
+        load_settings({"STREAMPROC_HTTP_TOKEN_FILE": str(secret)})
+    assert refusal.value.__cause__ is None
+    assert refusal.value.__suppress_context__
+
+
+def test_a_variable_and_its_file_exclude_each_other(tmp_path: Path) -> None:
+    """One of them is a leftover, and nobody can tell which."""
+    with pytest.raises(StreamprocError, match="both STREAMPROC_REDIS and STREAMPROC_REDIS_FILE are set"):
+        load_settings({"STREAMPROC_REDIS": "redis://one", "STREAMPROC_REDIS_FILE": str(tmp_path / "two")})

@@ -5,6 +5,7 @@ import random
 
 from aiokafka import AIOKafkaConsumer
 
+from streamproc.transport.brokers import Brokers
 from streamproc.transport.bulk import Outgoing, open_bulk_producer
 from tests.faults.hostile import not_an_event
 from tests.faults.load import BAD, TOPICS
@@ -17,7 +18,7 @@ _RECORDS = 300
 async def poisoned(scene: Scene, chance: random.Random) -> None:
     """A burst of records that are no events, some of them as large as Kafka takes them."""
     counts = dict.fromkeys((PREFIX + topic for topic in TOPICS), scene.partitions)
-    async with open_bulk_producer(scene.logs.bootstrap, counts) as producer:
+    async with open_bulk_producer(Brokers(scene.logs.bootstrap), counts) as producer:
         await producer.send(
             [
                 Outgoing(

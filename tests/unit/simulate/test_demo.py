@@ -9,13 +9,14 @@ from streamproc.simulate import demo
 from streamproc.simulate.demo import Place, showing
 from streamproc.simulate.history import History, HistoryEvent
 from streamproc.simulate.screen import View
+from streamproc.transport.brokers import Brokers
 
 HISTORY = History("test", "About it.", (), [HistoryEvent(0, "events.web", "ada", b"{}")])
 
 
 def test_a_demo_is_not_disturbed_by_the_users_own_settings() -> None:
     """An empty prefix is said, too: the user's environment may have another."""
-    place = Place("k:1", "redis://r:2/0", "", "streamproc", 3, Path())
+    place = Place(Brokers("k:1"), "redis://r:2/0", "", "streamproc", 3, Path(), embedded=True)
     assert place.variables == {
         "STREAMPROC_KAFKA": "k:1",
         "STREAMPROC_REDIS": "redis://r:2/0",
@@ -24,6 +25,25 @@ def test_a_demo_is_not_disturbed_by_the_users_own_settings() -> None:
         "STREAMPROC_CLOCK": "event",
     }
     assert place.metrics_url == "http://127.0.0.1:3/metrics"
+
+
+def test_a_demo_with_servers_of_its_own_needs_no_way_into_others() -> None:
+    """What the user has set for Kafka and Redis is left out, also where a file holds it."""
+    environment = {
+        "STREAMPROC_KAFKA_SECURITY": "ssl",
+        "STREAMPROC_KAFKA_PASSWORD_FILE": "/secret",
+        "STREAMPROC_REDIS_FILE": "/url",
+        "STREAMPROC_GROUP_FILE": "/group",
+        "STREAMPROC_RULES": "rules.yaml",
+        "PATH": "/bin",
+    }
+    embedded = Place(Brokers("k:1"), "redis://r:2/0", "", "streamproc", 3, Path(), embedded=True)
+    kept = demo.inherited(embedded, environment, embedded.variables)
+    assert kept == {"STREAMPROC_RULES": "rules.yaml", "PATH": "/bin"}
+    external = Place(Brokers("k:1"), "redis://:hush@r:2/0", "", "streamproc", 3, Path(), embedded=False)
+    kept = demo.inherited(external, environment, external.variables)
+    assert set(environment) - set(kept) == {"STREAMPROC_GROUP_FILE"}
+    assert "hush" not in f"{external} {external.variables}"
 
 
 def test_without_a_terminal_there_is_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:

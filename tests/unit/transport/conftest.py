@@ -7,6 +7,7 @@ import pytest
 from aiokafka.structs import TopicPartition
 
 from streamproc.transport.batch import Consumer
+from streamproc.transport.brokers import Brokers
 from streamproc.transport.faust_app import batch_app
 from streamproc.transport.owner import Progress
 from streamproc.transport.settings import TransportSettings, faust_options
@@ -38,6 +39,6 @@ async def batch_consumer() -> Consumer:
         owner=Owner(),
         settings=TransportSettings(sources=("web",)),
         now_ms=lambda: 0,
-        options=faust_options(bootstrap="localhost:9092"),
+        options=faust_options(Brokers("localhost:9092")),
     )
     return cast(Consumer, app.consumer)

@@ -4,6 +4,7 @@ import faust
 import pytest
 
 from streamproc.errors import StreamprocError
+from streamproc.transport.brokers import Brokers
 from streamproc.transport.settings import TransportSettings, faust_options
 
 
@@ -17,7 +18,7 @@ def test_a_chunk_size_out_of_range_is_refused(chunk_records: int) -> None:
 
 def test_faust_accepts_the_options() -> None:
     """Every option is one of Faust's, and arrives as it was given."""
-    options = faust_options(bootstrap="one:9092, two:9093", session_timeout_s=6, heartbeat_interval_s=1)
+    options = faust_options(Brokers("one:9092, two:9093"), session_timeout_s=6, heartbeat_interval_s=1)
     conf = faust.App("group", **options).conf
     assert [str(url) for url in conf.broker] == ["kafka://one:9092", "kafka://two:9093"]
     assert conf.broker_session_timeout == 6
@@ -36,4 +37,4 @@ def test_faust_accepts_the_options() -> None:
 def test_timeouts_that_cannot_work_together_are_refused(timeouts: dict[str, float]) -> None:
     """Before Faust fails in the middle of a start."""
     with pytest.raises(StreamprocError, match="must rise"):
-        faust_options(bootstrap="one:9092", **timeouts)  # type: ignore[arg-type]
+        faust_options(Brokers("one:9092"), **timeouts)  # type: ignore[arg-type]

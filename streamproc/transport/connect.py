@@ -1,0 +1,97 @@
+"""The start of Kafka clients, and in words why the brokers do not let one in.
+
+aiokafka's clients log what a broker answered, and raise no more than that none could be used.
+"""
+
+import ssl
+from typing import Final, Protocol
+
+from aiokafka.conn import collect_hosts, create_conn
+from aiokafka.errors import (
+    IllegalSaslStateError,
+    KafkaConnectionError,
+    KafkaError,
+    SaslAuthenticationFailed,
+    UnsupportedSaslMechanismError,
+)
+from aiokafka.protocol.metadata import MetadataRequest
+
+from streamproc.errors import StreamprocError
+from streamproc.transport.brokers import Brokers
+
+#: How long a broker may take to say why it does not let us in.
+_ANSWER_TIMEOUT_MS: Final = 5_000
+
+
+class Client(Protocol):
+    """A consumer, a producer or an admin client of aiokafka."""
+
+    async def start(self) -> None:
+        """Connect, or raise KafkaError."""
+
+
+async def start(client: Client, brokers: Brokers) -> None:
+    """Start a client that was made with `brokers.client_options()`; to stop it is the caller's part.
+
+    Raises StreamprocError if no broker can be reached or none lets us in.
+    """
+    try:
+        await client.start()
+    except KafkaError as error:
+        raise _in_words(brokers, await _refusal(brokers), error) from error
+
+
+async def _refusal(brokers: Brokers) -> Exception | None:
+    """What the last of the brokers has against us; None if one lets us in now."""
+    refusal: Exception | None = None
+    for host, port, _ in collect_hosts(brokers.bootstrap):
+        try:
+            connection = await create_conn(
+                host, port, request_timeout_ms=_ANSWER_TIMEOUT_MS, **brokers.credentials()
+            )
+            try:
+                # A broker that expects more of us hangs up at the first question.
+                await connection.send(MetadataRequest([]))
+            finally:
+                connection.close()
+        except (OSError, KafkaError, TimeoutError) as error:
+            refusal = error
+        else:
+            return None
+    return refusal
+
+
+def _in_words(brokers: Brokers, refusal: Exception | None, error: KafkaError) -> StreamprocError:
+    where, security = f"Kafka at {brokers.bootstrap}", brokers.protocol.lower()
+    other_way_in = f"is STREAMPROC_KAFKA_SECURITY={security} what the brokers speak on this port?"
+    if brokers.tls is not None:
+        other_way_in += " If they ask for a certificate, set STREAMPROC_KAFKA_CERT"
+    match refusal:
+        case SaslAuthenticationFailed():
+            user = brokers.sasl.user if brokers.sasl else ""
+            return StreamprocError(
+                f"{where} does not accept user {user!r} with this password",
+                fix="check STREAMPROC_KAFKA_USER, STREAMPROC_KAFKA_PASSWORD and STREAMPROC_KAFKA_SASL_MECHANISM",
+            )
+        case UnsupportedSaslMechanismError():
+            mechanism = brokers.sasl.mechanism if brokers.sasl else ""
+            return StreamprocError(
+                f"{where} does not offer {mechanism}",
+                fix="set STREAMPROC_KAFKA_SASL_MECHANISM to PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
+            )
+        case IllegalSaslStateError():
+            return StreamprocError(f"{where} knows no users on this port", fix=other_way_in)
+        case ssl.SSLCertVerificationError():
+            return StreamprocError(
+                f"the certificate of {where} is not trusted: {refusal.verify_message}",
+                fix="STREAMPROC_KAFKA_CA must be the certificate of the CA that signed it, and STREAMPROC_KAFKA "
+                "the name that stands in it",
+            )
+        case ConnectionRefusedError():
+            pass
+        case ssl.SSLError() | ConnectionError() | KafkaConnectionError():
+            return StreamprocError(f"{where} hangs up: {refusal}", fix=other_way_in)
+    return StreamprocError(
+        f"no Kafka broker answers at {brokers.bootstrap}: {refusal or error}",
+        fix="start the broker, or set STREAMPROC_KAFKA to host:port of a running one",
+    )
