@@ -6,11 +6,13 @@ Exit codes: 0 done; 1 it failed, or what was checked is bad; 2 a mistake in the 
 import sys
 
 import click
+import structlog
 from rich.console import Console
 from rich.markup import escape
 
 from streamproc import __version__
 from streamproc.cli.demo import demo_command
+from streamproc.cli.doctor import doctor_command
 from streamproc.cli.failed import failed_group
 from streamproc.cli.profile import profile_group
 from streamproc.cli.publish import publish_command
@@ -45,11 +47,14 @@ Start with:  streamproc demo
 @click.version_option(__version__, prog_name="streamproc")
 def group() -> None:
     """Customer segments, churn risk and reactivation requests, from events in Kafka, in near real time."""
+    # What a command prints must be what was asked for; `worker` sets up logs of its own.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 
 for _command in (
     demo_command,
     worker_command,
+    doctor_command,
     publish_command,
     validate_command,
     topics_group,

@@ -169,6 +169,16 @@ async def open_consumer(
         await consumer.stop()
 
 
+async def log_bounds(
+    brokers: Brokers, topics: Sequence[str], partitions: int
+) -> dict[tuple[str, int], tuple[int, int]]:
+    """(topic, partition) -> first and next offset of its log. Raises StreamprocError if no broker lets us in."""
+    places = [TopicPartition(topic, partition) for topic in topics for partition in range(partitions)]
+    async with open_consumer(brokers, places) as consumer:
+        firsts, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
+    return {(place.topic, place.partition): (firsts[place], ends[place]) for place in places}
+
+
 async def read_topic(brokers: Brokers, topic: str, partitions: int) -> AsyncIterator[list[Record]]:
     """Everything that was in a topic when the reading began, in chunks, each of one partition.
 

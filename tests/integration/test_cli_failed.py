@@ -1,6 +1,7 @@
 """`streamproc failed` on a real broker: what a worker refused can be seen, and sent again."""
 
 import asyncio
+import hashlib
 import json
 from typing import Any
 
@@ -38,7 +39,7 @@ async def refuse(
                 position=0, offset=offset, reason=FailureReason(reason), field="$", message="No."
             )
             failed = failed_record(failure, topic=topic, partition=1, key=b"u-1", value=value, timestamp_ms=0)
-            ids.append(stable_id("failed", topic, 1, offset))
+            ids.append(stable_id("failed", topic, 1, offset, hashlib.sha256(value).hexdigest()))
             # Delivered at least once.
             await producer.send(
                 [Outgoing(prefix + failed.topic, failed.key, failed.value, failed.headers)] * 2
