@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Final, Literal, get_args, get_type_hints
 
@@ -12,6 +13,8 @@ import msgspec
 from streamproc.errors import StreamprocError
 
 _PREFIX: Final = "STREAMPROC_"
+#: Names that are so much alike are one, misspelt.
+_ALIKE: Final = 0.9
 
 #: A text that nobody may read in a log, an error or a traceback.
 Secret = Annotated[str, msgspec.Meta(extra={"secret": True})]
@@ -77,24 +80,45 @@ _HIDDEN: Final = "(hidden)"
 def load_settings(environment: Mapping[str, str]) -> Settings:
     """Settings from an environment.
 
-    Raises StreamprocError naming the variable, its value and what is allowed.
+    Raises StreamprocError naming each variable that is wrong, its value and what is allowed.
     """
     values: dict[str, object] = {}
-    for name, kind in _TYPES.items():
-        raw = _read(environment, _PREFIX + name.upper())
-        if raw is None:
-            continue
+    mistakes: list[StreamprocError] = []
+    for name in _TYPES:
         try:
-            values[name] = msgspec.convert(raw, kind, strict=False)
-        except msgspec.ValidationError as error:
-            choices = get_args(kind) if isinstance(kind, type(Literal["a"])) else ()
-            raise StreamprocError(
-                f"{_PREFIX}{name.upper()}={raw!r} is not valid: {error}",
-                fix=f"use one of {', '.join(map(repr, choices))}"
-                if choices
-                else "correct or unset the variable",
-            ) from error
+            if (raw := _read(environment, _PREFIX + name.upper())) is not None:
+                values[name] = _convert(name, raw)
+        except StreamprocError as mistake:
+            mistakes.append(mistake)
+    if mistakes:
+        raise StreamprocError(
+            "; ".join(mistake.message for mistake in mistakes),
+            fix="; ".join(dict.fromkeys(mistake.fix for mistake in mistakes)),
+        )
     return Settings(**values)  # type: ignore[arg-type]
+
+
+def misspelt(environment: Mapping[str, str]) -> dict[str, str]:
+    """Variables that look like a setting's but are none, and which was probably meant.
+
+    Others that begin with STREAMPROC_ may be there: Kubernetes makes some for a service of that name.
+    """
+    known = [_PREFIX + name.upper() + suffix for name in _TYPES for suffix in ("", "_FILE")]
+    unknown = (name for name in environment if name.startswith(_PREFIX) and name not in known)
+    nearest = ((name, get_close_matches(name, known, n=1, cutoff=_ALIKE)) for name in sorted(unknown))
+    return {name: found[0] for name, found in nearest if found}
+
+
+def _convert(name: str, raw: str) -> object:
+    kind = _TYPES[name]
+    try:
+        return msgspec.convert(raw, kind, strict=False)
+    except msgspec.ValidationError as error:
+        choices = get_args(kind) if isinstance(kind, type(Literal["a"])) else ()
+        raise StreamprocError(
+            f"{_PREFIX}{name.upper()}={raw!r} is not valid: {error}",
+            fix=f"use one of {', '.join(map(repr, choices))}" if choices else "correct or unset the variable",
+        ) from error
 
 
 def _read(environment: Mapping[str, str], variable: str) -> str | None:

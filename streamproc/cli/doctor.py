@@ -15,7 +15,7 @@ from streamproc.api.checkup import Finding, ShardFacts, judge_shards, judge_topi
 from streamproc.app import load_definitions
 from streamproc.clock import wall_ms
 from streamproc.errors import StreamprocError
-from streamproc.settings import Settings, load_settings
+from streamproc.settings import Settings, load_settings, misspelt
 from streamproc.sources import SOURCES
 from streamproc.state.redis_store import RedisStore
 from streamproc.transport.brokers import Brokers, brokers_of
@@ -59,6 +59,8 @@ async def _all(settings: Settings) -> list[Finding]:
 
 
 async def _look(settings: Settings) -> AsyncIterator[Finding]:
+    for variable, meant in misspelt(os.environ).items():
+        yield Finding("warning", "settings", f"{variable} is not read", f"did you mean {meant}?")
     for finding in _rules(settings):
         yield finding
     brokers, topics = brokers_of(settings), Topics(settings.topic_prefix)

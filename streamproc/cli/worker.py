@@ -10,7 +10,7 @@ import structlog
 from streamproc.app import Worker, load_definitions
 from streamproc.cli.logs import set_up_logs
 from streamproc.errors import StreamprocError
-from streamproc.settings import load_settings
+from streamproc.settings import load_settings, misspelt
 
 
 def parse_instant(text: str) -> int:
@@ -54,6 +54,8 @@ def worker_command(until: str | None) -> None:
     definitions = load_definitions(settings)
     log = structlog.get_logger("streamproc")
     ruleset = definitions.ruleset
+    for variable, meant in misspelt(os.environ).items():
+        log.warning("a variable is not read", variable=variable, fix=f"did you mean {meant}?")
     log.info(
         "worker starts",
         kafka=settings.kafka,

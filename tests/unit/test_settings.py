@@ -6,7 +6,7 @@ import pytest
 from rich.pretty import pretty_repr
 
 from streamproc.errors import StreamprocError
-from streamproc.settings import Settings, load_settings
+from streamproc.settings import Settings, load_settings, misspelt
 
 
 def test_defaults_need_no_environment() -> None:
@@ -41,6 +41,31 @@ def test_mistakes_name_the_variable(environment: dict[str, str], says: str) -> N
         load_settings(environment)
 
 
+def test_all_mistakes_are_told_at_once() -> None:
+    with pytest.raises(
+        StreamprocError, match=r"STREAMPROC_CLOCK='wall'.*STREAMPROC_HTTP_PORT='http'"
+    ) as told:
+        load_settings({"STREAMPROC_CLOCK": "wall", "STREAMPROC_HTTP_PORT": "http"})
+    assert told.value.fix == "use one of 'live', 'event'; correct or unset the variable"
+
+
+def test_a_misspelt_variable_is_noticed() -> None:
+    """But not what Kubernetes makes for a service called streamproc, or what is not ours."""
+    environment = {
+        "STREAMPROC_TOPIC_PREFX": "a.",
+        "STREAMPROC_KAFKA_PASWORD_FILE": "/x",
+        "STREAMPROC_REDIS": "redis://h",
+        "STREAMPROC_SERVICE_HOST": "10.0.0.1",
+        "STREAMPROC_PORT_6066_TCP": "tcp://10.0.0.1:6066",
+        "STREAMPROC_TEST_KAFKA": "h:1",
+        "KAFKA": "h:1",
+    }
+    assert misspelt(environment) == {
+        "STREAMPROC_TOPIC_PREFX": "STREAMPROC_TOPIC_PREFIX",
+        "STREAMPROC_KAFKA_PASWORD_FILE": "STREAMPROC_KAFKA_PASSWORD_FILE",
+    }
+
+
 def test_secrets_are_not_shown() -> None:
     """Neither by repr, which tracebacks and debug logs use, nor by rich; what is not secret is."""
     secrets = ("kafka_password", "kafka_key", "kafka_key_password", "redis", "http_token")
@@ -60,7 +85,7 @@ def test_a_file_that_holds_no_text_is_not_shown(tmp_path: Path) -> None:
     with pytest.raises(StreamprocError, match=r"STREAMPROC_HTTP_TOKEN_FILE=.*UTF-8") as refusal:
         load_settings({"STREAMPROC_HTTP_TOKEN_FILE": str(secret)})
     assert refusal.value.__cause__ is None
-    assert refusal.value.__suppress_context__
+    assert refusal.value.__context__ is None
 
 
 def test_a_variable_and_its_file_exclude_each_other(tmp_path: Path) -> None:
