@@ -5,7 +5,7 @@ is alone. It then goes to events.failed like any other record that cannot be use
 """
 
 from collections import defaultdict
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from typing import Final
 
 from streamproc.instants.inbox import Slice
@@ -47,8 +47,12 @@ class Isolation:
         if taken.records > 1:
             self._limits[partition] = taken.records // 2
         else:
-            self._unprocessable[partition].add((int(taken.events.topic[0]), int(taken.events.offset[0])))
+            self.blame(partition, [(int(taken.events.topic[0]), int(taken.events.offset[0]))])
         return True
+
+    def blame(self, partition: int, records: Iterable[tuple[int, int]]) -> None:
+        """These records, by (code of the source topic, offset), cannot be processed."""
+        self._unprocessable[partition].update(records)
 
     def committed(self, partition: int) -> None:
         """The shard has come on: its batches may grow again."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamproc.clock import monotonic_s
-from streamproc.contracts.decode import decode_chunk
+from streamproc.contracts.decode import Decoded, decode_chunk
 from streamproc.contracts.failures import Failure, FailureReason
 from streamproc.instants.advance import Lives, Plan, advance, live_plan, tick_plan
 from streamproc.instants.due import DueIndex
@@ -133,16 +133,12 @@ class Shard:
             for place, record in enumerate(records)
             if self._unprocessable and (topic, record.offset) in self._unprocessable
         }
-        decoded = decode_chunk(
+        kept = (
             [_NOTHING if place in refused else record for place, record in enumerate(records)]
             if refused
-            else records,
-            topic=topic,
-            channel=channels_of(topic, records),
-            meanings=self.definitions.ruleset.meanings,
-            wall_now_ms=wall_now_ms,
-            correct_skew=self._settings.clock == "live",
+            else records
         )
+        decoded = self._decode(topic, kept, wall_now_ms)
         decoded.failures = [
             _not_processed(failure, records[failure.position]) if failure.position in refused else failure
             for failure in decoded.failures
@@ -150,6 +146,24 @@ class Shard:
         self.inbox.put(topic, records, decoded, next_offset)
         self._metrics.count("events_unknown_name_total", decoded.unknown_names)
         self._metrics.count("currency_mismatches_total", decoded.currency_mismatches)
+
+    def fails_on(self, topic: int, record: Any, wall_now_ms: int) -> bool:
+        """Whether a record makes `put` raise, which none should."""
+        try:
+            self._decode(topic, [record], wall_now_ms)
+        except Exception:
+            return True
+        return False
+
+    def _decode(self, topic: int, records: Sequence[Any], wall_now_ms: int) -> Decoded:
+        return decode_chunk(
+            records,
+            topic=topic,
+            channel=channels_of(topic, records),
+            meanings=self.definitions.ruleset.meanings,
+            wall_now_ms=wall_now_ms,
+            correct_skew=self._settings.clock == "live",
+        )
 
     async def take_ticks(self, waiting: Sequence[int], until_ms: int | None) -> Batch | None:
         """The next batch under the event clock; None: nothing to do before more records come.

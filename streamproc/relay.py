@@ -23,9 +23,7 @@ _log = structlog.get_logger(__name__)
 BATCH_RECORDS: Final = 1_000
 _BACKOFF_MIN_S: Final = 0.1
 _BACKOFF_MAX_S: Final = 10.0
-_KAFKA_FIX: Final = (
-    "do the brokers answer, and do the topics out have leaders? Signals wait in Redis until then"
-)
+_KAFKA_FIX: Final = "do the brokers answer, have the topics out leaders, and may this user write to them? Signals wait in Redis"
 
 
 class Producer(Protocol):

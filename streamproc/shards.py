@@ -187,12 +187,30 @@ class Shards:
             )
             return
         try:
-            held.shard.put(topic, chunk.records, chunk.next_offset, wall_ms())
+            self._put(held, topic, chunk)
         except Exception as error:  # Faust would start the agent again, without the chunk and without a word
             self._fail(error)
             return
         held.received[topic] = chunk.next_offset
         held.stirred.set()
+
+    def _put(self, held: Held, topic: int, chunk: Chunk) -> None:
+        """Queue a chunk; records that cannot even be decoded because of a defect of ours are set aside."""
+        try:
+            held.shard.put(topic, chunk.records, chunk.next_offset, wall_ms())
+        except Exception as error:
+            culprits = [record for record in chunk.records if held.shard.fails_on(topic, record, wall_ms())]
+            if not culprits:
+                raise
+            _log.error(
+                "a defect of streamproc: records cannot be decoded",
+                partition=held.partition,
+                topic=chunk.topic,
+                offsets=[record.offset for record in culprits],
+                exc_info=error,
+            )
+            self._isolation.blame(held.partition, ((topic, record.offset) for record in culprits))
+            held.shard.put(topic, chunk.records, chunk.next_offset, wall_ms())
 
     def redefine(self, definitions: Definitions) -> None:
         """Put new rules or a new model in force, and re-evaluate everybody in the background."""

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from streamproc.churn.model import load_model
 from streamproc.clock import wall_ms
+from streamproc.contracts.decode import decode_chunk
 from streamproc.contracts.outbox import OutRecord
 from streamproc.metrics import Metrics
 from streamproc.rules.load import load_ruleset
@@ -387,4 +388,30 @@ async def test_a_timer_on_which_the_program_fails_ends_the_worker(monkeypatch: p
     monkeypatch.setattr("streamproc.instants.advance.evaluate", defective)
     await eventually(shards.done)
     assert isinstance(shards.failure, ZeroDivisionError)
+    await shards.release({0, 1})
+
+
+async def test_a_record_that_cannot_be_decoded_for_a_defect_is_set_aside(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def defective(records: Sequence[Any], **kwargs: Any) -> Any:
+        if any(record.value and b"dora" in record.value for record in records):
+            raise ZeroDivisionError("a bug")
+        return decode_chunk(records, **kwargs)
+
+    monkeypatch.setattr("streamproc.pipeline.decode_chunk", defective)
+    store, broker = MemoryStore(), Broker()
+    shards, reader = made(store, UNTIL_MS, broker)
+    names = [b"bob", b"dora", b"carla"]
+    reader.log = [Record(i, name, track(name, i, 1 + i)) for i, name in enumerate(names)]
+    with capture_logs() as logs:
+        await reader.start({0, 1})
+        await eventually(shards.done)
+    assert shards.failure is None
+    assert [line["offsets"] for line in logs if line["event"].startswith("a defect")] == [[1]]
+    failed = [json.loads(value)["data"] for topic, _, value in broker.sent if topic == "events.failed"]
+    assert [(data["source"]["offset"], data["failure"]["reason"]) for data in failed] == [
+        (1, "not_processed")
+    ]
+    assert await store.customers(0) == 2
     await shards.release({0, 1})
