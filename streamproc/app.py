@@ -19,6 +19,7 @@ from streamproc.api.access import create_guard
 from streamproc.api.health import Health, create_http_app
 from streamproc.churn.model import load_model
 from streamproc.clock import monotonic_s, wall_ms
+from streamproc.contracts.failures import FailureReason
 from streamproc.errors import StreamprocError
 from streamproc.metrics import Metrics
 from streamproc.rules.load import load_ruleset
@@ -26,6 +27,7 @@ from streamproc.rules.problems import RulesError
 from streamproc.rules.versions import changed_without_version
 from streamproc.settings import Settings
 from streamproc.shards import Shards
+from streamproc.sources import SOURCES
 from streamproc.state.redis_store import RedisStore
 from streamproc.state.store import StoreUnavailable
 from streamproc.transitions.definitions import Definitions
@@ -108,6 +110,7 @@ class Worker:
                 replicas=None if replicas == "auto" else replicas,
             )
             stack.push_async_callback(store.aclose)
+            self._begin_series()
             redis = _RedisWatch(store)
             await redis.look()
             await self._check_topics()
@@ -138,6 +141,16 @@ class Worker:
                 await app.stop()
         if shards.failure is not None:
             raise shards.failure
+
+    def _begin_series(self) -> None:
+        """Counters that alerts look at, before there is anything to count."""
+        for topic in SOURCES:
+            self.metrics.begin("events_failed_total", topic, FailureReason.NOT_PROCESSED)
+            self.metrics.begin("offsets_lost_total", self._settings.topic_prefix + topic)
+        for outcome in ("loaded", "refused"):
+            self.metrics.begin("rules_reloads_total", outcome)
+        for reason in ("kafka", "redis"):
+            self.metrics.begin("relay_waits_total", reason)
 
     def _stop_on_signals(self, stack: AsyncExitStack) -> None:
         """SIGINT and SIGTERM end the worker in order, from its first moment on."""
@@ -255,6 +268,7 @@ class Worker:
                 end = consumer.end(tp)
                 if end is not None:
                     self.metrics.set("lag_records", max(end - offset, 0), tp.topic, str(tp.partition))
+            self.metrics.set("waiting_shards", len(shards.waiting()))
             self.metrics.count("kafka_commit_failures_total", consumer.stats.commit_failures - refused)
             refused = consumer.stats.commit_failures
 
@@ -293,6 +307,9 @@ class _ConsumerReader:
     def partition_count(self) -> int:
         return self._consumer.partition_count()
 
+    def assigned_shards(self) -> set[int]:
+        return self._consumer.assigned_shards()
+
 
 class _Heartbeat:
     """Liveness: every shard with queued records commits now and then. Readiness: shards are held."""
@@ -317,12 +334,11 @@ class _Heartbeat:
         return Health(True, f"{len(self._shards.held)} shards")
 
     def ready(self) -> Health:
-        held = self._shards.held.items()
-        waiting = [partition for partition, one in held if one.stopping or not one.tasks]
-        if not held:
-            return Health(False, "no shards assigned yet")
+        held, waiting = self._shards.held.items(), sorted(self._shards.waiting())
         if waiting:
             return Health(False, f"shards {waiting} wait for Redis or Kafka")
+        if not held:
+            return Health(False, "no shards assigned yet")
         if self._redis.problem:
             return Health(False, self._redis.problem)
         unheard = [partition for partition, one in held if one.unheard_ms(wall_ms()) > _UNHEARD_MS]

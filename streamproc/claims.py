@@ -10,7 +10,7 @@ from streamproc.metrics import Metrics
 from streamproc.settings import Settings
 from streamproc.sources import SOURCES
 from streamproc.state.layout import LAYOUT_VERSION
-from streamproc.state.rewinds import is_other_history, lost_commits, since_told
+from streamproc.state.rewinds import lost_commits, since_told, was_seen_otherwise
 from streamproc.state.store import Fenced as StoreFenced
 from streamproc.state.store import Head, Store
 from streamproc.transport.owner import Fenced, Progress
@@ -23,12 +23,14 @@ class Claim:
     """A shard that was taken.
 
     `head`: with `rewinds` raised if Redis lost acknowledged writes. `is_continued`: nothing was lost since this
-    process held the shard. `restate`: consumers were told of another history.
+    process held the shard. `is_rewound`: something was, and the next commit must say so. `restate`: consumers may
+    have been told what the shard knows nothing of.
     """
 
     head: Head
     offsets: Mapping[TopicPartition, int | None]
     is_continued: bool
+    is_rewound: bool
     restate: bool
 
 
@@ -39,7 +41,7 @@ class Claims:
         self._store, self._settings, self._metrics = store, settings, metrics
         self._last: dict[int, Head] = {}
 
-    def let_go(self, head: Head) -> None:
+    def remember(self, head: Head) -> None:
         """This is how far the shard has come."""
         self._last[head.partition] = head
 
@@ -74,12 +76,22 @@ class Claims:
         last, notes = self._last.get(partition), [progress.note for progress in mine.values()]
         behind = any(progress.offset > (offsets[tp] or 0) for tp, progress in mine.items())
         head = since_told(stored, last, notes, behind=behind)
-        restate = is_other_history(stored, last, notes)
+        restate = was_seen_otherwise(stored, notes)
         if head.rewinds != stored.rewinds:
             self._note_rewind(head, lost_commits(stored, notes))
         if restate:
-            _log.warning("Redis came back with another history; restating what holds", partition=partition)
-        return Claim(head, offsets, last is not None and last.rewinds == head.rewinds, restate)
+            _log.warning(
+                "signals of lost commits may have been seen; restating what holds",
+                partition=partition,
+                other_history=stored.rewinds != head.rewinds - 1,
+            )
+        return Claim(
+            head,
+            offsets,
+            is_continued=last is not None and last.rewinds == head.rewinds,
+            is_rewound=head.rewinds != stored.rewinds,
+            restate=restate,
+        )
 
     def _note_rewind(self, head: Head, lost: int) -> None:
         self._metrics.count("rewinds_total")

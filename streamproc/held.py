@@ -40,6 +40,9 @@ class Reader(Protocol):
     def partition_count(self) -> int:
         """Partitions of the source topics."""
 
+    def assigned_shards(self) -> set[int]:
+        """What Kafka's group has given to this worker, held or not."""
+
 
 @dataclass(slots=True)
 class Held:
@@ -51,13 +54,19 @@ class Held:
     settings: Settings
     session: int = 0
     received: dict[int, int] = field(default_factory=dict)  # by topic: the offset after the last queued chunk
-    told_seq: int = -1  # the commit up to which Kafka knows of this shard
+    sent_seq: int = -1  # the commit up to which signals are sent, or about to be
+    told_seq: int = -1  # up to which Kafka knows both of the commit and of that
     sweep_cursor: int | None = None  # None: no sweep is under way
     stirred: asyncio.Event = field(default_factory=asyncio.Event)  # there may be something to do
     room: asyncio.Event = field(default_factory=asyncio.Event)  # a batch was taken from the inbox
     stopping: bool = False
     drained_ms: int = NEVER_MS  # `--until`: since when (wall clock) all is committed and sent
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is read and applied: not still to be sought, and not to be let go."""
+        return bool(self.tasks) and not self.stopping
 
     @property
     def partition(self) -> int:
@@ -106,7 +115,7 @@ class Held:
 
     def _live_time_ms(self) -> int:
         """The shard's time: where caught up, the time of the fetch that showed it, less the grace period."""
-        all_fits = len(self.shard.inbox) <= self.settings.chunk_records  # into the next batch
+        all_fits = len(self.shard.inbox) <= self.shard.batch_records  # into the next batch
         times_ms = []
         for code, topic in enumerate(SOURCES):
             caught_up, polled_at_ms = self._caught_up(code)

@@ -52,6 +52,11 @@ CATALOGUE: Final = (
     Definition("gauge", "shard_time_seconds", "The shard's time, seconds since 1970", ("partition",)),
     Definition("gauge", "lag_records", "Records behind the end of the topic", ("topic", "partition")),
     Definition("gauge", "assigned_shards", "Shards this worker owns"),
+    Definition(
+        "gauge",
+        "waiting_shards",
+        "Shards of this worker that wait for Redis or Kafka",
+    ),
     Definition("counter", "rebalances_total", "Partition assignments received"),
     Definition(
         "counter", "superseded_total", "Commits or loads refused because the shard was not where we left it"
@@ -87,6 +92,10 @@ class Metrics:
             child = self._child(name, labels)
             assert isinstance(child, Counter)
             child.inc(amount)
+
+    def begin(self, name: str, *labels: str) -> None:
+        """Export a counter at 0: without that, Prometheus would not see its first rise."""
+        self._child(name, labels)
 
     def set(self, name: str, value: float, *labels: str) -> None:
         """Set a gauge. Raises KeyError for a name that is not in the catalogue."""

@@ -65,15 +65,17 @@ class Shard:
         settings: Settings,
         metrics: Metrics,
         *,
+        is_rewound: bool = False,
         restate: bool = False,
         unprocessable: Set[tuple[int, int]] = frozenset(),
     ) -> None:
-        """`restate`: the sweep is to say anew what holds, because consumers were told of another history.
+        """`is_rewound`: `head.rewinds` is not what Redis has. `restate`: the sweep is to say anew what holds.
 
         `unprocessable`: (topic, offset) of records on which the program has failed; they are refused.
         """
         self.head = head
-        self._restating = restate or head.extra.get("restate") == _TO_RESTATE
+        self._is_rewound = is_rewound
+        self.is_restating = restate or head.extra.get("restate") == _TO_RESTATE
         self.time_ms = head.time_ms if head.time_ms is not None else 0
         #: Records that a batch may have.
         self.batch_records = settings.chunk_records
@@ -95,33 +97,33 @@ class Shard:
         names.update((segment.id, (segment.key, segment.version)) for segment in definitions.ruleset.segments)
         self.definitions = replace(definitions, retired=names)
         self._extra = {"segments": _SEGMENT_NAMES.encode(dict(sorted(names.items())))}
-        if self._restating:
+        if self.is_restating:
             self._extra["restate"] = _TO_RESTATE
 
     def is_swept(self) -> bool:
         """Whether every customer has been evaluated under the rules in force."""
-        if self._restating:
+        if self.is_restating:
             return False
         return self.head.seq == 0 or self.head.extra.get("swept") == self._swept_mark()
 
     async def finish_sweep(self) -> None:
         """Remember that all customers have been evaluated under the rules in force, and all restated if need be."""
         done = {"swept": self._swept_mark()}
-        if self._restating:
+        if self.is_restating:
             done["restate"] = b""
         self.head = await self._store.commit(self.head, Commit(extra=done))
-        self._restating = False
+        self.is_restating = False
         self._extra.pop("restate", None)
 
     async def settle(self, starts: Mapping[str, int]) -> None:
-        """Commit where reading starts (topic -> offset) if it is not where it had ended: records are lost for good."""
-        moved = {
-            topic: offset
-            for topic, offset in starts.items()
-            if self.head.offsets.get(topic, offset) != offset
-        }
-        if moved:
-            self.head = await self._store.commit(self.head, Commit(offsets=moved))
+        """Commit where reading starts (topic -> offset) if it is not where it had ended, and what Redis has lost.
+
+        Otherwise the next seek might give up other records, or the next owner not know of the loss.
+        """
+        moved = {topic: offset for topic, offset in starts.items() if self.head.offsets.get(topic) != offset}
+        if moved or self._is_rewound:
+            commit = Commit(offsets=moved, extra=self._extra_of_commit())
+            self.head = await self._store.commit(self.head, commit)
 
     def put(self, topic: int, records: Sequence[Any], next_offset: int, wall_now_ms: int) -> None:
         """Decode records of a source topic and queue them. Bad records become failures, never exceptions.
@@ -207,7 +209,7 @@ class Shard:
         table, rows = await self._load(batch)
         records = sort_slice(batch.slice, table, rows, self.head.partition, self.head.partitions)
         lives = self._live(batch, table, rows, records.own)
-        if self._restating and batch.recheck:
+        if self.is_restating and batch.recheck:
             self._restate(batch, lives)
         commit = self._commit_of(batch, lives, records)
         committing_s = monotonic_s()
@@ -217,11 +219,15 @@ class Shard:
         return lives
 
     async def fails_without_records(self, batch: Batch) -> bool:
-        """Whether a batch that failed would do so without its records too, and a timer is to blame. Changes nothing."""
+        """Whether a batch that failed would do so without its records too, and a timer is to blame.
+
+        Commits nothing, but this shard must not be used any more.
+        """
         timers = replace(batch, slice=None)
         try:
             table, rows = await self._load(timers)
-            self._live(timers, table, rows, rows)
+            lives = self._live(timers, table, rows, rows)
+            self._commit_of(timers, lives, Sorted(rows, [], []))
         except StoreError:
             raise
         except Exception:

@@ -23,7 +23,7 @@ _log = structlog.get_logger(__name__)
 BATCH_RECORDS: Final = 1_000
 _BACKOFF_MIN_S: Final = 0.1
 _BACKOFF_MAX_S: Final = 10.0
-_KAFKA_FIX: Final = "do the brokers answer, have the topics out leaders, and may this user write to them? Signals wait in Redis"
+_KAFKA_FIX: Final = "do the brokers answer, have the topics out leaders, and may this user write to them?"
 
 
 class Producer(Protocol):
@@ -105,8 +105,9 @@ class Relay:
         if unsent:
             # What a failover may take back must not be seen outside; and Kafka is told before, or a Redis that lost
             # this commit could not be told from one that did not.
-            await self._store.await_replicas(head)
-            if not await self._tell(head.partition, int(unsent[-1].id.partition("-")[0])):
+            seq = int(unsent[-1].id.partition("-")[0])
+            await self._store.await_replicas(head, seq)
+            if not await self._tell(head.partition, seq):
                 return 0
             await self._send(unsent)
             self._acked.update(unsent)

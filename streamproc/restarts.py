@@ -32,6 +32,7 @@ class Restarts:
     ) -> None:
         self._held, self._store, self._release, self._fail = held, store, release, fail
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._again: set[int] = set()  # to be looked at once more when their task is done
         self._stopped = False
         #: By partition: seq of the last failure, and how many there were at it.
         self._failures: dict[int, tuple[int, int]] = {}
@@ -52,33 +53,40 @@ class Restarts:
 
         `at_once`: without a pause, however often it failed before.
         """
-        if partition not in self._tasks and not self._stopped:
+        if partition in self._tasks:
+            self._again.add(partition)
+        elif not self._stopped:
             self._tasks[partition] = asyncio.create_task(self._restart(partition, reader, at_once))
 
     async def _restart(self, partition: int, reader: Reader, at_once: bool) -> None:
         """Acquire and seek a shard as soon as the store and Kafka let us; end if it is somebody else's by then."""
-        unusable = self._held.get(partition)
-        pause_s = 0.0 if at_once else self._pause_s(unusable)
+        pause_s = 0.0 if at_once else self._pause_s(self._held.get(partition))
         try:
             while True:
+                self._again.discard(partition)
                 await asyncio.sleep(pause_s)
                 await self._until_store_answers()
-                if self._held.get(partition) is not unusable:
-                    return  # a rebalance has started it anew
                 try:
-                    await reader.reseek({partition})
-                    break
+                    if not self._runs(
+                        partition
+                    ):  # a rebalance may have started it anew; or tried to, in vain
+                        await reader.reseek({partition})
                 except Unavailable as error:
                     _log.warning("shard cannot be started yet", partition=partition, why=str(error))
-                    unusable = self._held.get(partition)
-                    pause_s = random.uniform(_PAUSE_S / 2, _PAUSE_S)
-            held = self._held.get(partition)
-            if held is not None and (held.stopping or not held.tasks):
+                else:
+                    if partition not in self._again:
+                        break
+                pause_s = random.uniform(_PAUSE_S / 2, _PAUSE_S)
+            if partition in self._held and not self._runs(partition):
                 await self._release({partition})  # nothing was sought: it is no longer assigned
         except Exception as error:
             self._fail(error)
         finally:
             del self._tasks[partition]
+
+    def _runs(self, partition: int) -> bool:
+        held = self._held.get(partition)
+        return held is not None and held.runs
 
     def _pause_s(self, held: Held | None) -> float:
         """How long to wait at first: the longer, the more often the shard failed at the same commit."""

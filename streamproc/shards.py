@@ -131,13 +131,13 @@ class Shards:
         """See Owner.release."""
         leaving = [self.held.pop(partition) for partition in shards if partition in self.held]
         for held in leaving:
-            self._claims.let_go(held.shard.head)
             held.let_go()
             held.relay.stop()
         try:
             await asyncio.gather(*(held.ended(_LEAVE_S) for held in leaving))
         finally:
             for held in leaving:
+                self._claims.remember(held.shard.head)
                 self._forget_gauges(held.partition)
         self._metrics.set("assigned_shards", len(self.held))
 
@@ -151,7 +151,7 @@ class Shards:
         """See Owner.committed_offsets."""
         return {
             TopicPartition(self._settings.topic_prefix + topic, partition): Progress(
-                offset, note_of(held.shard.head)
+                offset, note_of(held.shard.head, held.sent_seq)
             )
             for partition, held in self.held.items()
             for topic, offset in held.shard.head.offsets.items()
@@ -160,6 +160,11 @@ class Shards:
     def on_lost(self, tp: TopicPartition, count: int) -> None:
         """See Owner.on_lost."""
         self._metrics.count("offsets_lost_total", count, tp.topic)
+
+    def waiting(self) -> set[int]:
+        """Shards that are assigned to this worker and do not run."""
+        assigned = set() if self.reader is None else self.reader.assigned_shards()
+        return (assigned | self.held.keys()) - {shard for shard, held in self.held.items() if held.runs}
 
     def stop_restarts(self) -> None:
         """Start no shard over any more: the worker ends."""
@@ -200,7 +205,7 @@ class Shards:
             held.shard.put(topic, chunk.records, chunk.next_offset, wall_ms())
         except Exception as error:
             culprits = [record for record in chunk.records if held.shard.fails_on(topic, record, wall_ms())]
-            if not culprits:
+            if not culprits or self._isolation.is_hopeless(held.partition):
                 raise
             _log.error(
                 "a defect of streamproc: records cannot be decoded",
@@ -232,6 +237,7 @@ class Shards:
             self._definitions,
             self._settings,
             self._metrics,
+            is_rewound=claim.is_rewound,
             restate=claim.restate,
             unprocessable=self._isolation.unprocessable(partition),
         )
@@ -255,14 +261,15 @@ class Shards:
         """
         assert self.reader is not None
         while (held := self.held.get(partition)) is not None:
+            held.sent_seq = max(held.sent_seq, seq)
             async with self._telling:
                 if held.told_seq >= seq:
                     return True
-                reached = {one.partition: one.shard.head.seq for one in self.held.values()}
+                # These very ones: another may have taken the place of one before Kafka has answered.
+                reached = [(one, min(one.shard.head.seq, one.sent_seq)) for one in self.held.values()]
                 if told := await self.reader.tell():
-                    for other, told_seq in reached.items():
-                        if other in self.held:
-                            self.held[other].told_seq = told_seq
+                    for one, told_seq in reached:
+                        one.told_seq = told_seq
             if held.told_seq >= seq:
                 return True
             if held.stopping:
@@ -273,7 +280,6 @@ class Shards:
 
     async def _run(self, held: Held, begins: Mapping[str, int]) -> None:
         """Live. `begins`: topic -> where its reading begins; chunks may have come since."""
-        # Once records were given up, that is settled: the next seek must not give up others.
         await held.shard.settle(begins)
         while not held.stopping:
             if held.relay.backlog > _OUTBOX_RECORDS_MAX:
@@ -290,7 +296,7 @@ class Shards:
                 continue
             if batch is not None:
                 await self._step(held, batch)
-            if held.sweep_cursor is not None:
+            if held.sweep_cursor is not None and not (waiting and held.shard.is_restating):
                 await self._sweep(held, held.sweep_cursor)
 
     async def _is_over(self, idle: Held) -> bool:
@@ -308,7 +314,8 @@ class Shards:
             if await held.shard.fails_without_records(batch):
                 raise
             raise Unprocessable(batch, error) from error
-        self._isolation.committed(held.partition)
+        if batch.slice is not None:
+            self._isolation.committed(held.partition, held.shard.head.offsets)
         held.shard.batch_records = self._isolation.limit(held.partition)
         held.relay.wake(held.shard.sent)
         await asyncio.sleep(0)  # the other shards, the relay and the web server want their turn

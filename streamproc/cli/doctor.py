@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Final
 
@@ -18,7 +19,7 @@ from streamproc.errors import StreamprocError
 from streamproc.settings import Settings, load_settings, misspelt
 from streamproc.sources import SOURCES
 from streamproc.state.redis_store import RedisStore
-from streamproc.transport.brokers import Brokers, brokers_of
+from streamproc.transport.brokers import brokers_of
 from streamproc.transport.bulk import log_bounds
 from streamproc.transport.topics import TopicInfo, Topics, describe
 
@@ -63,29 +64,33 @@ async def _look(settings: Settings) -> AsyncIterator[Finding]:
         yield Finding("warning", "settings", f"{variable} is not read", f"did you mean {meant}?")
     for finding in _rules(settings):
         yield finding
-    brokers, topics = brokers_of(settings), Topics(settings.topic_prefix)
     found: Mapping[str, TopicInfo | None] | None = None
+    partitions, topics = 0, Topics(settings.topic_prefix)
     try:
-        found = await describe(brokers, settings.topic_prefix)
+        found = await describe(brokers_of(settings), settings.topic_prefix)
+        partitions = _partitions(found, topics)
         yield Finding("ok", "Kafka", f"answers at {settings.kafka}")
         for finding in judge_topics(found, topics):
             yield finding
     except StreamprocError as error:
         yield _wrong("Kafka", error)
-    store = RedisStore(settings.redis, prefix=settings.topic_prefix, group=settings.group, attempts=1)
     try:
-        warnings = await store.check_server()
-        yield Finding("ok", "Redis", "answers, and is fit to hold state")
-        for warning in warnings:
-            yield Finding("warning", "Redis", warning)
-        partitions = _partitions(found, topics)
-        if partitions:
-            shards = await _shards(store, brokers, settings.topic_prefix, partitions)
-            live = settings.clock == "live"
-            for finding in judge_shards(shards, partitions, wall_ms(), live=live):
+        async with _store(settings) as store:
+            for warning in await store.check_server():
+                yield Finding("warning", "Redis", warning)
+            yield Finding("ok", "Redis", "answers, and is fit to hold state")
+            shards = await _shards(store, settings, partitions)
+            for finding in judge_shards(shards, partitions, wall_ms(), live=settings.clock == "live"):
                 yield finding
     except StreamprocError as error:
         yield _wrong("Redis", error)
+
+
+@asynccontextmanager
+async def _store(settings: Settings) -> AsyncIterator[RedisStore]:
+    store = RedisStore(settings.redis, prefix=settings.topic_prefix, group=settings.group, attempts=1)
+    try:
+        yield store
     finally:
         await store.aclose()
 
@@ -108,14 +113,23 @@ def _partitions(found: Mapping[str, TopicInfo | None] | None, topics: Topics) ->
     return counts.pop() if len(counts) == 1 else 0
 
 
-async def _shards(store: RedisStore, brokers: Brokers, prefix: str, partitions: int) -> list[ShardFacts]:
-    bounds = await log_bounds(brokers, [prefix + topic for topic in SOURCES], partitions)
+async def _shards(store: RedisStore, settings: Settings, partitions: int) -> list[ShardFacts]:
+    """What is known of all shards. Where the logs end is not known while Kafka does not say."""
+    names = [settings.topic_prefix + topic for topic in SOURCES]
+    try:
+        bounds = await log_bounds(brokers_of(settings), names, partitions) if partitions else {}
+    except StreamprocError:
+        bounds = {}
     return [
         ShardFacts(
             partition,
             await store.read_head(partition),
             await store.outbox_length(partition),
-            {topic: bounds[prefix + topic, partition] for topic in SOURCES},
+            {
+                topic: bounds[name, partition]
+                for topic, name in zip(SOURCES, names, strict=True)
+                if (name, partition) in bounds
+            },
         )
         for partition in range(partitions)
     ]

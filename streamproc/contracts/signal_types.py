@@ -8,6 +8,11 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 #: `properties` of an audience signal has the segment's key as a name; no segment may be called so.
 RESERVED_AUDIENCE_KEY: Final = "audience_key"
 
+AUDIENCE_TOPIC: Final = "segments.changes"
+CHURN_TOPIC: Final = "churn.risk"
+ACTION_TOPIC: Final = "actions.reactivation"
+SIGNAL_TOPICS: Final = frozenset((AUDIENCE_TOPIC, CHURN_TOPIC, ACTION_TOPIC))
+
 _INSTANT_PATTERN: Final = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{3}Z$"
 Instant = Annotated[str, Meta(pattern=_INSTANT_PATTERN, extra_json_schema={"format": "date-time"})]
 SignalId = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]

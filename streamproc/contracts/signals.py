@@ -13,6 +13,9 @@ from streamproc.contracts.events import ANONYMOUS_PREFIX
 from streamproc.contracts.instants import to_iso
 from streamproc.contracts.outbox import Headers, OutRecord, stable_id
 from streamproc.contracts.signal_types import (
+    ACTION_TOPIC,
+    AUDIENCE_TOPIC,
+    CHURN_TOPIC,
     RESERVED_AUDIENCE_KEY,
     ActionContext,
     ActionExplanation,
@@ -48,10 +51,6 @@ __all__ = [
     "audience_signal",
     "churn_signal",
 ]
-
-AUDIENCE_TOPIC: Final = "segments.changes"
-CHURN_TOPIC: Final = "churn.risk"
-ACTION_TOPIC: Final = "actions.reactivation"
 
 _ENCODER: Final = msgspec.json.Encoder()
 

@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 
 from streamproc.contracts.outbox import Headers, OutRecord
+from streamproc.contracts.signal_types import SIGNAL_TOPICS
 
 #: Both halves are one integer that JSON readers keep exact (< 2^53).
 _REWIND_SHIFT: Final = 32
@@ -26,12 +27,14 @@ def raise_version(record: OutRecord, rewinds: int) -> OutRecord:
     """`record`, of which Redis still holds a copy from before `rewinds`, with the version it has now; the same id.
 
     Newer signals may have left from a future that this Redis does not know: below them it would be dropped. A record
-    that is no signal, or has no older version, is returned as it is.
+    that is no signal (a re-keyed event has its producer's headers), or has no older version, is returned as it is.
     """
-    sequence = next((value for name, value in record.headers if name == _SEQUENCE), None)
-    if sequence is None or int(sequence) >> _REWIND_SHIFT >= rewinds:
+    if record.topic not in SIGNAL_TOPICS:
         return record
-    version = version_of(rewinds, int(sequence) & _COUNTER_MASK)
+    sequence = next((int(value or b"") for name, value in record.headers if name == _SEQUENCE), None)
+    if sequence is None or sequence >> _REWIND_SHIFT >= rewinds:
+        return record
+    version = version_of(rewinds, sequence & _COUNTER_MASK)
     body = msgspec.json.decode(record.value)
     body["context"]["streamproc"]["version"] = version
     headers: Headers = [

@@ -114,9 +114,11 @@ class MemoryStore:
         keys = [key for key in outbox if key > start][:limit]
         return [OutboxEntry(f"{seq}-{i}", outbox[seq, i]) for seq, i in keys]
 
-    async def await_replicas(self, head: Head) -> None:
+    async def await_replicas(self, head: Head, seq: int) -> None:
         """See Store.await_replicas. There are none."""
-        self._owned(head)
+        shard = self._owned(head)
+        if shard.head.seq < seq:
+            raise superseded(head.partition, "seq", shard.head.seq, seq)
 
     async def outbox_trim(self, head: Head, up_to_id: str) -> int:
         """See Store.outbox_trim."""

@@ -131,7 +131,7 @@ class RedisStore:
         )
         return [OutboxEntry(id.decode(), record) for id, (_, record) in entries]
 
-    async def await_replicas(self, head: Head) -> None:
+    async def await_replicas(self, head: Head, seq: int) -> None:
         """See Store.await_replicas."""
         wanted = self._replicas
         if wanted is None:
@@ -141,7 +141,7 @@ class RedisStore:
         keys = self._keyspace.shard(head.partition)
         wait = (b"WAIT", wanted, _REPLICAS_WITHIN_MS)
         reply, reached = await self._link.script(
-            self._mark, (keys.head, keys.relayed), (head.epoch, head.owner, head.seq), wait
+            self._mark, (keys.head, keys.relayed), (head.epoch, head.owner, seq), wait
         )
         _check_owner(head, reply)
         if reached < wanted:
@@ -232,5 +232,5 @@ def _check_owner(head: Head, reply: Sequence[bytes]) -> Sequence[bytes]:
     status, *rest = reply
     if status != b"ok":
         name, stored = rest
-        raise superseded(head.partition, name.decode(), stored, ownership(head)[name.decode()])
+        raise superseded(head.partition, name.decode(), stored, fence(head)[name.decode()])
     return rest

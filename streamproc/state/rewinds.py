@@ -6,33 +6,45 @@ offsets. Kafka is told of a commit before any signal of it is sent, so nothing i
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Final
 
 from streamproc.state.store import Head
 
-
-def note_of(head: Head) -> str:
-    """How far a shard has come, in a word to leave with others: "rewinds/seq"."""
-    return f"{head.rewinds}/{head.seq}"
+_PARTS: Final = 3
+_NOTHING_TOLD: Final = (0, -1, -1)
 
 
-def read_note(note: str) -> tuple[int, int]:
-    """(rewinds, seq) of a note; before all others where it is none of ours."""
-    rewinds, slash, seq = note.partition("/")
-    return (int(rewinds), int(seq)) if slash and rewinds.isdecimal() and seq.isdecimal() else (0, -1)
+def note_of(head: Head, sent: int) -> str:
+    """How far a shard has come, in a word to leave with others: "rewinds/seq/sent".
 
-
-def is_other_history(head: Head, held: Head | None, notes: Iterable[str]) -> bool:
-    """Whether a freshly acquired head is of a history that had been left behind by an earlier rewind.
-
-    What was told since may then contradict it, for customers of whom nothing will be heard again for long.
+    `sent`: the last commit of which signals may have been seen outside.
     """
-    told, _ = max(map(read_note, notes), default=(0, -1))
-    return head.rewinds < max(told, 0 if held is None else held.rewinds)
+    return f"{head.rewinds}/{head.seq}/{sent}"
+
+
+def read_note(note: str) -> tuple[int, int, int]:
+    """(rewinds, seq, sent) of a note; before all others where it is none of ours."""
+    parts = note.split("/")
+    if len(parts) != _PARTS or not all(part.isdecimal() for part in parts):
+        return _NOTHING_TOLD
+    rewinds, seq, sent = map(int, parts)
+    return rewinds, seq, sent
+
+
+def was_seen_otherwise(head: Head, notes: Iterable[str]) -> bool:
+    """Whether consumers may have been told what a freshly acquired head knows nothing of.
+
+    Signals of its own lost commits, or of another history: one that an earlier rewind had begun. The events are read
+    again, but what comes of them may differ (the live clock looks at other moments), and then nothing would ever
+    supersede what was said.
+    """
+    rewinds, _, sent = max(map(read_note, notes), default=_NOTHING_TOLD)
+    return head.rewinds < rewinds or (head.rewinds == rewinds and head.seq < sent)
 
 
 def lost_commits(head: Head, notes: Iterable[str]) -> int:
     """How many commits a freshly acquired head lacks of those that Kafka was told of, in the same history."""
-    rewinds, seq = max(map(read_note, notes), default=(0, -1))
+    rewinds, seq, _ = max(map(read_note, notes), default=_NOTHING_TOLD)
     return max(seq - head.seq, 0) if rewinds == head.rewinds else 0
 
 
@@ -42,8 +54,8 @@ def since_told(head: Head, held: Head | None, notes: Iterable[str], *, behind: b
     `held`: the head that this process held last. `notes`: what Kafka was told. `behind`: Kafka was told greater
     offsets. The next commit stores the count.
     """
-    told = max(map(read_note, notes), default=(0, -1))
+    told = max(map(read_note, notes), default=_NOTHING_TOLD)
     found = head.since(held)
-    if behind or (found.rewinds, head.seq) < told:
+    if behind or (found.rewinds, head.seq) < told[:2]:
         return replace(head, rewinds=max(found.rewinds, told[0] + 1, head.rewinds + 1))
     return found

@@ -221,8 +221,8 @@ class Store(Protocol):
         Any head of the same acquisition will do here and in `outbox_trim`: the relay runs beside the commits.
         """
 
-    async def await_replicas(self, head: Head) -> None:
-        """Return once the commits up to now are on the replicas that must have them, so that a failover keeps them.
+    async def await_replicas(self, head: Head, seq: int) -> None:
+        """Return once the commit that made `seq` is on the replicas that must have it, so that a failover keeps it.
 
         Raises StoreUnavailable if that takes too long.
         """

@@ -103,6 +103,10 @@ class Consumer(driver.Consumer):
         """Partitions of each source topic, as checked at the last assignment; 0 before the first."""
         return self._partition_count
 
+    def assigned_shards(self) -> set[int]:
+        """What the group has given to this worker; nothing before it has joined."""
+        return {tp.partition for tp in self._assigned()} if self._thread.reader is not None else set()
+
     async def committed(self, shards: set[int]) -> dict[TopicPartition, Progress]:
         """What Kafka holds for the group on the sources of `shards`, where there is anything."""
         asked = {TopicPartition(topic, shard) for topic in self._settings.sources for shard in shards}

@@ -175,7 +175,13 @@ async def log_bounds(
     """(topic, partition) -> first and next offset of its log. Raises StreamprocError if no broker lets us in."""
     places = [TopicPartition(topic, partition) for topic in topics for partition in range(partitions)]
     async with open_consumer(brokers, places) as consumer:
-        firsts, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
+        try:
+            firsts, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
+        except KafkaError as error:
+            raise StreamprocError(
+                f"Kafka does not say where its logs begin and end: {error!r}",
+                fix="see whether all brokers answer",
+            ) from error
     return {(place.topic, place.partition): (firsts[place], ends[place]) for place in places}
 
 

@@ -147,10 +147,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         wanted = {tp: OffsetAndMetadata(*progress) for tp, progress in offsets.items() if tp in assigned}
         try:
             async with asyncio.timeout(_COMMIT_TIMEOUT_S):
-                await consumer.commit(wanted)
+                if wanted:
+                    await consumer.commit(wanted)
         except (KafkaError, TimeoutError) as error:
             # A rebalance under way is no news; whoever gets the partition commits again.
             level = logging.DEBUG if isinstance(error, CommitFailedError) else logging.WARNING
             logger.log(level, "offsets were not committed to Kafka: %r", error)
             return False
-        return True
+        return len(wanted) == len(offsets)  # a rebalance may have taken some away

@@ -39,13 +39,13 @@ async def test_waits_for_a_replica_that_lags(
     committing = RedisStore(primary.url, prefix="p.", group="g", attempts=1)
     relaying = RedisStore(primary.url, prefix="p.", group="g", attempts=1, replicas=replicas)
     head = await committing.commit(await acquire(committing), some_commit())
-    await relaying.await_replicas(head)
+    await relaying.await_replicas(head, head.seq)
     os.kill(replica.pid, signal.SIGSTOP)
     head = await committing.commit(head, some_commit(offsets={}))
     with pytest.raises(StoreUnavailable, match="0 of 1 replicas"):
-        await relaying.await_replicas(head)
+        await relaying.await_replicas(head, head.seq)
     os.kill(replica.pid, signal.SIGCONT)
-    await relaying.await_replicas(head)
+    await relaying.await_replicas(head, head.seq)
     await committing.aclose()
     await relaying.aclose()
 
@@ -56,9 +56,9 @@ async def test_without_a_replica(redis_db: str, replicas: int | None, waits: boo
     head = await acquire(store)
     if waits:
         with pytest.raises(StoreUnavailable, match="0 of 1 replicas"):
-            await store.await_replicas(head)
+            await store.await_replicas(head, head.seq)
     else:
-        await store.await_replicas(head)
+        await store.await_replicas(head, head.seq)
     await store.aclose()
 
 
@@ -67,5 +67,14 @@ async def test_a_former_owner_is_told(pair: tuple[RedisProcess, RedisProcess]) -
     former = await acquire(store)
     await acquire(store)
     with pytest.raises(Superseded):
-        await store.await_replicas(former)
+        await store.await_replicas(former, former.seq)
+    await store.aclose()
+
+
+async def test_a_commit_that_this_server_does_not_have_is_not_covered(redis_db: str) -> None:
+    """It was read from another, before a failover, which left owner and epoch as they were."""
+    store = RedisStore(redis_db, prefix="p.", group="g", attempts=1, replicas=1)
+    head = await acquire(store)
+    with pytest.raises(Superseded, match="seq"):
+        await store.await_replicas(head, head.seq + 1)
     await store.aclose()

@@ -77,7 +77,7 @@ async def test_the_documented_permissions_are_enough(redis_db: str, client: redi
         assert len((await store.scan(head, 0, 10))[1]) == await store.customers(0)
         assert await store.get(0, b"nobody") is None
         with pytest.raises(StoreUnavailable, match="0 of 1 replicas"):
-            await replicated.await_replicas(head)
+            await replicated.await_replicas(head, head.seq)
         assert len(await store.outbox_read(head, None, 9)) == await store.outbox_length(0) == 1
         assert await store.outbox_trim(head, "1-0") == 1
         assert await store.reset_generation(0) is True

@@ -120,6 +120,11 @@ class Crew:
         logs = [(self._folder(number) / "worker-0.log").read_text() for number in range(since, self.started)]
         return sum(int(count) for log in logs for count in re.findall(r"skipped up to (\d+) lost", log))
 
+    def said(self, words: str) -> bool:
+        """Whether any worker has logged these words."""
+        logs = (self._folder(number) / "worker-0.log" for number in range(self.started))
+        return any(words in log.read_text() for log in logs)
+
     @property
     def clock_ahead_ms(self) -> int:
         """By how much the wall clock of all workers is wrong."""

@@ -61,7 +61,9 @@ def records(seed: int, count: int) -> Iterator[Outgoing]:
             value, fate = not_an_event(chance, large=0.001), BAD
         headers = [(FATE, fate)]
         for _ in range(chance.randrange(3)):
-            headers.append((chance.choice(["", "ce_id", "ключ", "x" * 300]), chance.randbytes(9)))
+            headers.append(
+                (chance.choice(["", "ce_id", "ce_sequence", "ключ", "x" * 300]), chance.randbytes(9))
+            )
         key = chance.choice([None, b"", b"c1", b"\x00", chance.randbytes(30), b"k" * 3_000])
         yield Outgoing(PREFIX + chance.choice(TOPICS), key, value, headers)
 

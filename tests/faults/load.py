@@ -22,8 +22,9 @@ TOPICS: Final = ("events.web", "events.app", "events.support")
 #: Carried by records that are no events: they must all be in events.failed.
 BAD: Final = ("x-faults", b"bad")
 #: Shares of the records.
-ORDERS, BAD_RECORDS, LATE, FUTURE, REPEATS, MISPLACED = 0.06, 0.01, 0.01, 0.005, 0.05, 0.01
+ORDERS, BAD_RECORDS, LATE, FUTURE, REPEATS, MISPLACED, TARDY = 0.06, 0.01, 0.01, 0.005, 0.05, 0.01, 0.01
 MONEY: Final = 12.5
+_TARDY_MS: Final = (5_000, 20_000)
 _LATE_MS, _FUTURE_MS = 10 * 86_400_000, 3_600_000
 _TICK_S: Final = 0.05
 #: Every other customer consents to e-mail, with the first thing they say.
@@ -93,6 +94,8 @@ class Load:
         at_ms, headers = now_ms, []
         if draw < BAD_RECORDS + LATE:
             at_ms -= _LATE_MS
+        elif draw > 1 - TARDY:
+            at_ms -= chance.randint(*_TARDY_MS)  # about when the customer fell silent, or before
         elif draw < BAD_RECORDS + LATE + FUTURE:
             at_ms, headers = at_ms + _FUTURE_MS, [BAD]
         is_order = chance.random() < ORDERS

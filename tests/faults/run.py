@@ -67,12 +67,14 @@ async def run_seed(
             scene.partitions,
             scene.logs.archive,
             scene.logs.lost,
+            is_mixed=scene.crew.said('"other_history": true'),
         )
         verdict.wrong += scene.wrong + scene.crew.wrong
         # Signals that wait for replicas survive a failover to one.
-        losses = LOSSES - {"failover"} if scene.replicas == "1" else LOSSES
+        losses = LOSSES - {"failover", "overlap"} if scene.replicas == "1" else LOSSES
         lossy = any(outcome["fault"] in losses for outcome in outcomes)
         verdict.says(lossy or verdict.ghosts == 0, f"{verdict.ghosts} ghosts, and Redis lost nothing")
+        verdict.says(lossy or not verdict.restated, f"{verdict.restated} restated, and Redis lost nothing")
         for outcome in outcomes:
             verdict.says(outcome["recovery_s"] is not None, f"no recovery from {outcome['fault']}")
         return {

@@ -73,6 +73,8 @@ async def judge(
     partitions: int,
     archive: Sequence[ConsumerRecord] = (),
     lost: Mapping[tuple[str, int], Sequence[range]] = MappingProxyType({}),
+    *,
+    is_mixed: bool = False,
 ) -> Verdict:
     """Read everything that is left of a run and compare it.
 
@@ -82,7 +84,7 @@ async def judge(
     lives, bad = await _read_sources(bootstrap, prefix, partitions, archive, lost, verdict)
     await _check_state(redis_url, prefix, group, partitions, lives, verdict)
     signals = await _read_signals(bootstrap, prefix, partitions, verdict)
-    _check_signals(signals, lives, verdict)
+    _check_signals(signals, lives, verdict, is_mixed=is_mixed)
     await _check_failed(bootstrap, prefix, partitions, bad, verdict)
     return verdict
 
@@ -220,7 +222,10 @@ async def _read_signals(bootstrap: str, prefix: str, partitions: int, verdict: V
     return signals
 
 
-def _check_signals(signals: list[_Signal], lives: Mapping[str, Life], verdict: Verdict) -> None:
+def _check_signals(
+    signals: list[_Signal], lives: Mapping[str, Life], verdict: Verdict, *, is_mixed: bool
+) -> None:
+    """`is_mixed`: Redis came back with a history that it had left before."""
     by_customer: dict[str, list[_Signal]] = defaultdict(list)
     last_version: dict[tuple[tuple[str, int], str], int] = {}
     for signal in signals:
@@ -233,16 +238,18 @@ def _check_signals(signals: list[_Signal], lives: Mapping[str, Life], verdict: V
         last_version[place] = max(signal.version, last_version.get(place, -1))
     verdict.says(by_customer.keys() <= lives.keys(), "signals of customers without events")
     for customer, life in lives.items():
-        if any(signal.is_restated for signal in by_customer[customer]):
-            verdict.restated += 1
+        verdict.restated += any(signal.is_restated for signal in by_customer[customer])
+        live = _surviving(by_customer[customer])
+        if is_mixed and [s.counter for s in sorted(live, key=_counter)] != list(range(1, len(live) + 1)):
+            # Redis went to and fro between histories: the customer's signals do not follow from each other.
             _check_restated(customer, life, by_customer[customer], verdict)
             continue
-        live = _surviving(by_customer[customer])
         verdict.ghosts += len(by_customer[customer]) - len(live)
         counters = sorted(signal.counter for signal in live)
         verdict.says(counters == list(range(1, len(live) + 1)), f"{customer}: versions {counters[:10]}...")
         ids = Counter(signal.id for signal in live)
         verdict.says(len(ids) == len(live), f"{customer}: two changes with one id")
+        _check_said_anew(customer, live, verdict)
         _check_steps(customer, life, live, verdict)
         _check_idle(customer, life, live, verdict)
         _check_actions(customer, life, live, verdict)
@@ -278,10 +285,34 @@ def _surviving(signals: list[_Signal]) -> list[_Signal]:
 
 
 def _changes(live: list[_Signal], key: str) -> list[tuple[int, str]]:
-    """(entry_seq, event) of one segment, in the order of versions."""
+    """(entry_seq, event) of one segment, in the order of versions; without what only says anew what holds."""
+    return [_said(signal) for signal in _of(live, key) if not signal.is_restated]
+
+
+def _of(live: list[_Signal], key: str) -> list[_Signal]:
     mine = [s for s in live if s.topic == "segments.changes" and s.body["properties"]["audience_key"] == key]
-    mine.sort(key=lambda s: s.counter)
-    return [(s.body["context"]["streamproc"]["entry_seq"], s.body["event"]) for s in mine]
+    return sorted(mine, key=_counter)
+
+
+def _said(signal: _Signal) -> tuple[int, str]:
+    return signal.body["context"]["streamproc"]["entry_seq"], signal.body["event"]
+
+
+def _counter(signal: _Signal) -> int:
+    return signal.counter
+
+
+def _check_said_anew(customer: str, live: list[_Signal], verdict: Verdict) -> None:
+    """What is said to hold is what the changes so far have led to."""
+    for key in (*STEPS, "buyer", "idle"):
+        state = (0, "Audience Exited")
+        for signal in _of(live, key):
+            if signal.is_restated:
+                verdict.says(
+                    _said(signal) == state, f"{customer}: {key} restated {_said(signal)}, it was {state}"
+                )
+            else:
+                state = _said(signal)
 
 
 def _check_steps(customer: str, life: Life, live: list[_Signal], verdict: Verdict) -> None:
@@ -302,6 +333,8 @@ def _check_idle(customer: str, life: Life, live: list[_Signal], verdict: Verdict
     verdict.says(len(changes) % 2 == 1, f"{customer}: not idle at the end")
     for signal in live:
         if signal.body["event"] != "Audience Entered" or signal.body["properties"]["audience_key"] != "idle":
+            continue
+        if signal.is_restated:
             continue
         at_ms = _ms(signal.body["timestamp"])
         (evidence,) = signal.body["context"]["streamproc"]["evidence"]

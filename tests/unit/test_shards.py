@@ -5,7 +5,8 @@ import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from types import SimpleNamespace
+from typing import Any, NamedTuple, cast
 
 import pytest
 from aiokafka.structs import TopicPartition
@@ -15,6 +16,8 @@ from streamproc.churn.model import load_model
 from streamproc.clock import wall_ms
 from streamproc.contracts.decode import decode_chunk
 from streamproc.contracts.outbox import OutRecord
+from streamproc.instants.inbox import Slice
+from streamproc.isolation import Isolation
 from streamproc.metrics import Metrics
 from streamproc.rules.load import load_ruleset
 from streamproc.settings import Settings
@@ -22,7 +25,7 @@ from streamproc.shards import Shards
 from streamproc.sources import SOURCES
 from streamproc.state.layout import LAYOUT_VERSION
 from streamproc.state.memory_store import MemoryStore
-from streamproc.state.store import Commit, StateMissing
+from streamproc.state.store import Commit, Head, StateMissing, StoreUnavailable
 from streamproc.transitions.definitions import Definitions
 from streamproc.transport.chunks import Chunk, Tail
 from streamproc.transport.owner import Progress, Unavailable
@@ -95,6 +98,9 @@ class Reader:
 
     def partition_count(self) -> int:
         return PARTITIONS
+
+    def assigned_shards(self) -> set[int]:
+        return self.assigned
 
 
 def made(
@@ -217,18 +223,20 @@ async def test_a_full_outbox_takes_nothing_in(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize(
-    ("stored", "told", "rewinds"),
+    ("stored", "told", "rewinds", "restating"),
     [
-        (5, "0/5", 0),
-        (6, "0/5", 0),
-        (4, "0/5", 1),  # a commit is gone whose signals may have been sent
-        (4, "2/3", 3),  # Redis has forgotten two rewinds as well
-        (5, "", 0),
-        (5, "somebody else's", 0),
+        (5, "0/5/5", 0, False),
+        (6, "0/5/5", 0, False),
+        (4, "0/5/5", 1, True),  # a commit is gone whose signals may have been seen
+        (4, "0/5/4", 1, False),  # one whose signals wait in the outbox that is gone with it
+        (4, "2/3/3", 3, True),  # Redis has forgotten two rewinds as well
+        (5, "", 0, False),
+        (5, "0/9", 0, False),
+        (5, "somebody else's", 0, False),
     ],
 )
 async def test_a_redis_behind_what_kafka_was_told_counts_as_a_rewind(
-    stored: int, told: str, rewinds: int
+    stored: int, told: str, rewinds: int, restating: bool
 ) -> None:
     store = MemoryStore()
     head = await store.acquire(
@@ -240,6 +248,7 @@ async def test_a_redis_behind_what_kafka_was_told_counts_as_a_rewind(
     reader.kafka_knows[TopicPartition("events.web", 0)] = Progress(7, told)
     await shards.acquire({0}, generation=1)
     assert shards.held[0].shard.head.rewinds == rewinds
+    assert shards.held[0].shard.is_restating == restating
     await shards.release({0})
 
 
@@ -264,7 +273,7 @@ async def test_another_history_is_restated() -> None:
     broker = Broker()
     shards, reader = made(store, UNTIL_MS, broker)
     reader.read[place] = 1
-    reader.kafka_knows[place] = Progress(1, "1/1")
+    reader.kafka_knows[place] = Progress(1, "1/1/1")
     await reader.start({0, 1})
     async with asyncio.timeout(5):
         while (await store.read_head(0)).extra.get("restate") != b"":  # type: ignore[union-attr]
@@ -289,6 +298,8 @@ async def test_a_commit_whose_reply_is_on_its_way_is_waited_for() -> None:
     shards, reader = made(MemoryStore())
     await reader.start({0})
     held = shards.held[0]
+    while not held.shard.head.seq:  # where reading begins is committed first
+        await asyncio.sleep(0.01)
     asked = asyncio.create_task(shards._tell(0, held.shard.head.seq + 1))
     await asyncio.sleep(0.02)
     assert not asked.done()
@@ -415,3 +426,55 @@ async def test_a_record_that_cannot_be_decoded_for_a_defect_is_set_aside(
     ]
     assert await store.customers(0) == 2
     await shards.release({0, 1})
+
+
+async def test_a_rebalance_in_vain_does_not_leave_a_shard_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Redis is away, the shard waits for it; a rebalance drops it and cannot acquire it either; Redis comes back."""
+    monkeypatch.setattr("streamproc.restarts._PAUSE_S", 0.01)
+    store = MemoryStore()
+    shards, reader = made(store)
+    await reader.start({0, 1})
+    read_head, away = store.read_head, asyncio.Event()
+
+    async def silent(partition: int) -> Head | None:
+        if not away.is_set():
+            raise StoreUnavailable("away")
+        return await read_head(partition)
+
+    monkeypatch.setattr(store, "read_head", silent)
+    shards._start_over(shards.held[0], "Redis is away")
+    await asyncio.sleep(0.03)
+    await shards.release({0})
+    shards.on_unsought({0})
+    away.set()
+    async with asyncio.timeout(5):
+        while 0 not in shards.held or not shards.held[0].tasks:
+            await asyncio.sleep(0.01)
+    await shards.release({0, 1})
+
+
+async def test_sweeps_do_not_keep_a_defect_from_being_found() -> None:
+    """Only what takes records shows that they can be taken."""
+    isolation = Isolation(2_000)
+    taken = cast(Slice, SimpleNamespace(raw=[1, 2, 3, 4], records=4))
+    assert isolation.narrow(0, taken)
+    assert isolation.limit(0) == 2
+    isolation.committed(0, {})
+    assert isolation.limit(0) == 4
+
+
+async def test_what_was_set_aside_is_forgotten_once_it_is_passed() -> None:
+    isolation = Isolation(2_000)
+    known = isolation.unprocessable(0)
+    isolation.blame(0, [(SOURCES.index("events.web"), 7)])
+    isolation.committed(0, {"events.web": 7})
+    assert known == {(SOURCES.index("events.web"), 7)}
+    isolation.committed(0, {"events.web": 8})
+    assert known == set()
+
+
+async def test_too_much_is_no_single_records_fault() -> None:
+    isolation = Isolation(2_000)
+    isolation.blame(0, [(0, offset) for offset in range(1_000)])
+    assert isolation.is_hopeless(0)
+    assert not isolation.narrow(0, cast(Slice, SimpleNamespace(raw=[1, 2], records=2)))

@@ -36,8 +36,10 @@ def test_the_version_of_now_stays() -> None:
 
 
 def test_what_is_no_signal_stays() -> None:
-    record = OutRecord("events.failed", b"k", [("ce_id", b"1")], b"{}")
-    assert raise_version(record, 2) is record
+    """A producer may publish CloudEvents, and its headers stay with an event that is re-keyed."""
+    for header in (("ce_id", b"1"), ("ce_sequence", b"abc"), ("ce_sequence", b"7"), ("ce_sequence", None)):
+        record = OutRecord("streamproc.rekey", b"k", [header], b"{}")
+        assert raise_version(record, 2) is record
 
 
 def test_versions_stay_exact_in_json_readers() -> None:

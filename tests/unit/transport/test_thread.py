@@ -69,11 +69,16 @@ async def test_a_worker_reads_committed_records_at_once_and_whole_shards(batch_c
 
 
 async def test_offsets_are_committed_with_their_notes(batch_consumer: Consumer) -> None:
-    """For the partitions that are assigned; Kafka would refuse the others with all the rest."""
+    """For the partitions that are assigned; Kafka would refuse the others with all the rest, and does not know them."""
     kafka = KafkaConsumer()
     thread = thread_on(batch_consumer, kafka)
-    assert await thread._commit({WEB: Progress(1001, "0/7"), GONE: Progress(5, "0/2")})
-    assert kafka.commits == [{WEB: OffsetAndMetadata(1001, "0/7")}]
+    assert await thread._commit({WEB: Progress(1001, "0/7")})
+    assert not await thread._commit({WEB: Progress(1002, "0/8"), GONE: Progress(5, "0/2")})
+    assert not await thread._commit({GONE: Progress(5, "0/2")})
+    assert kafka.commits == [
+        {WEB: OffsetAndMetadata(1001, "0/7")},
+        {WEB: OffsetAndMetadata(1002, "0/8")},
+    ]
 
 
 @pytest.mark.parametrize(
