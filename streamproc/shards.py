@@ -287,7 +287,9 @@ class Shards:
                 continue
             waiting = held.waiting()
             batch = await held.next_batch(waiting, self._until_ms)
-            if batch is None and held.sweep_cursor is None:
+            # What holds is said anew once the events are read again.
+            cursor = None if waiting and held.shard.is_restating else held.sweep_cursor
+            if batch is None and cursor is None:
                 if self._until_ms is not None and not waiting and await self._is_over(held):
                     self.done.set()
                 held.stirred.clear()
@@ -296,8 +298,8 @@ class Shards:
                 continue
             if batch is not None:
                 await self._step(held, batch)
-            if held.sweep_cursor is not None and not (waiting and held.shard.is_restating):
-                await self._sweep(held, held.sweep_cursor)
+            if cursor is not None:
+                await self._sweep(held, cursor)
 
     async def _is_over(self, idle: Held) -> bool:
         assert self.reader is not None
