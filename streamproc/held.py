@@ -54,7 +54,7 @@ class Held:
     settings: Settings
     session: int = 0
     received: dict[int, int] = field(default_factory=dict)  # by topic: the offset after the last queued chunk
-    sent_seq: int = -1  # the commit up to which signals are sent, or about to be
+    sent_seq: int = 0  # the commit up to which signals may have been seen outside, or are about to be
     told_seq: int = -1  # up to which Kafka knows both of the commit and of that
     sweep_cursor: int | None = None  # None: no sweep is under way
     stirred: asyncio.Event = field(default_factory=asyncio.Event)  # there may be something to do

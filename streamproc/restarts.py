@@ -67,9 +67,8 @@ class Restarts:
                 await asyncio.sleep(pause_s)
                 await self._until_store_answers()
                 try:
-                    if not self._runs(
-                        partition
-                    ):  # a rebalance may have started it anew; or tried to, in vain
+                    # A rebalance may have started it anew; or tried to, in vain.
+                    if not self._runs(partition):
                         await reader.reseek({partition})
                 except Unavailable as error:
                     _log.warning("shard cannot be started yet", partition=partition, why=str(error))

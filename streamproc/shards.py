@@ -252,7 +252,14 @@ class Shards:
         if head.time_ms is not None:
             self._metrics.set("shard_time_seconds", head.time_ms / 1000, str(head.partition))
         sweep_cursor = None if shard.is_swept() else 0
-        return Held(shard, relay, self.reader, self._settings, sweep_cursor=sweep_cursor)
+        return Held(
+            shard,
+            relay,
+            self.reader,
+            self._settings,
+            sent_seq=head.seq,  # by whoever held it before
+            sweep_cursor=sweep_cursor,
+        )
 
     async def _tell(self, partition: int, seq: int) -> bool:
         """Return once Kafka knows that the shard has come as far as its commit `seq`; False if it is to be let go.

@@ -25,6 +25,7 @@ from streamproc.shards import Shards
 from streamproc.sources import SOURCES
 from streamproc.state.layout import LAYOUT_VERSION
 from streamproc.state.memory_store import MemoryStore
+from streamproc.state.rewinds import read_note
 from streamproc.state.store import Commit, Head, StateMissing, StoreUnavailable
 from streamproc.transitions.definitions import Definitions
 from streamproc.transport.chunks import Chunk, Tail
@@ -478,3 +479,21 @@ async def test_too_much_is_no_single_records_fault() -> None:
     isolation.blame(0, [(0, offset) for offset in range(1_000)])
     assert isolation.is_hopeless(0)
     assert not isolation.narrow(0, cast(Slice, SimpleNamespace(raw=[1, 2], records=2)))
+
+
+async def test_what_kafka_is_told_can_be_read() -> None:
+    """From the first moment on, before anything was sent: a loss must be noticed whenever it comes."""
+    store = MemoryStore()
+    head = await store.acquire(
+        0, generation=1, member="w", partitions=2, layout=LAYOUT_VERSION, offsets_if_new={}, create=True
+    )
+    head = await store.commit(head, Commit(offsets={"events.web": 7}))
+    shards, reader = made(store)
+    await reader.start({0})
+    while shards.held[0].shard.head.seq == head.seq:
+        await asyncio.sleep(0.01)
+    notes = {progress.note for progress in shards.committed_offsets().values()}
+    ((rewinds, seq, sent),) = {read_note(note) for note in notes}
+    assert (rewinds, sent) == (0, head.seq)  # whoever held it before may have sent all of it
+    assert seq == shards.held[0].shard.head.seq
+    await shards.release({0})
