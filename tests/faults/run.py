@@ -84,7 +84,7 @@ async def run_seed(
             "replicas": scene.replicas,
             "lost": scene.lost,
             "restarts": scene.crew.restarts,
-            "refusals": scene.crew.refusals,
+            "refusals": len(scene.crew.refusals),
             **asdict(verdict),
         }
     finally:
