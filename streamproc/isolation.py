@@ -41,7 +41,7 @@ class Isolation:
         return self._limits.get(partition, self._records_max)
 
     def unprocessable(self, partition: int) -> Set[tuple[int, int]]:
-        """(code of the source topic, offset) of records that must not be tried again; it grows."""
+        """(code of the source topic, offset) of records that must not be tried again; it changes as they do."""
         return self._unprocessable[partition]
 
     def narrow(self, partition: int, taken: Slice | None) -> bool:

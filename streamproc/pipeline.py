@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from streamproc.clock import monotonic_s
 from streamproc.contracts.decode import Decoded, decode_chunk
-from streamproc.contracts.failures import Failure, FailureReason
+from streamproc.contracts.failures import FailureReason
 from streamproc.instants.advance import Lives, Plan, advance, live_plan, tick_plan
 from streamproc.instants.due import DueIndex
 from streamproc.instants.inbox import NO_TIME, Inbox, Slice
 from streamproc.metrics import Metrics
 from streamproc.settings import Settings
-from streamproc.sources import SOURCES, Sorted, channels_of, sort_slice
+from streamproc.sources import SOURCES, Sorted, channels_of, sort_slice, whole_failure
 from streamproc.state.keys import due_entry, minute_of
 from streamproc.state.layout import pack, unpack
 from streamproc.state.store import Commit, Head, StateCorrupt, Store, StoreError
@@ -130,21 +130,8 @@ class Shard:
 
         `wall_now_ms` decides what lies in the future.
         """
-        refused = {
-            place
-            for place, record in enumerate(records)
-            if self._unprocessable and (topic, record.offset) in self._unprocessable
-        }
-        kept = (
-            [_NOTHING if place in refused else record for place, record in enumerate(records)]
-            if refused
-            else records
-        )
-        decoded = self._decode(topic, kept, wall_now_ms)
-        decoded.failures = [
-            _not_processed(failure, records[failure.position]) if failure.position in refused else failure
-            for failure in decoded.failures
-        ]
+        decode = self._decode_but_unprocessable if self._unprocessable else self._decode
+        decoded = decode(topic, records, wall_now_ms)
         self.inbox.put(topic, records, decoded, next_offset)
         self._metrics.count("events_unknown_name_total", decoded.unknown_names)
         self._metrics.count("currency_mismatches_total", decoded.currency_mismatches)
@@ -166,6 +153,23 @@ class Shard:
             wall_now_ms=wall_now_ms,
             correct_skew=self._settings.clock == "live",
         )
+
+    def _decode_but_unprocessable(self, topic: int, records: Sequence[Any], wall_now_ms: int) -> Decoded:
+        """As `_decode`; records on which the program has failed are failures."""
+        refused = {
+            place for place, record in enumerate(records) if (topic, record.offset) in self._unprocessable
+        }
+        kept = [_NOTHING if place in refused else record for place, record in enumerate(records)]
+        decoded = self._decode(topic, kept, wall_now_ms)
+        decoded.failures = [
+            whole_failure(
+                records[failure.position], FailureReason.NOT_PROCESSED, _NOT_PROCESSED, failure.position
+            )
+            if failure.position in refused
+            else failure
+            for failure in decoded.failures
+        ]
+        return decoded
 
     async def take_ticks(self, waiting: Sequence[int], until_ms: int | None) -> Batch | None:
         """The next batch under the event clock; None: nothing to do before more records come.
@@ -372,17 +376,9 @@ class _NoValue(NamedTuple):
 
 
 _NOTHING: Final = _NoValue()
-
-
-def _not_processed(failure: Failure, record: Any) -> Failure:
-    message = "streamproc failed on this event, which is fine; report it, and replay it once that is mended."
-    return Failure(
-        position=failure.position,
-        offset=record.offset,
-        reason=FailureReason.NOT_PROCESSED,
-        field="$",
-        message=message,
-    )
+_NOT_PROCESSED: Final = (
+    "streamproc failed on this event, which is fine; report it, and replay it once that is mended."
+)
 
 
 def segment_names(head: Head) -> dict[int, tuple[str, int]]:

@@ -81,14 +81,16 @@ def sort_slice(
         record, topic = taken.raw[place], int(taken.events.topic[place])
         if topic == _REKEY_CODE:  # it was brought here: never send it in circles
             failed.append(
-                _failed(topic, partition, _whole(record, FailureReason.WRONG_PARTITION, _MISPLACED), record)
+                _failed(
+                    topic, partition, whole_failure(record, FailureReason.WRONG_PARTITION, _MISPLACED), record
+                )
             )
             continue
         headers = [*record.headers, (SOURCE_HEADER, SOURCES[topic].encode())]
         moved = OutRecord(_REKEY, taken.events.customer[place].encode(), headers, record.value)
         if _size(moved) > REKEY_BYTES_MAX:
             failed.append(
-                _failed(topic, partition, _whole(record, FailureReason.TOO_LARGE, _IMMOVABLE), record)
+                _failed(topic, partition, whole_failure(record, FailureReason.TOO_LARGE, _IMMOVABLE), record)
             )
         else:
             rekeyed.append(moved)
@@ -115,6 +117,6 @@ def _size(record: OutRecord) -> int:
     )
 
 
-def _whole(record: Any, reason: FailureReason, message: str) -> Failure:
-    """What is wrong with a record as it stands, and with no field of it."""
-    return Failure(position=0, offset=record.offset, reason=reason, field="$", message=message)
+def whole_failure(record: Any, reason: FailureReason, message: str, position: int = 0) -> Failure:
+    """What is wrong with a record as it stands, and with no field of it. `position`: its place in a chunk."""
+    return Failure(position=position, offset=record.offset, reason=reason, field="$", message=message)

@@ -31,6 +31,10 @@ def read_note(note: str) -> tuple[int, int, int]:
     return rewinds, seq, sent
 
 
+def _latest(notes: Iterable[str]) -> tuple[int, int, int]:
+    return max(map(read_note, notes), default=_NOTHING_TOLD)
+
+
 def was_seen_otherwise(head: Head, notes: Iterable[str]) -> bool:
     """Whether consumers may have been told what a freshly acquired head knows nothing of.
 
@@ -38,13 +42,13 @@ def was_seen_otherwise(head: Head, notes: Iterable[str]) -> bool:
     again, but what comes of them may differ (the live clock looks at other moments), and then nothing would ever
     supersede what was said.
     """
-    rewinds, _, sent = max(map(read_note, notes), default=_NOTHING_TOLD)
+    rewinds, _, sent = _latest(notes)
     return head.rewinds < rewinds or (head.rewinds == rewinds and head.seq < sent)
 
 
 def lost_commits(head: Head, notes: Iterable[str]) -> int:
     """How many commits a freshly acquired head lacks of those that Kafka was told of, in the same history."""
-    rewinds, seq, _ = max(map(read_note, notes), default=_NOTHING_TOLD)
+    rewinds, seq, _ = _latest(notes)
     return max(seq - head.seq, 0) if rewinds == head.rewinds else 0
 
 
@@ -54,7 +58,7 @@ def since_told(head: Head, held: Head | None, notes: Iterable[str], *, behind: b
     `held`: the head that this process held last. `notes`: what Kafka was told. `behind`: Kafka was told greater
     offsets. The next commit stores the count.
     """
-    told = max(map(read_note, notes), default=_NOTHING_TOLD)
+    told = _latest(notes)
     found = head.since(held)
     if behind or (found.rewinds, head.seq) < told[:2]:
         return replace(head, rewinds=max(found.rewinds, told[0] + 1, head.rewinds + 1))

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -40,20 +40,15 @@ class Crew:
 
     def start_worker(self, extra: Mapping[str, str] | None = None) -> WorkerProcess:
         """One more worker, in the place of one that is gone."""
-        made = self.installation
         clock = {"FAULTS_CLOCK": str(self._clock)}
         loss = {"STREAMPROC_LOST_RECORDS": "skip"} if self.accepting_loss else {}
-        worker = Installation(
-            made.kafka,
-            made.redis,
-            made.prefix,
-            self._folder(self.started),
-            partitions=made.partitions,
-            rules=made.rules,
-            clock=made.clock,
-            program=made.program,
-            extra={**made.extra, **clock, **loss, **(extra or {})},
-        ).worker(
+        made = replace(
+            self.installation,
+            directory=self._folder(self.started),
+            extra={**self.installation.extra, **clock, **loss, **(extra or {})},
+            workers=[],
+        )
+        worker = made.worker(
             session_timeout_ms=SESSION_TIMEOUT_MS,
             heartbeat_ms=500,
             log_format="json",
