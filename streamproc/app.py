@@ -5,7 +5,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import faust
 import structlog
@@ -16,9 +16,9 @@ from prometheus_client import ProcessCollector
 
 from streamproc.agents import create_agents
 from streamproc.api.access import create_guard
-from streamproc.api.health import Health, create_http_app
+from streamproc.api.health import create_http_app
 from streamproc.churn.model import load_model
-from streamproc.clock import monotonic_s, wall_ms
+from streamproc.clock import wall_ms
 from streamproc.contracts.failures import FailureReason
 from streamproc.errors import StreamprocError
 from streamproc.metrics import Metrics
@@ -29,7 +29,6 @@ from streamproc.settings import Settings
 from streamproc.shards import Shards
 from streamproc.sources import SOURCES
 from streamproc.state.redis_store import RedisStore
-from streamproc.state.store import StoreUnavailable
 from streamproc.transitions.definitions import Definitions
 from streamproc.transport.batch import Consumer
 from streamproc.transport.brokers import Brokers, brokers_of
@@ -39,6 +38,7 @@ from streamproc.transport.faust_app import batch_app
 from streamproc.transport.owner import Progress
 from streamproc.transport.settings import TransportSettings, faust_options
 from streamproc.transport.topics import Topics, check_group, describe, leaderless
+from streamproc.vitals import Heartbeat, RedisWatch
 
 _log = structlog.get_logger(__name__)
 
@@ -46,12 +46,6 @@ _log = structlog.get_logger(__name__)
 _RELOAD_S = 1.0
 #: How often the lag is looked at.
 _TOPICS_S = 5.0
-#: How often Redis is asked whether state is still safe in it.
-_REDIS_S: Final = 5.0
-#: A shard that has work and commits nothing for this long is not alive.
-_STALLED_S = 60.0
-#: An idle shard asks Kafka several times a second.
-_UNHEARD_MS: Final = 10_000
 #: Between two looks for partitions without a leader.
 _LEADERS_S = 1.0
 #: How long telling Kafka the last offsets may hold up the end.
@@ -111,13 +105,13 @@ class Worker:
             )
             stack.push_async_callback(store.aclose)
             self._begin_series()
-            redis = _RedisWatch(store)
+            redis = RedisWatch(store)
             await redis.look()
             await self._check_topics()
             producer = await stack.enter_async_context(open_producer(self._brokers))
             shards = Shards(store, producer, self._definitions, settings, self.metrics, self._until_ms)
             app = self._create_app(shards)
-            await self._serve_http(stack, _Heartbeat(shards, redis))
+            await self._serve_http(stack, Heartbeat(shards, redis))
             self._note_definitions(self._definitions)
             watches = (
                 self._watch_definitions(shards),
@@ -215,7 +209,7 @@ class Worker:
                 else StreamprocError(f"the worker failed: {reason!r}")
             )
 
-    async def _serve_http(self, stack: AsyncExitStack, heartbeat: "_Heartbeat") -> None:
+    async def _serve_http(self, stack: AsyncExitStack, heartbeat: Heartbeat) -> None:
         if self._settings.http_port == 0:
             return
         guard = create_guard(self._settings.http_host, self._settings.http_token)
@@ -309,67 +303,6 @@ class _ConsumerReader:
 
     def assigned_shards(self) -> set[int]:
         return self._consumer.assigned_shards()
-
-
-class _Heartbeat:
-    """Liveness: every shard with queued records commits now and then. Readiness: shards are held."""
-
-    def __init__(self, shards: Shards, redis: "_RedisWatch") -> None:
-        self._shards, self._redis = shards, redis
-        self._progress: dict[int, tuple[int, float]] = {}  # partition -> (seq, since when)
-
-    def live(self) -> Health:
-        now_s = monotonic_s()
-        for partition, held in self._shards.held.items():
-            if held.stopping:  # it waits for Redis or Kafka, and to be killed would not help
-                self._progress.pop(partition, None)
-                continue
-            seq, since_s = self._progress.get(partition, (-1, now_s))
-            if held.shard.head.seq != seq or not len(held.shard.inbox):
-                self._progress[partition] = (held.shard.head.seq, now_s)
-            elif now_s - since_s > _STALLED_S:
-                return Health(
-                    False, f"shard {partition} has records and committed nothing for {_STALLED_S:.0f} s"
-                )
-        return Health(True, f"{len(self._shards.held)} shards")
-
-    def ready(self) -> Health:
-        held, waiting = self._shards.held.items(), sorted(self._shards.waiting())
-        if waiting:
-            return Health(False, f"shards {waiting} wait for Redis or Kafka")
-        if not held:
-            return Health(False, "no shards assigned yet")
-        if self._redis.problem:
-            return Health(False, self._redis.problem)
-        unheard = [partition for partition, one in held if one.unheard_ms(wall_ms()) > _UNHEARD_MS]
-        return Health(not unheard, f"Kafka does not answer for shards {unheard}" if unheard else "running")
-
-
-class _RedisWatch:
-    """Looks at Redis now and then. `problem`: why it could not be asked last time; empty: it could."""
-
-    def __init__(self, store: RedisStore) -> None:
-        self.problem = ""
-        self._store = store
-        self._warned: list[str] = []
-
-    async def look(self) -> None:
-        """Log new warnings. Raises RedisConfigError if Redis is set up so that it may lose state, StoreUnavailable."""
-        warnings = await self._store.check_server()
-        for warning in warnings:
-            if warning not in self._warned:
-                _log.warning("redis", warning=warning)
-        self._warned = warnings
-
-    async def run(self) -> None:
-        """Look for ever. Raises RedisConfigError."""
-        while True:
-            await asyncio.sleep(_REDIS_S)
-            try:
-                await self.look()
-                self.problem = ""
-            except StoreUnavailable as error:  # the shards notice, and wait for it
-                self.problem = error.message
 
 
 def _versions(paths: list[Path]) -> list[Any]:
