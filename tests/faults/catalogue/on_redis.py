@@ -107,7 +107,11 @@ async def planted(scene: Scene, chance: random.Random) -> None:
 
 
 async def disk_full(scene: Scene, chance: random.Random) -> None:
-    """No space is left for the append-only file: Redis refuses writes until there is."""
+    """No space is left for the append-only file: Redis refuses writes until there is.
+
+    Then the operator has the file written anew, as docs/runbook.md says: the present one may be broken where space ran
+    out, and Redis would not start with it again.
+    """
     filler = scene.servers.disk_of(scene.servers.primary) / "filler"
     with filler.open("wb", buffering=0) as file:
         try:
@@ -118,6 +122,10 @@ async def disk_full(scene: Scene, chance: random.Random) -> None:
                 raise
     await asyncio.sleep(chance.uniform(0.5, 6.0))
     filler.unlink()
+    with redis.Redis(port=scene.servers.primary.port) as client:
+        while client.info("persistence")["aof_last_write_status"] != "ok":
+            await asyncio.sleep(0.05)
+        await _rewrite(client)
 
 
 async def redis_cut(scene: Scene, chance: random.Random) -> None:
@@ -139,15 +147,17 @@ async def _copy(scene: Scene) -> str:
     """A consistent copy of the primary's append-only file; its place."""
     copy = str(scene.directory / "redis-copy")
     with redis.Redis(port=scene.servers.primary.port) as client:
-        client.execute_command("BGREWRITEAOF")
-        while (
-            client.info("persistence")["aof_rewrite_in_progress"]
-            or client.info("persistence")["aof_rewrite_scheduled"]
-        ):
-            await asyncio.sleep(0.05)
+        await _rewrite(client)
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(scene.servers.primary.directory, copy)
     return copy
+
+
+async def _rewrite(client: redis.Redis) -> None:
+    """Let Redis write its append-only file anew."""
+    client.execute_command("BGREWRITEAOF")
+    while (told := client.info("persistence"))["aof_rewrite_in_progress"] or told["aof_rewrite_scheduled"]:
+        await asyncio.sleep(0.05)
 
 
 def _put_back(scene: Scene, copy: str) -> None:
