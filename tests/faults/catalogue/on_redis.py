@@ -13,6 +13,7 @@ from tests.faults.scene import Scene
 
 #: The second of a minute at which customers' next silence is in the next minute.
 _PLANT_AT_S = 50
+_REWRITING = ("aof_rewrite_in_progress", "aof_rewrite_scheduled")
 
 
 async def redis_kill(scene: Scene, chance: random.Random) -> None:
@@ -154,10 +155,15 @@ async def _copy(scene: Scene) -> str:
 
 
 async def _rewrite(client: redis.Redis) -> None:
-    """Let Redis write its append-only file anew."""
+    """Let Redis write its append-only file anew; it may be doing so by itself already."""
+
+    async def over() -> None:
+        while any(client.info("persistence")[flag] for flag in _REWRITING):
+            await asyncio.sleep(0.05)
+
+    await over()
     client.execute_command("BGREWRITEAOF")
-    while (told := client.info("persistence"))["aof_rewrite_in_progress"] or told["aof_rewrite_scheduled"]:
-        await asyncio.sleep(0.05)
+    await over()
 
 
 def _put_back(scene: Scene, copy: str) -> None:
