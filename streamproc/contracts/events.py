@@ -22,6 +22,12 @@ QUANTITY_MAX: Final = 1_000_000
 ANONYMOUS_PREFIX: Final = "anon:"
 #: More money in one order is a mistake, and sums of them must fit 64 bits in millionths.
 MONEY_MAX: Final = 10_000_000_000
+#: A dearer piece in a cart is a mistake.
+PRICE_MAX: Final = 1_000_000
+#: Longer names of categories are cut.
+CATEGORY_BYTES: Final = 24
+#: The scores that an answer to a survey may have, by its name.
+SURVEYS: Final = MappingProxyType({"nps": range(11), "csat": range(1, 6), "ces": range(1, 8)})
 #: The properties that hold an order's money; the first that is given counts.
 MONEY_PROPERTIES: Final = ("revenue", "total", "value")
 
@@ -48,6 +54,15 @@ class Properties(Struct, gc=False):
     value: Any = None
     currency: Any = None
     quantity: Any = None
+    price: Any = None
+    product_id: Any = None
+    sku: Any = None
+    path: Any = None
+    url: Any = None
+    category: Any = None
+    survey: Any = None
+    score: Any = None
+    ticket_id: Any = None
     duration_ms: DurationMs | None = None
 
 
@@ -74,6 +89,7 @@ class Event(Struct, gc=False, kw_only=True, rename="camel"):
     message_id: MessageId
     timestamp: Instant
     event: EventName | None = None
+    name: Any = None
     user_id: UserName | None = None
     anonymous_id: CustomerName | None = None
     sent_at: Instant | None = None
@@ -93,6 +109,7 @@ class Field(Struct, frozen=True):
 
 _INSTANT_SHAPE: Final = "an ISO 8601 time with a UTC offset, such as 2026-01-31T12:00:00.000Z"
 _MONEY_SHAPE: Final = f"in an order a number from 0 to {MONEY_MAX:,}; elsewhere anything"
+_NAME_SHAPE: Final = "a string of 1 to 200 characters or an integer"
 _CONSENT_SHAPE: Final = "true or false"
 
 #: Every field that is read, by its JSON path, in the order of the documentation.
@@ -101,6 +118,9 @@ FIELDS: Final[Mapping[str, Field]] = MappingProxyType(
         "$.type": Field("yes", '"track", "page", "screen" or "identify"', "the kind of call"),
         "$.event": Field(
             "track", "a string of 1 to 200 characters", "the name of what happened, such as Order Completed"
+        ),
+        "$.name": Field(
+            "no", "anything; a string counts", "the name of the page or screen (page, screen)"
         ),
         "$.userId": Field(
             "one of the two",
@@ -135,6 +155,31 @@ FIELDS: Final[Mapping[str, Field]] = MappingProxyType(
             "no",
             f"an integer from 1 to {QUANTITY_MAX}",
             "pieces put into or taken out of the cart; default 1",
+        ),
+        "$.properties.price": Field(
+            "no", f"in a cart event a number from 0 to {PRICE_MAX:,}", "what one piece costs; default 0"
+        ),
+        "$.properties.product_id": Field(
+            "no", _NAME_SHAPE, "in a product view: which product; first choice"
+        ),
+        "$.properties.sku": Field("no", _NAME_SHAPE, "in a product view: which product; second choice"),
+        "$.properties.path": Field("no", "anything", "in a page or screen call: which, if it has no `name`"),
+        "$.properties.url": Field(
+            "no", "anything", "in a page or screen call: which, if it has neither `name` nor `path`"
+        ),
+        "$.properties.category": Field(
+            "no", "anything; a string counts", f"in activity: what it is about, up to {CATEGORY_BYTES} bytes"
+        ),
+        "$.properties.survey": Field(
+            "no", "anything", "in a survey answer: nps, csat or ces; others are counted, no more"
+        ),
+        "$.properties.score": Field(
+            "in an answer to one of these",
+            "an integer: NPS 0 to 10, CSAT 1 to 5, CES 1 to 7",
+            "in a survey answer: the score",
+        ),
+        "$.properties.ticket_id": Field(
+            "no", _NAME_SHAPE, "in a ticket event: which; without it, all are one ticket"
         ),
         "$.properties.duration_ms": Field(
             "no", f"a number of milliseconds from 0 to {DURATION_MS_MAX} (366 days)", "how long it took"

@@ -16,6 +16,31 @@ from streamproc.contracts.events import MONEY_PROPERTIES, Event, Properties
 CHANNELS: Final = ("web", "app", "support")
 #: Codes 0 .. 4: the bits of `EventColumns.consent`.
 CONSENT_CHANNELS: Final = ("email", "push", "sms", "phone", "in_app")
+#: What events may count as, and what that says to people. `negatives` and `positives` follow from the valence.
+TALLIES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "searches": "searches",
+        "product_views": "products looked at",
+        "checkouts": "steps towards an order, from the start of the checkout on",
+        "refunds": "orders refunded",
+        "coupons": "coupons applied",
+        "content_views": "articles read, videos begun",
+        "feature_uses": "uses of a feature",
+        "app_opens": "openings of the app",
+        "crashes": "crashes of the app",
+        "pushes": "push messages received",
+        "push_taps": "push messages tapped",
+        "emails": "e-mails delivered",
+        "email_opens": "e-mails opened (or fetched by a machine)",
+        "email_clicks": "links clicked in e-mails",
+        "support_contacts": "conversations and tickets begun",
+        "surveys": "survey questions answered",
+        "shares": "products and carts shared",
+        "referrals": "invitations sent to others",
+        "negatives": "events with a negative valence",
+        "positives": "events with a positive valence",
+    }
+)
 #: Is an event activity, where its meaning does not say? A complaint must not look like engagement.
 ACTIVITY_BY_CHANNEL: Final = (True, True, False)
 
@@ -23,71 +48,124 @@ ACTIVITY_BY_CHANNEL: Final = (True, True, False)
 class EventMeaning(msgspec.Struct, frozen=True, kw_only=True):
     """What the events of one name mean.
 
-    activity: None is the channel's default. value: the property that holds the money; None is the first
-    number of revenue, total, value. duration: the property that holds the duration in ms; None is
-    duration_ms. consent: channel to granted or not.
+    channel: the channel they belong to, whatever their topic; None is the topic's. activity: None is the channel's
+    default. counts: one of TALLIES. value: the property that holds the money; None is the first number of revenue,
+    total, value. duration: the property that holds the duration in ms; None is duration_ms. survey: whether they are
+    answers to one. ticket: whether they open or close one. consent: channel to granted or not.
     """
 
+    channel: Literal["web", "app", "support"] | None = None
     activity: bool | None = None
     valence: Literal["positive", "neutral", "negative"] = "neutral"
+    counts: str | None = None
     order: bool = False
     value: str | None = None
     duration: str | None = None
     cart: Literal["add", "remove"] | None = None
+    survey: bool = False
+    ticket: Literal["open", "close"] | None = None
     consent: dict[str, bool] | None = None
 
 
 _KNOWN: Final = EventMeaning()
-_POSITIVE: Final = EventMeaning(valence="positive")
-_NEGATIVE: Final = EventMeaning(valence="negative")
-#: Things that were done to the customer, or that machines do for him: no engagement.
-_PASSIVE: Final = EventMeaning(activity=False)
-_FAREWELL: Final = EventMeaning(activity=False, valence="negative")
-_NO_EMAIL: Final = EventMeaning(activity=False, valence="negative", consent={"email": False})
 
-#: Names of the Segment spec (e-commerce, mobile, e-mail, live chat, accounts) and of usual help desks.
+
+def _web_or_app(**fields: Any) -> EventMeaning:
+    """Something that customers do."""
+    return EventMeaning(**fields)
+
+
+def _app(**fields: Any) -> EventMeaning:
+    return EventMeaning(channel="app", **fields)
+
+
+def _sent(**fields: Any) -> EventMeaning:
+    """Something that was done to the customer, or that machines do for them: no engagement."""
+    return EventMeaning(activity=False, **fields)
+
+
+def _support(**fields: Any) -> EventMeaning:
+    return EventMeaning(channel="support", **fields)
+
+
+_NO_EMAIL: Final = {"email": False}
+
+#: Names of the Segment spec (e-commerce, B2B SaaS, mobile, video, e-mail, live chat) and of usual help desks.
 DEFAULT_MEANINGS: Final[Mapping[str, EventMeaning]] = MappingProxyType(
     {
-        "Order Completed": EventMeaning(order=True, valence="positive"),
-        "Order Cancelled": _NEGATIVE,
-        "Order Refunded": _NEGATIVE,
-        "Product Added": EventMeaning(cart="add"),
-        "Product Removed": EventMeaning(cart="remove"),
-        "Products Searched": _KNOWN,
+        # shopping
+        "Products Searched": _web_or_app(counts="searches"),
         "Product List Viewed": _KNOWN,
         "Product Clicked": _KNOWN,
-        "Product Viewed": _KNOWN,
+        "Product Viewed": _web_or_app(counts="product_views"),
+        "Product Added": _web_or_app(cart="add"),
+        "Product Removed": _web_or_app(cart="remove"),
+        "Product Added to Wishlist": _web_or_app(valence="positive"),
         "Cart Viewed": _KNOWN,
-        "Checkout Started": _KNOWN,
-        "Product Added to Wishlist": _POSITIVE,
-        "Product Shared": _POSITIVE,
+        "Checkout Started": _web_or_app(counts="checkouts"),
+        "Checkout Step Viewed": _web_or_app(counts="checkouts"),
+        "Checkout Step Completed": _web_or_app(counts="checkouts"),
+        "Payment Info Entered": _web_or_app(counts="checkouts"),
+        "Coupon Entered": _KNOWN,
+        "Coupon Applied": _web_or_app(counts="coupons"),
+        "Coupon Denied": _KNOWN,
+        "Order Completed": _web_or_app(order=True, valence="positive"),
+        "Order Updated": _sent(),
+        "Order Cancelled": _web_or_app(valence="negative"),
+        "Order Refunded": _sent(counts="refunds", valence="negative"),
         "Product Reviewed": _KNOWN,
-        "Signed Up": _POSITIVE,
+        "Product Shared": _web_or_app(counts="shares", valence="positive"),
+        "Cart Shared": _web_or_app(counts="shares", valence="positive"),
+        # accounts and onboarding
+        "Account Created": _KNOWN,
+        "Account Deleted": _sent(valence="negative"),
+        "Signed Up": _web_or_app(valence="positive"),
         "Signed In": _KNOWN,
         "Signed Out": _KNOWN,
-        "Account Deleted": _FAREWELL,
-        "Application Installed": _POSITIVE,
-        "Application Opened": _KNOWN,
-        "Application Updated": _PASSIVE,
-        "Application Backgrounded": _PASSIVE,
-        "Application Crashed": _FAREWELL,
-        "Application Uninstalled": _FAREWELL,
-        "Push Notification Received": _PASSIVE,
-        "Push Notification Tapped": _POSITIVE,
-        "Email Delivered": _PASSIVE,
-        "Email Bounced": _PASSIVE,
-        "Email Opened": _PASSIVE,
-        "Email Link Clicked": _POSITIVE,
-        "Email Marked as Spam": _NO_EMAIL,
-        "Email Unsubscribed": _NO_EMAIL,
-        "Unsubscribed": _NO_EMAIL,
-        "Live Chat Conversation Started": _KNOWN,
-        "Live Chat Conversation Ended": _KNOWN,
-        "Live Chat Message Sent": _KNOWN,
-        "Live Chat Message Received": _KNOWN,
-        "Ticket Opened": _NEGATIVE,
-        "Ticket Reopened": _NEGATIVE,
-        "Ticket Closed": _KNOWN,
+        "Trial Started": _web_or_app(valence="positive"),
+        "Trial Ended": _sent(),
+        "Onboarding Step Completed": _web_or_app(valence="positive"),
+        "Onboarding Completed": _web_or_app(valence="positive"),
+        "Feature Used": _web_or_app(counts="feature_uses"),
+        "Referral Sent": _web_or_app(counts="referrals", valence="positive"),
+        # content
+        "Content Viewed": _web_or_app(counts="content_views"),
+        "Article Read": _web_or_app(counts="content_views"),
+        "Video Playback Started": _web_or_app(counts="content_views"),
+        "Video Playback Paused": _KNOWN,
+        "Video Playback Resumed": _KNOWN,
+        "Video Playback Interrupted": _sent(valence="negative"),
+        "Video Playback Completed": _web_or_app(valence="positive"),
+        "Video Content Started": _KNOWN,
+        "Video Content Completed": _web_or_app(valence="positive"),
+        # the app
+        "Application Installed": _app(valence="positive"),
+        "Application Opened": _app(counts="app_opens"),
+        "Application Backgrounded": _app(activity=False),
+        "Application Updated": _app(activity=False),
+        "Application Crashed": _app(activity=False, counts="crashes", valence="negative"),
+        "Application Uninstalled": _app(activity=False, valence="negative"),
+        "Push Notification Received": _app(activity=False, counts="pushes"),
+        "Push Notification Tapped": _app(counts="push_taps", valence="positive"),
+        # e-mail
+        "Email Delivered": _sent(counts="emails"),
+        "Email Bounced": _sent(),
+        "Email Opened": _sent(counts="email_opens"),
+        "Email Link Clicked": _web_or_app(counts="email_clicks", valence="positive"),
+        "Email Marked as Spam": _sent(valence="negative", consent=_NO_EMAIL),
+        "Email Unsubscribed": _sent(valence="negative", consent=_NO_EMAIL),
+        "Unsubscribed": _sent(valence="negative", consent=_NO_EMAIL),
+        # support
+        "Live Chat Conversation Started": _support(counts="support_contacts"),
+        "Live Chat Message Sent": _support(),
+        "Live Chat Message Received": _support(),
+        "Live Chat Conversation Ended": _support(),
+        "Ticket Opened": _support(counts="support_contacts", ticket="open", valence="negative"),
+        "Ticket Replied": _support(),
+        "Ticket Resolved": _support(ticket="close"),
+        "Ticket Closed": _support(ticket="close"),
+        "Ticket Reopened": _support(counts="support_contacts", ticket="open", valence="negative"),
+        "Survey Question Answered": _support(counts="surveys", survey=True),
     }
 )
 

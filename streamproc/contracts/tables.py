@@ -10,7 +10,7 @@ from streamproc.contracts.asyncapi import HEADERS
 from streamproc.contracts.events import FIELDS
 from streamproc.contracts.export import Schema, json_schema
 from streamproc.contracts.failures import REASONS
-from streamproc.contracts.meanings import DEFAULT_MEANINGS, EventMeaning
+from streamproc.contracts.meanings import DEFAULT_MEANINGS, TALLIES, EventMeaning
 from streamproc.errors import StreamprocError
 
 #: The topics of signals; all their values are one shape.
@@ -48,25 +48,41 @@ def _event_fields(_: str) -> str:
 
 
 def _event_names(_: str) -> str:
-    rows = ((f"`{name}`", _effect(meaning)) for name, meaning in DEFAULT_MEANINGS.items())
-    return table(("event", "meaning"), rows)
+    rows = (
+        (
+            f"`{name}`",
+            meaning.channel or "the topic's",
+            {None: "as the channel", True: "yes", False: "no"}[meaning.activity],
+            meaning.valence,
+            f"`{meaning.counts}`" if meaning.counts else "",
+            _effects(meaning),
+        )
+        for name, meaning in DEFAULT_MEANINGS.items()
+    )
+    return table(("event", "channel", "activity", "valence", "counts as", "and"), rows)
 
 
-def _effect(meaning: EventMeaning) -> str:
-    effects: list[str] = [] if meaning.valence == "neutral" else [meaning.valence]
-    if meaning.activity is not None:
-        effects.append("activity" if meaning.activity else "no activity")
+def _effects(meaning: EventMeaning) -> str:
+    effects: list[str] = []
     if meaning.order:
         effects.append("an order; its money is the first given of `revenue`, `total`, `value`")
     if meaning.cart:
         effects.append(
             "puts `quantity` into the cart" if meaning.cart == "add" else "takes `quantity` out of the cart"
         )
+    if meaning.survey:
+        effects.append("answers the `survey` with a `score`")
+    if meaning.ticket:
+        effects.append(f"{meaning.ticket}s the ticket `ticket_id`")
     effects += [
         f"consent to {channel}: {'yes' if granted else 'no'}"
         for channel, granted in (meaning.consent or {}).items()
     ]
-    return "; ".join(effects) or "known, nothing special"
+    return "; ".join(effects)
+
+
+def _tallies(_: str) -> str:
+    return table(("tally", "counts"), ((f"`{name}`", meaning) for name, meaning in TALLIES.items()))
 
 
 def _reasons(_: str) -> str:
@@ -151,6 +167,7 @@ def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 PARTS: Final[dict[str, Callable[[str], str]]] = {
     "event-fields": _event_fields,
     "event-names": _event_names,
+    "tallies": _tallies,
     "reasons": _reasons,
     "headers": _headers,
     "signal-fields": _signal_fields,
