@@ -14,6 +14,7 @@ from streamproc.contracts.meanings import CONSENT_CHANNELS
 from streamproc.rules.model import Campaign
 from streamproc.windows.panes import NEVER
 from streamproc.windows.table import CAMPAIGN_DTYPE, CustomerTable
+from streamproc.windows.words import CONSENT
 
 AbortType = Literal["definition", "cooldown", "no_consent"]
 
@@ -68,6 +69,10 @@ def abort_type(
 
 def consents_to(table: CustomerTable, row: int, channel: str) -> bool:
     """Whether the customer at `row` consents to `channel`. Default: no."""
-    consents = table.consents
-    mine = (consents["row"] == row) & (consents["channel"] == CONSENT_CHANNELS.index(channel))
-    return bool(consents["granted"][mine].any())
+    words = table.words
+    mine = (
+        (words["row"] == row)
+        & (words["about"] == CONSENT)
+        & (words["key"] == CONSENT_CHANNELS.index(channel))
+    )
+    return bool(words["value"][mine].any())

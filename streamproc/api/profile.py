@@ -14,9 +14,11 @@ from streamproc.contracts.signal_types import BANDS
 from streamproc.contracts.versions import version_of
 from streamproc.errors import StreamprocError
 from streamproc.features.frame import Frame
-from streamproc.features.registry import FEATURES
+from streamproc.features.registry import Feature
+from streamproc.features.totals import NO_VALUE
 from streamproc.pipeline import segment_names
 from streamproc.rules.evaluate import Evaluation
+from streamproc.rules.literals import MICROS
 from streamproc.state.layout import unpack
 from streamproc.state.store import Head, Store
 from streamproc.transitions.definitions import Definitions
@@ -24,6 +26,7 @@ from streamproc.transitions.evaluate import churn_columns, churn_known
 from streamproc.transport.partitioner import partition_of
 from streamproc.windows.panes import INF, NEVER
 from streamproc.windows.table import CustomerTable
+from streamproc.windows.words import CONSENT
 
 
 class CustomerUnknown(StreamprocError):
@@ -62,18 +65,22 @@ def describe_customer(stored: StoredCustomer, definitions: Definitions, as_of_ms
     """The profile as JSON values: durations in ms, money in the rules' currency, instants as ISO 8601."""
     definitions = replace(definitions, retired=segment_names(stored.head))
     table, head = stored.table, stored.table.head[0]
-    frame = Frame(table, np.array([as_of_ms]))
+    frame, features = Frame(table, np.array([as_of_ms])), definitions.ruleset.features
     return {
         "customer_id": table.ids[0],
         "as_of": _iso(as_of_ms),
         "partition": stored.head.partition,
         "first_seen": _iso(int(head["first_seen_ms"])),
         "last_activity": _iso_or_none(int(head["last_activity_ms"])),
-        "features": {name: _shown(name, int(frame.value(name)[0])) for name in FEATURES},
-        "incomplete": [name for name in FEATURES if not frame.exact(name)[0]],
+        "features": {name: _shown(frame, feature) for name, feature in features.items()},
+        "incomplete": [name for name, feature in features.items() if not frame.exact(feature)[0]],
         "segments": _segments(table, frame, definitions),
         "churn": _churn(table, definitions, as_of_ms),
-        "consent": {CONSENT_CHANNELS[row["channel"]]: bool(row["granted"]) for row in table.consents},
+        "consent": {
+            CONSENT_CHANNELS[word["key"]]: bool(word["value"])
+            for word in table.words
+            if word["about"] == CONSENT
+        },
         "timers": {"next_check_at": _iso_or_none(int(head["next_check_ms"]))},
         "version": version_of(stored.head.rewinds, int(head["version"])),
     }
@@ -125,8 +132,14 @@ def _churn(table: CustomerTable, definitions: Definitions, as_of_ms: int) -> dic
     }
 
 
-def _shown(name: str, value: int) -> int | float:
-    return value / 1_000_000 if FEATURES[name].unit == "money" else value
+def _shown(frame: Frame, feature: Feature) -> int | float | str | None:
+    """The value of a feature in its unit; None: it has none yet."""
+    if feature.unit == "text":
+        return frame.text(feature, 0)
+    value = int(frame.value(feature)[0])
+    if value == NO_VALUE:
+        return None
+    return value / MICROS if feature.unit == "money" else value
 
 
 def _iso(instant_ms: int) -> str:

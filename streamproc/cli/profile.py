@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -14,10 +15,12 @@ from rich.table import Table
 from streamproc.api.profile import CustomerUnknown, describe_customer, find_customer
 from streamproc.app import load_definitions
 from streamproc.clock import wall_ms
-from streamproc.features.registry import FEATURES
+from streamproc.features.registry import Feature
 from streamproc.rules.literals import spell_duration
 from streamproc.settings import Settings, load_settings
 from streamproc.state.redis_store import RedisStore
+
+Features = Mapping[str, Feature]
 
 
 @click.group("profile")
@@ -38,7 +41,7 @@ def show_command(customer_id: str, why: bool, as_json: bool) -> None:
     """
     settings = load_settings(os.environ)
     try:
-        profile = asyncio.run(_read(settings, customer_id))
+        profile, features = asyncio.run(_read(settings, customer_id))
     except CustomerUnknown as error:
         shown = customer_id.encode(errors="replace").decode()
         if as_json:
@@ -49,10 +52,10 @@ def show_command(customer_id: str, why: bool, as_json: bool) -> None:
     if as_json:
         click.echo(orjson.dumps(profile, option=orjson.OPT_INDENT_2))
     else:
-        _print(Console(), profile, why)
+        _print(Console(), profile, features if why else None)
 
 
-async def _read(settings: Settings, customer_id: str) -> dict[str, Any]:
+async def _read(settings: Settings, customer_id: str) -> tuple[dict[str, Any], Features]:
     store = RedisStore(settings.redis, prefix=settings.topic_prefix, group=settings.group)
     try:
         stored = await find_customer(store, customer_id)
@@ -60,10 +63,13 @@ async def _read(settings: Settings, customer_id: str) -> dict[str, Any]:
         await store.aclose()
     time_ms = stored.head.time_ms or 0
     as_of_ms = time_ms if settings.clock == "event" else max(time_ms, wall_ms())
-    return describe_customer(stored, load_definitions(settings), as_of_ms)
+    definitions = load_definitions(settings)
+    return describe_customer(stored, definitions, as_of_ms), definitions.ruleset.features
 
 
-def _print(console: Console, profile: dict[str, Any], why: bool) -> None:
+def _print(console: Console, profile: dict[str, Any], features: Features | None) -> None:
+    """`features`: all that there are, to tell why; None: only what is."""
+    why = features is not None
     console.print(
         f"[bold]{escape(profile['customer_id'])}[/]  [dim]as of {profile['as_of']}[/]", highlight=False
     )
@@ -101,29 +107,35 @@ def _print(console: Console, profile: dict[str, Any], why: bool) -> None:
                 highlight=False,
             )
     console.print(f"\nnext check: {profile['timers']['next_check_at'] or 'none needed'}", highlight=False)
-    if why:
-        console.print(_features_table(profile))
+    if features is not None:
+        console.print(_features_table(profile, features))
 
 
-def _features_table(profile: dict[str, Any]) -> Table:
+def _features_table(profile: dict[str, Any], features: Features) -> Table:
     table = Table("feature", "value", "meaning", box=None, header_style="dim")
     for name, value in profile["features"].items():
         if value:
             at_least = "≥ " if name in profile["incomplete"] else ""
-            table.add_row(name, at_least + _readable(name, value), FEATURES[name].meaning)
+            table.add_row(name, at_least + _readable(features[name], value), features[name].meaning)
     return table
 
 
-def _readable(name: str, value: float) -> str:
-    if FEATURES[name].unit == "duration":
-        return spell_duration(int(value))
-    return f"{value:,.2f}" if FEATURES[name].unit == "money" else f"{value:,}"
+def _readable(feature: Feature, value: Any) -> str:
+    match feature.unit:
+        case "duration":
+            return spell_duration(int(value))
+        case "money":
+            return f"{value:,.2f}"
+        case "percent":
+            return f"{value}%"
+        case _:
+            return f"{value:,}" if isinstance(value, int) else value
 
 
 def _sentence(item: dict[str, Any]) -> str:
     """`recency 41 days > 30 days`: what was compared, and how it came out."""
     in_ms = item["unit"] == "ms"
-    value = spell_duration(item["value"]) if in_ms else item["value"]
+    value = spell_duration(item["value"]) if in_ms and item["value"] is not None else item["value"]
     threshold = item["threshold"]
     if in_ms and isinstance(threshold, int):
         threshold = spell_duration(threshold)

@@ -12,6 +12,7 @@ from streamproc.contracts.events import (
     DURATION_MS_MAX,
     EVENT_BYTES_MAX,
     MONEY_MAX,
+    PRICE_MAX,
     QUANTITY_MAX,
     Event,
 )
@@ -54,7 +55,7 @@ class Chunk:
     def __init__(self, records: Sequence[Record], meanings: Meanings) -> None:
         self.events: list[Event] = []
         self.positions: list[int] = []
-        self._records, self._meanings = records, meanings
+        self._records, self.meanings = records, meanings
         self._failures: list[Failure] = []
         self._rejected: set[int] = set()
         self._foreign_orders: list[int] = []
@@ -80,7 +81,7 @@ class Chunk:
 
     def codes(self) -> Rows:
         """intp[rows]: the row of the meaning table of each event."""
-        get = self._meanings.table.code.get
+        get = self.meanings.table.code.get
         code = np.array(
             [
                 get(e.event, UNKNOWN) if e.type == "track" else IDENTIFY if e.type == "identify" else PLAIN
@@ -89,7 +90,7 @@ class Chunk:
             np.intp,
         )
         for row in np.flatnonzero(code == NAMELESS).tolist():
-            self._reject(
+            self.reject(
                 row, FailureReason.MISSING_FIELD, "$.event", "is missing; a track call must have a name"
             )
         return code
@@ -101,7 +102,7 @@ class Chunk:
         if f"\n{ANONYMOUS_PREFIX}" in "\n" + "\n".join(customer):
             for row, id_ in enumerate(customer):
                 if id_.startswith(ANONYMOUS_PREFIX):
-                    self._reject(row, FailureReason.INVALID_FIELD, "$.userId", _RESERVED)
+                    self.reject(row, FailureReason.INVALID_FIELD, "$.userId", _RESERVED)
         if "" in customer:
             for row, id_ in enumerate(customer):
                 if not id_:
@@ -111,7 +112,7 @@ class Chunk:
     def _anonymous_customer(self, row: int) -> str:
         anonymous_id = self.events[row].anonymous_id
         if anonymous_id is None:
-            self._reject(row, FailureReason.NO_CUSTOMER, "$.userId", _NOBODY)
+            self.reject(row, FailureReason.NO_CUSTOMER, "$.userId", _NOBODY)
             return ""
         return ANONYMOUS_PREFIX + anonymous_id
 
@@ -124,7 +125,7 @@ class Chunk:
                     ts_ms[row] = to_corrected_epoch_ms(e.received_at, e.sent_at, e.original_timestamp)
         column = np.array(ts_ms, np.int64)
         for row in np.flatnonzero(column < 0).tolist():
-            self._reject(
+            self.reject(
                 row,
                 FailureReason.TIMESTAMP_OUT_OF_RANGE,
                 "$.timestamp",
@@ -134,7 +135,7 @@ class Chunk:
             what = (
                 f"is {to_iso(ts_ms[row])}, more than 5 minutes ahead; check the sender's clock and the offset"
             )
-            self._reject(row, FailureReason.TIMESTAMP_IN_FUTURE, "$.timestamp", what)
+            self.reject(row, FailureReason.TIMESTAMP_IN_FUTURE, "$.timestamp", what)
         return column
 
     def durations(self, code: Rows) -> Ints:
@@ -146,7 +147,7 @@ class Chunk:
             ],
             np.float64,
         )
-        for own_code, own_name in self._meanings.table.duration.items():
+        for own_code, own_name in self.meanings.table.duration.items():
             for row in np.flatnonzero(code == own_code).tolist():
                 column[row] = self._own_duration(row, own_name)
         column[code == IDENTIFY] = _NOT_GIVEN
@@ -154,35 +155,33 @@ class Chunk:
 
     def _own_duration(self, row: int, own_name: str) -> float:
         """The duration in the property that the rules name for this event."""
-        duration = getattr(self.events[row].properties, self._meanings.attribute(own_name), None)
+        duration = getattr(self.events[row].properties, self.meanings.attribute(own_name), None)
         if duration is None:
             return _NOT_GIVEN
         field = f"$.properties.{own_name}"
         if type(duration) not in (int, float):
-            self._reject(row, FailureReason.WRONG_TYPE, field, "must be a number of milliseconds")
+            self.reject(row, FailureReason.WRONG_TYPE, field, "must be a number of milliseconds")
         elif not 0 <= duration <= DURATION_MS_MAX:
-            self._reject(
-                row, FailureReason.OUT_OF_RANGE, field, "must be from 0 to 366 days, in milliseconds"
-            )
+            self.reject(row, FailureReason.OUT_OF_RANGE, field, "must be from 0 to 366 days, in milliseconds")
         else:
             return float(duration)
         return _NOT_GIVEN
 
     def money(self, code: Rows) -> Ints:
         """Millionths of the currency; 0 where none counts."""
-        table = self._meanings.table
+        table = self.meanings.table
         column = np.zeros(len(self.events), np.int64)
         for row in np.flatnonzero(table.order[code]).tolist():
             properties = self.events[row].properties
             if properties is None:
                 continue
             currency = properties.currency
-            if currency is None or currency == self._meanings.currency:
+            if currency is None or currency == self.meanings.currency:
                 column[row] = self._micros(row, table.money[code[row]])
             elif isinstance(currency, str):
                 self._foreign_orders.append(row)
             else:
-                self._reject(
+                self.reject(
                     row, FailureReason.WRONG_TYPE, "$.properties.currency", "must be a string, such as EUR"
                 )
         return column
@@ -196,36 +195,52 @@ class Chunk:
                 continue
             field = f"$.properties.{own_name}"
             if type(amount) not in (int, float):
-                self._reject(row, FailureReason.WRONG_TYPE, field, "must be a number: it is an order's money")
+                self.reject(row, FailureReason.WRONG_TYPE, field, "must be a number: it is an order's money")
             elif not 0 <= amount <= MONEY_MAX:
-                self._reject(row, FailureReason.OUT_OF_RANGE, field, f"must be from 0 to {MONEY_MAX:,}")
+                self.reject(row, FailureReason.OUT_OF_RANGE, field, f"must be from 0 to {MONEY_MAX:,}")
             else:
                 micros: int = round(amount * 1e6)
                 return micros
             break
         return 0
 
-    def cart(self, code: Rows) -> Ints:
-        """Pieces, negative where they are taken out."""
-        sign = self._meanings.table.cart_sign[code]
-        column = np.zeros(len(self.events), np.int64)
+    def cart(self, code: Rows) -> tuple[Ints, Ints]:
+        """Pieces, negative where they are taken out, and what they cost in millionths."""
+        sign = self.meanings.table.cart_sign[code]
+        column, micros = np.zeros(len(self.events), np.int64), np.zeros(len(self.events), np.int64)
         for row in np.flatnonzero(sign).tolist():
             properties = self.events[row].properties
             quantity = 1 if properties is None or properties.quantity is None else properties.quantity
             field = "$.properties.quantity"
             if type(quantity) not in (int, float):
-                self._reject(row, FailureReason.WRONG_TYPE, field, "must be an integer")
+                self.reject(row, FailureReason.WRONG_TYPE, field, "must be an integer")
             elif not 1 <= quantity <= QUANTITY_MAX or quantity != int(quantity):
-                self._reject(
+                self.reject(
                     row, FailureReason.OUT_OF_RANGE, field, f"must be an integer from 1 to {QUANTITY_MAX}"
                 )
             else:
                 column[row] = int(quantity)
-        return column * sign
+                micros[row] = int(quantity) * self._price_micros(row)
+        return column * sign, micros
+
+    def _price_micros(self, row: int) -> int:
+        """What one piece costs; 0 where that is not said in the rules' currency."""
+        properties = self.events[row].properties
+        if properties is None or properties.price is None:
+            return 0
+        price, field = properties.price, "$.properties.price"
+        if type(price) not in (int, float):
+            self.reject(row, FailureReason.WRONG_TYPE, field, "must be a number: it is the price of a piece")
+        elif not 0 <= price <= PRICE_MAX:
+            self.reject(row, FailureReason.OUT_OF_RANGE, field, f"must be from 0 to {PRICE_MAX:,}")
+        elif properties.currency is None or properties.currency == self.meanings.currency:
+            micros: int = round(price * 1e6)
+            return micros
+        return 0
 
     def consent(self, code: Rows) -> NDArray[np.int16]:
         """As EventColumns.consent."""
-        column = self._meanings.table.consent[code]
+        column = self.meanings.table.consent[code]
         for row in np.flatnonzero(code == IDENTIFY).tolist():
             traits = self.events[row].traits
             if traits is not None and traits.consent is not None:
@@ -244,7 +259,8 @@ class Chunk:
         """How many of the kept orders have money in another currency."""
         return len(set(self._foreign_orders) - self._rejected)
 
-    def _reject(self, row: int, reason: FailureReason, field: str, what: str) -> None:
+    def reject(self, row: int, reason: FailureReason, field: str, what: str) -> None:
+        """Do not accept the event: the sentence `<field> <what>` says why. The first rejection counts."""
         if row not in self._rejected:
             self._rejected.add(row)
             self._fail(self.positions[row], reason, field, f"{name(field)} {what}.")

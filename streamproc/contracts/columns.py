@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+#: Codes 0 and 1 of `EventColumns.view`.
+VIEWS = ("page", "product")
+
 
 @dataclass(slots=True)
 class EventColumns:
@@ -32,8 +35,29 @@ class EventColumns:
     """millionths of the rules file's currency; 0 where nothing is counted"""
     cart: NDArray[np.int64]
     """pieces added, or taken out if negative"""
+    cart_micros: NDArray[np.int64]
+    """what these pieces cost, in millionths of the rules file's currency; never negative"""
     consent: NDArray[np.int16]
     """-1: the event says nothing; else two bits per channel code c: bit 2c given, bit 2c + 1 granted"""
+    name: NDArray[np.int32]
+    """the row of the meaning table, which tells track calls of different names apart"""
+    tally: NDArray[np.int8]
+    """index into `meanings.TALLIES`, -1: none"""
+    valence: NDArray[np.int8]
+    """-1, 0, 1"""
+    view: NDArray[np.int8]
+    """what is shown: index into VIEWS, -1: nothing"""
+    shown: NDArray[np.uint32]
+    """XXH32 of the page or product shown"""
+    category: NDArray[np.bytes_]
+    """S24, UTF-8: what an activity is about; empty: nothing"""
+    survey: NDArray[np.int8]
+    """index into `events.SURVEYS`, -1: no answer to one"""
+    score: NDArray[np.int8]
+    ticket: NDArray[np.int8]
+    """1 opens one, -1 closes one, 0 neither"""
+    ticket_hash: NDArray[np.uint64]
+    """XXH3-64 of the ticket's id"""
 
     def __len__(self) -> int:
         return len(self.customer)

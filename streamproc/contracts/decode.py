@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from streamproc.contracts.chunk import Chunk, Record
 from streamproc.contracts.columns import EventColumns
 from streamproc.contracts.failures import Failure
-from streamproc.contracts.meanings import IDENTIFY, UNKNOWN, Meanings
+from streamproc.contracts.meanings import IDENTIFY, NO_CHANNEL, UNKNOWN, Meanings
+from streamproc.contracts.subjects import answers, categories, tickets, views
 
 __all__ = ["AHEAD_MS_MAX", "Decoded", "Failure", "Record", "decode_chunk"]
 
@@ -57,8 +58,14 @@ def decode_chunk(
     chunk = Chunk(records, meanings)
     table, events, xxh3_64 = meanings.table, chunk.events, xxhash.xxh3_64_intdigest
     index = np.array(chunk.positions, np.int64)
-    channels = np.broadcast_to(np.asarray(channel, np.int8), len(records))[index]
     code = chunk.codes()
+    by_topic = np.broadcast_to(np.asarray(channel, np.int8), len(records))[index]
+    channels = np.where(table.channel[code] == NO_CHANNEL, by_topic, table.channel[code])
+    activity = table.activity[channels, code]
+    view, shown = views(chunk, code, activity)
+    survey, score = answers(chunk, code)
+    ticket, ticket_hash = tickets(chunk, code)
+    cart, cart_micros = chunk.cart(code)
     columns = EventColumns(
         customer=chunk.customers(),
         topic=np.full(len(events), topic, np.int8),
@@ -67,12 +74,23 @@ def decode_chunk(
         channel=channels,
         message_hash=np.array([xxh3_64(event.message_id.encode()) for event in events], np.uint64),
         counted=code != IDENTIFY,
-        activity=table.activity[channels, code],
+        activity=activity,
         duration_ms=chunk.durations(code),
         order=table.order[code],
         money_micros=chunk.money(code),
-        cart=chunk.cart(code),
+        cart=cart,
+        cart_micros=cart_micros,
         consent=chunk.consent(code),
+        name=code.astype(np.int32),
+        tally=table.tally[code],
+        valence=table.valence[code],
+        view=view,
+        shown=shown,
+        category=categories(chunk, activity),
+        survey=survey,
+        score=score,
+        ticket=ticket,
+        ticket_hash=ticket_hash,
     )
     kept = chunk.kept()
     if len(kept) < len(events):

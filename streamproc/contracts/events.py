@@ -119,9 +119,7 @@ FIELDS: Final[Mapping[str, Field]] = MappingProxyType(
         "$.event": Field(
             "track", "a string of 1 to 200 characters", "the name of what happened, such as Order Completed"
         ),
-        "$.name": Field(
-            "no", "anything; a string counts", "the name of the page or screen (page, screen)"
-        ),
+        "$.name": Field("no", "anything; a string counts", "the name of the page or screen (page, screen)"),
         "$.userId": Field(
             "one of the two",
             f'a string of 1 to 200 characters that does not start with "{ANONYMOUS_PREFIX}"',
@@ -159,9 +157,7 @@ FIELDS: Final[Mapping[str, Field]] = MappingProxyType(
         "$.properties.price": Field(
             "no", f"in a cart event a number from 0 to {PRICE_MAX:,}", "what one piece costs; default 0"
         ),
-        "$.properties.product_id": Field(
-            "no", _NAME_SHAPE, "in a product view: which product; first choice"
-        ),
+        "$.properties.product_id": Field("no", _NAME_SHAPE, "in a product view: which product; first choice"),
         "$.properties.sku": Field("no", _NAME_SHAPE, "in a product view: which product; second choice"),
         "$.properties.path": Field("no", "anything", "in a page or screen call: which, if it has no `name`"),
         "$.properties.url": Field(

@@ -14,6 +14,8 @@ from streamproc.contracts.events import MONEY_PROPERTIES, Event, Properties
 
 #: Codes 0, 1, 2: `EventColumns.channel`.
 CHANNELS: Final = ("web", "app", "support")
+#: In place of a code: the channel of the topic.
+NO_CHANNEL: Final = -1
 #: Codes 0 .. 4: the bits of `EventColumns.consent`.
 CONSENT_CHANNELS: Final = ("email", "push", "sms", "phone", "in_app")
 #: What events may count as, and what that says to people. `negatives` and `positives` follow from the valence.
@@ -185,9 +187,14 @@ class MeaningTable:
     """The meanings as arrays of m rows; `code` finds the row of a track call's `event`."""
 
     code: Mapping[str | None, int]
+    channel: NDArray[np.int8]  # int8[m]: NO_CHANNEL is the topic's
     activity: NDArray[np.bool_]  # bool[channels, m]
+    tally: NDArray[np.int8]  # int8[m]: as EventColumns.tally
+    valence: NDArray[np.int8]  # int8[m]: as EventColumns.valence
     order: NDArray[np.bool_]  # bool[m]
     cart_sign: NDArray[np.int64]  # int64[m]: 1 adds, -1 removes, 0 neither
+    survey: NDArray[np.bool_]  # bool[m]
+    ticket: NDArray[np.int8]  # int8[m]: as EventColumns.ticket
     consent: NDArray[np.int16]  # int16[m]: as EventColumns.consent
     money: list[
         tuple[tuple[str, str], ...]
@@ -251,12 +258,21 @@ class Meanings:
             ]
         )
         activity[:, IDENTIFY] = False
-        sign = {"add": 1, "remove": -1, None: 0}
+        sign = {"add": 1, "remove": -1, "open": 1, "close": -1, None: 0}
+        valence = {"positive": 1, "neutral": 0, "negative": -1}
+        tally = {name: place for place, name in enumerate(TALLIES)}
         return MeaningTable(
             code={**codes, None: NAMELESS},
+            channel=np.array(
+                [NO_CHANNEL if row.channel is None else CHANNELS.index(row.channel) for row in rows], np.int8
+            ),
             activity=activity,
+            tally=np.array([tally.get(row.counts, -1) if row.counts else -1 for row in rows], np.int8),
+            valence=np.array([valence[row.valence] for row in rows], np.int8),
             order=np.array([row.order for row in rows]),
             cart_sign=np.array([sign[row.cart] for row in rows], np.int64),
+            survey=np.array([row.survey for row in rows]),
+            ticket=np.array([sign[row.ticket] for row in rows], np.int8),
             consent=np.array([consent_bits(row.consent or {}) for row in rows], np.int16),
             money=[self._money(row) for row in rows],
             duration={code: row.duration for code, row in enumerate(rows) if row.duration},

@@ -42,15 +42,19 @@ class Evidence(Struct, frozen=True, gc=False):
     """A comparison that decided: `value op threshold`."""
 
     feature: Annotated[str, Meta(description="name of the feature, as in the rules")]
-    value: Annotated[int | float, Meta(description="its value for the customer, in `unit`")]
+    value: Annotated[
+        int | float | str | None,
+        Meta(description="its value for the customer, in `unit`; null: it has none yet"),
+    ]
     op: Annotated[str, Meta(description="<, <=, >, >=, == or !=")]
     threshold: Annotated[
         int | float | str,
         Meta(
-            description="a number in `unit`; of two features, the other one and its value, such as web_events_30d=12"
+            description="a number in `unit`, or a text; of two features, the other one and its value, such as "
+            "web_events_30d=12"
         ),
     ]
-    unit: Annotated[str, Meta(description="ms, count, probability, or a currency")]
+    unit: Annotated[str, Meta(description="ms, count, percent, text, probability, or a currency")]
     holds: Annotated[bool | None, Meta(description="did it hold? null: not known")]
     exact: Annotated[
         bool, Meta(description="false: history does not reach back far enough, the value may be greater")

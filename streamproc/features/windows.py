@@ -12,9 +12,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from streamproc.features.registry import CHANNEL_SERIES, FEATURES, Feature
+from streamproc.features.registry import CHANNEL_SERIES, Feature
 from streamproc.windows.activity import active_day_rows
 from streamproc.windows.panes import (
+    FIRST_TALLY,
     INF,
     ROW_SHIFT,
     SERIES_COUNT,
@@ -32,7 +33,8 @@ Bools = NDArray[np.bool_]
 _PART_SHIFT: Final = 61
 _STORED, _TOGETHER, _DAYS = range(3)
 #: A *slot* is one kind of pane of one customer. Slots per customer in each part, and in the parts before it.
-_SLOTS: Final = (len(TIERS) * SERIES_COUNT, len(TIERS), 1)
+#: (Only the last tier has tallies.)
+_SLOTS: Final = ((len(TIERS) - 1) * FIRST_TALLY + SERIES_COUNT, len(TIERS), 1)
 _SLOTS_BEFORE: Final = (0, _SLOTS[0], _SLOTS[0] + _SLOTS[1])
 _DAY_TIER: Final = TIERS[2]
 _WIDTHS_MS: Final = np.array([tier.width_ms for tier in TIERS], np.int64)
@@ -76,7 +78,7 @@ class PaneTotals:
             np.cumsum(np.concatenate(parts), out=self.running[at + 1 : at + 1 + size])
         slot = np.concatenate(
             (
-                row * _SLOTS[_STORED] + tier * SERIES_COUNT + series,
+                row * _SLOTS[_STORED] + tier * FIRST_TALLY + series,
                 n * _SLOTS_BEFORE[_TOGETHER] + row[of_channel] * _SLOTS[_TOGETHER] + tier[of_channel],
                 n * _SLOTS_BEFORE[_DAYS] + day_row,
             )
@@ -111,8 +113,8 @@ class _Kinds:
 
 
 @lru_cache(maxsize=1024)
-def _kinds(names: tuple[str, ...]) -> _Kinds:
-    rows = [_kind(FEATURES[name]) for name in names]
+def _kinds(features: tuple[Feature, ...]) -> _Kinds:
+    rows = [_kind(feature) for feature in features]
     return _Kinds(*np.array(rows, np.int64).reshape(-1, 8).T[:, :, None].copy())
 
 
@@ -126,7 +128,7 @@ def _kind(feature: Feature) -> tuple[int, ...]:
         part, slot, series = _TOGETHER, tier.code, 0
     else:
         (series,) = feature.series
-        part, slot = _STORED, tier.code * SERIES_COUNT + series
+        part, slot = _STORED, tier.code * FIRST_TALLY + series
     key = (part << _PART_SHIFT) | int(pane_key(tier.code, series, 0))
     return (
         slot, _SLOTS_BEFORE[part], _SLOTS[part], key, tier.code, tier.width_ms, window.panes,
@@ -140,8 +142,8 @@ class WindowColumns:
     A window is exact where the history reaches back to its beginning.
     """
 
-    def __init__(self, totals: PaneTotals, names: tuple[str, ...]) -> None:
-        self._totals, kinds = totals, _kinds(names)
+    def __init__(self, totals: PaneTotals, features: tuple[Feature, ...]) -> None:
+        self._totals, kinds = totals, _kinds(features)
         self._kinds = kinds
         newest = totals.newest[kinds.tier[:, 0]]
         self._first, self._end = self._spans(newest)

@@ -120,7 +120,7 @@ def _apply(
     table: CustomerTable, row: Ints, events: EventColumns, at_ms: Ints, definitions: Definitions, lives: Lives
 ) -> Bools:
     """Apply one step of some customers; returns bool[n customers], true where an event was new."""
-    outcome = apply_events(table, row, events, at_ms, definitions.ruleset.session_gap_ms)
+    outcome = apply_events(table, row, events, at_ms, definitions.ruleset.measures)
     lives.applied += int(outcome.applied.sum())
     lives.repeats += outcome.repeats
     lives.too_late += outcome.too_late

@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamproc.contracts.signals import Evidence
-from streamproc.features.frame import AgeColumns, Frame
+from streamproc.features.ages import AgeColumns
+from streamproc.features.frame import Columns, Frame
+from streamproc.features.registry import Feature
 from streamproc.features.windows import WindowColumns
-from streamproc.rules.expression import And, Comparison, Expr, Not, Or
+from streamproc.rules.expression import And, Comparison, Expr, Not, Or, Text, multiplied
 from streamproc.rules.literals import MICROS
-from streamproc.rules.program import Program, Refs
+from streamproc.rules.program import Pair, Program, Questions, Refs
 from streamproc.windows.panes import INF
 
 FALSE: Final = 0
@@ -37,7 +39,13 @@ class Evaluation:
         self._windows: WindowColumns = frame.windows(program.windows.features)
         self._ages: AgeColumns = frame.ages(program.ages.features)
         self._totals = frame.totals(program.totals.features)
-        self._single: dict[str, tuple[NDArray[np.int64], NDArray[np.bool_]]] = {}
+        self._relations = frame.relations(program.relations.features) if program.relations.features else None
+        self._by_kind: dict[str, tuple[Questions, Columns | None]] = {
+            "window": (program.windows, self._windows),
+            "age": (program.ages, self._ages),
+            "total": (program.totals, self._totals),
+            "relation": (program.relations, self._relations),
+        }
         self._truth = self._answer()
         self._truth.setflags(write=False)
 
@@ -80,8 +88,11 @@ class Evaluation:
             bound = ages.bound[:, None]
             at_ms = np.minimum(self._ages.anchors_ms[ages.place], INF - bound) + bound
             flips_ms[ages.nodes] = np.where(truth[ages.nodes] == TRUE, INF, at_ms)
-        for place, (feature, other) in enumerate(program.pairs, program.first_pair):
-            flips_ms[place] = self._encounter_ms(feature, other)
+        relations = program.relations
+        if self._relations is not None and len(relations.place):
+            flips_ms[relations.nodes] = self._relations.changes_ms[relations.place]
+        for place, pair in enumerate(program.pairs, program.first_pair):
+            flips_ms[place] = self._encounter_ms(pair)
         for level in program.levels:
             # A true `or` stays while one true child does; one that is not true while all children do.
             children_ms = flips_ms[level.children.node]
@@ -104,18 +115,14 @@ class Evaluation:
     def _answer(self) -> Truths:
         program = self._program
         truth = np.empty((program.size, self._frame.n), np.int8)
-        for asked, columns in ((program.windows, self._windows), (program.ages, self._ages)):
-            if len(asked.place):
+        for asked, columns in self._by_kind.values():
+            if columns is not None and len(asked.place):
                 reached = (columns.values[asked.place] >= asked.bound[:, None]).view(np.int8)
                 shortfall = _shortfall(columns.exact)[asked.place]
                 np.maximum(shortfall, reached + reached, out=truth[asked.nodes])
-        totals = program.totals
-        if len(totals.place):
-            reached = (self._totals[totals.place] >= totals.bound[:, None]).view(np.int8)
-            np.add(reached, reached, out=truth[totals.nodes])
-        for place, (feature, other) in enumerate(program.pairs, program.first_pair):
-            value, exact = self._of(feature)
-            other_value, other_exact = self._of(other)
+        for place, (feature, factor, other, times) in enumerate(program.pairs, program.first_pair):
+            value, exact = self._of(feature, factor)
+            other_value, other_exact = self._of(other, times)
             beyond = TRUE - _shortfall(other_exact)  # the other may be greater still
             truth[place] = np.where(value >= other_value, beyond, _shortfall(exact))
         for level in program.levels:
@@ -123,17 +130,29 @@ class Evaluation:
             np.maximum.reduceat(children, level.start, axis=0, out=truth[level.nodes])
         return truth
 
-    def _encounter_ms(self, feature: str, other: str) -> Instants:
-        """When `feature >= other` may change: with one of them; while both are vague, when one is known."""
+    def _encounter_ms(self, pair: Pair) -> Instants:
+        """When a pair may change: with one of its two; while both are vague, when one is known."""
         known_ms = change_ms = np.full(self._frame.n, INF, np.int64)
-        features = self._program.windows.features
-        for name in (feature, other):
-            if name in features:
-                place = features.index(name)
+        for feature in (pair.feature, pair.other):
+            if feature.kind == "window":
+                place = self._program.windows.features.index(feature)
                 known_ms = np.minimum(known_ms, self._windows_known_ms[place])
                 change_ms = np.minimum(change_ms, self._windows_change_ms[place])
-        both_vague = ~(self._of(feature)[1] | self._of(other)[1])
+            elif feature.kind == "relation" and self._relations is not None:
+                place = self._program.relations.features.index(feature)
+                known_ms = np.minimum(known_ms, self._relations.changes_ms[place])
+        if pair.feature.kind == "age":
+            change_ms = self._reaches_ms(pair.feature, -(-self._of(pair.other, pair.times)[0] // pair.factor))
+        elif pair.other.kind == "age":
+            change_ms = self._reaches_ms(pair.other, self._of(pair.feature, pair.factor)[0] // pair.times + 1)
+        both_vague = ~(self._of(pair.feature)[1] | self._of(pair.other)[1])
         return np.where(both_vague, known_ms, np.minimum(known_ms, change_ms))
+
+    def _reaches_ms(self, age: Feature, bound: Instants) -> Instants:
+        """When an age reaches a bound of each customer; INF where it has, or does not run."""
+        anchor_ms = self._ages.anchors_ms[self._program.ages.features.index(age)]
+        at_ms = np.minimum(anchor_ms, INF - np.maximum(bound, 0)) + bound
+        return np.where((anchor_ms == INF) | (at_ms <= self._frame.now_ms), INF, at_ms)
 
     @cached_property
     def _windows_known_ms(self) -> Instants:
@@ -143,21 +162,15 @@ class Evaluation:
     def _windows_change_ms(self) -> Instants:
         return self._windows.changes_at_ms()
 
-    def _of(self, name: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Values and exactness of one of the program's features."""
-        if name not in self._single:
-            windows, ages, totals = self._program.windows, self._program.ages, self._program.totals
-            if name in windows.features:
-                place = windows.features.index(name)
-                found = self._windows.values[place], self._windows.exact[place]
-            elif name in ages.features:
-                place = ages.features.index(name)
-                found = self._ages.values[place], self._ages.exact[place]
-            else:
-                place = totals.features.index(name)
-                found = self._totals[place], np.ones(self._frame.n, np.bool_)
-            self._single[name] = found
-        return self._single[name]
+    def _of(self, feature: Feature, factor: int = 1) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Values, times a factor, and exactness of one of the program's features."""
+        asked, columns = self._by_kind[feature.kind]
+        assert columns is not None
+        place = asked.features.index(feature)
+        values = columns.values[place]
+        if factor > 1:
+            values = np.minimum(values, INF // factor) * factor
+        return values, columns.exact[place]
 
     def _deciding(self, expr: Expr, row: int) -> list[Comparison]:
         match expr:
@@ -172,18 +185,23 @@ class Evaluation:
                 return [comparison for child in alike for comparison in self._deciding(child, row)]
 
     def _as_evidence(self, comparison: Comparison, row: int) -> Evidence:
-        feature, threshold, unit = comparison.feature, comparison.threshold, comparison.unit
+        feature, unit = self._program.features[comparison.feature], comparison.unit
         exact = self._is_exact(feature, row)
         shown: int | float | str
-        if isinstance(threshold, int):
-            shown = _in_unit(threshold, unit)
-        else:
-            relation = "=" if self._is_exact(threshold, row) else ">="
-            shown = f"{threshold}{relation}{self._shown_value(threshold, row, unit)}"
-            exact = exact and relation == "="
+        match comparison.threshold:
+            case int(amount):
+                shown = _in_unit(amount, unit)
+            case Text(text):
+                shown = text
+            case str(name):
+                other = self._program.features[name]
+                relation = "=" if self._is_exact(other, row) else ">="
+                value = self._shown_value(other, row, unit, comparison.times)
+                shown = f"{multiplied(name, comparison.times)}{relation}{value}"
+                exact = exact and relation == "="
         return Evidence(
-            feature=feature,
-            value=self._shown_value(feature, row, unit),
+            feature=multiplied(feature.name, comparison.factor),
+            value=self._shown_value(feature, row, unit, comparison.factor),
             op=comparison.op,
             threshold=shown,
             unit=unit,
@@ -191,10 +209,17 @@ class Evaluation:
             exact=exact,
         )
 
-    def _shown_value(self, feature: str, row: int, unit: str) -> int | float:
-        return _in_unit(int(self._of(feature)[0][row]), unit)
+    def _shown_value(
+        self, feature: Feature, row: int, unit: str, factor: int = 1
+    ) -> int | float | str | None:
+        if unit == "text":
+            return self._frame.text(feature, row)
+        values, exact = self._of(feature, factor)
+        if values[row] < 0 and not exact[row]:
+            return None
+        return _in_unit(int(values[row]), unit)
 
-    def _is_exact(self, feature: str, row: int) -> bool:
+    def _is_exact(self, feature: Feature, row: int) -> bool:
         return bool(self._of(feature)[1][row])
 
 
@@ -204,5 +229,5 @@ def _shortfall(exact: NDArray[np.bool_]) -> Truths:
 
 
 def _in_unit(amount: int, unit: str) -> int | float:
-    """ms and counts as they are, millionths of money as currency units."""
-    return amount if unit in ("ms", "count") else amount / MICROS
+    """ms, counts and percent as they are, millionths of money as currency units."""
+    return amount if unit in ("ms", "count", "percent") else amount / MICROS

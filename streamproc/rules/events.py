@@ -1,15 +1,29 @@
 """The `events:` section of a rules file: what the names of events mean."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import msgspec
 
-from streamproc.contracts.meanings import CONSENT_CHANNELS, DEFAULT_MEANINGS, EventMeaning
+from streamproc.contracts.meanings import (
+    CHANNELS,
+    CONSENT_CHANNELS,
+    DEFAULT_MEANINGS,
+    TALLIES,
+    EventMeaning,
+)
 from streamproc.rules.fields import Fields
 
 _KEYS: Final = EventMeaning.__struct_fields__
-_NULLABLE: Final = ("activity", "value", "duration", "cart", "consent")
+_NULLABLE: Final = ("channel", "activity", "counts", "value", "duration", "cart", "ticket", "consent")
+_WORDS: Final[Mapping[str, Collection[str]]] = {
+    "channel": CHANNELS,
+    "valence": ("positive", "neutral", "negative"),
+    # (these two follow from the valence)
+    "counts": [tally for tally in TALLIES if tally not in ("negatives", "positives")],
+    "cart": ("add", "remove"),
+    "ticket": ("open", "close"),
+}
 
 
 def read_events(root: Fields) -> Mapping[str, EventMeaning]:
@@ -37,13 +51,11 @@ def _read_meaning(section: Fields, name: str, default: EventMeaning) -> EventMea
 def _read_field(fields: Fields, key: str) -> object:
     if key in _NULLABLE and fields.is_null(key):
         return None
+    if key in _WORDS:
+        return fields.word(key, _WORDS[key])
     match key:
-        case "activity" | "order":
+        case "activity" | "order" | "survey":
             return fields.boolean(key)
-        case "valence":
-            return fields.word(key, ("positive", "neutral", "negative"))
-        case "cart":
-            return fields.word(key, ("add", "remove"))
         case "consent":
             return _read_consent(fields)
         case _:

@@ -19,29 +19,49 @@ NEGATED: Final[dict[Op, Op]] = {">": "<=", ">=": "<", "<": ">=", "<=": ">", "=="
 
 
 @dataclass(frozen=True, slots=True)
+class Text:
+    """A text that a feature is compared with, and the number that stands for it in columns."""
+
+    text: str
+    code: int
+
+    def __str__(self) -> str:
+        return f'"{self.text}"'
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """A feature against a value, or against another feature (`threshold` is then its name).
 
-    A literal threshold is a whole number of ms, things, or millionths of the currency.
-    `unit`: "ms", "count" or a currency code.
+    A literal threshold is a whole number of ms, things, percent, or millionths of the currency, or a Text.
+    `unit`: "ms", "count", "percent", "text" or a currency code.
+    `factor` and `times`: what the feature and the other one are multiplied by.
     """
 
     feature: str
     op: Op
-    threshold: int | str
+    threshold: int | str | Text
     unit: str
+    factor: int = 1
+    times: int = 1
     _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_hash", hash((self.feature, self.op, self.threshold, self.unit)))
+        own = (self.feature, self.op, self.threshold, self.unit, self.factor, self.times)
+        object.__setattr__(self, "_hash", hash(own))
 
     def __hash__(self) -> int:
         return self._hash
 
     def __str__(self) -> str:
-        threshold = self.threshold
-        shown = threshold if isinstance(threshold, str) else format_value(threshold, self.unit)
-        return f"{self.feature} {self.op} {shown}"
+        match self.threshold:
+            case str(other):
+                shown = multiplied(other, self.times)
+            case Text() as text:
+                shown = str(text)
+            case int(amount):
+                shown = format_value(amount, self.unit)
+        return f"{multiplied(self.feature, self.factor)} {self.op} {shown}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +143,17 @@ def comparisons(expr: Expr) -> Iterator[Comparison]:
 
 
 def format_value(amount: int, unit: str) -> str:
-    """A whole number of ms, things or millionths of a currency, as it is written in rules."""
+    """A whole number of ms, things, percent or millionths of a currency, as it is written in rules."""
     if unit == "ms":
         return format_duration(amount)
+    if unit == "percent":
+        return f"{amount}%"
     return str(amount) if unit == "count" else f"{format_money(amount)} {unit}"
+
+
+def multiplied(feature: str, factor: int) -> str:
+    """`3 * usual_gap`"""
+    return feature if factor == 1 else f"{factor} * {feature}"
 
 
 def _enclosed(expr: Expr) -> str:

@@ -17,7 +17,7 @@ GRAMMAR: Final = r"""
     ?primary: _OPEN disjunction _CLOSE
             | comparison
     comparison: operand (OP operand)+
-    operand: NAME | QUANTITY NAME?
+    operand: NAME | TEXT | QUANTITY NAME? | QUANTITY TIMES NAME
 
     _AND.2: /and\b/i
     _OR.2: /or\b/i
@@ -26,7 +26,9 @@ GRAMMAR: Final = r"""
     _CLOSE: ")"
     OP: />=|<=|==|!=|>|</
     NAME: /(?!(?:and|or|not)\b)[a-z_][a-z0-9_]*/i
-    QUANTITY: /[0-9][0-9A-Za-z_.]*/
+    QUANTITY: /[0-9][0-9A-Za-z_.]*%?/
+    TIMES: "*"
+    TEXT: /"[^"]*"/
 
     %ignore /\s+/
 """
@@ -51,16 +53,16 @@ _FOREIGN: Final = {
     "!": "write `not`",
     "-": "values are never negative, and there is no arithmetic",
     "+": "there is no arithmetic in rules",
-    "*": "there is no arithmetic in rules",
+    "*": "a feature may be multiplied by a whole number before it, for example `recency > 3 * usual_gap`",
     "/": "there is no arithmetic in rules",
-    "%": "there are no percentages in rules",
+    "%": "write a percentage without a space, for example `trend < 50%`",
     ",": "write numbers without separators, for example `1000`",
     ".": "write a digit before the point, for example `0.5`",
     "$": "write money with its currency code, for example `100 USD`",
     "€": "write money with its currency code, for example `100 EUR`",
     "£": "write money with its currency code, for example `100 GBP`",
-    "'": "features and values are written without quotes",
-    '"': "features and values are written without quotes",
+    "'": "texts are written in double quotes, features and values without",
+    '"': "a text ends with the same sign",
     "[": "only round parentheses group",
     "{": "only round parentheses group",
 }
@@ -121,7 +123,7 @@ def _misplaced(text: str, error: UnexpectedToken) -> Mistake:
     word = str(error.token)
     if word in "<>" and text[offset - 1 : offset + 1] in _FOREIGN:  # `=>` and `<>`, cut in two by the lexer
         return _foreign(text, offset - 1)
-    hint = ""
+    hint = _FOREIGN.get(word, "") if word == "*" else ""
     if word == ")":
         hint = "there is no `(` that it closes" if text.count(")") > text.count("(") else ""
     elif word.lower() == "between":
@@ -134,6 +136,8 @@ def _wanted(accepted: set[str]) -> str:
         return "a comparison"
     if "QUANTITY" in accepted:
         return "a feature or a value"
+    if accepted == {"NAME"}:
+        return "a feature"
     if accepted == {"OP"}:
         return f"a comparison ({_OPERATORS})"
     return "`and`, `or` or `)`" if "_CLOSE" in accepted else "`and`, `or` or the end"

@@ -7,15 +7,16 @@ from typing import Final
 
 from yaml.nodes import Node
 
-from streamproc.contracts.meanings import Meanings
+from streamproc.contracts.meanings import EventMeaning, Meanings
 from streamproc.rules.campaigns import read_campaigns
 from streamproc.rules.churn_policy import read_churn
 from streamproc.rules.document import MAX_ERRORS, Document, TooManyErrors
 from streamproc.rules.events import read_events
 from streamproc.rules.fields import Fields
+from streamproc.rules.funnels import read_funnels
 from streamproc.rules.lint import lint_segments
 from streamproc.rules.literals import DURATION_UNITS_MS, is_currency
-from streamproc.rules.model import Ruleset
+from streamproc.rules.model import Ruleset, with_funnels
 from streamproc.rules.problems import Problem, RulesError
 from streamproc.rules.segments import read_segments
 from streamproc.rules.versions import fingerprint
@@ -26,7 +27,7 @@ MAX_BYTES: Final = 1_048_576
 #: The name of the packaged rules in messages.
 PLAYBOOK: Final = "playbook.yaml"
 
-_KEYS: Final = ("currency", "session_gap", "events", "segments", "churn", "campaigns")
+_KEYS: Final = ("currency", "session_gap", "events", "funnels", "segments", "churn", "campaigns")
 _DEFAULT_CURRENCY: Final = "USD"
 _DEFAULT_SESSION_GAP_MS: Final = 30 * DURATION_UNITS_MS["m"]
 
@@ -84,13 +85,18 @@ def _read_ruleset(document: Document, node: Node) -> Ruleset | None:
     session_gap_ms = root.duration_ms("session_gap", _DEFAULT_SESSION_GAP_MS)
     if session_gap_ms == 0:
         root.report("session_gap", "sessions need a gap longer than 0")
-    entries = read_segments(document, root.items("segments"), currency)
+    funnels = tuple(read_funnels(document, root.items("funnels")))
+    features = with_funnels(funnels)
+    entries = read_segments(document, root.items("segments"), currency, features)
     keys = dict.fromkeys(entry.key for entry in entries if entry.key is not None)
     campaigns = read_campaigns(document, root.items("campaigns"), keys)
-    churn, events = read_churn(root), read_events(root)
+    churn, events = read_churn(root), dict(read_events(root))
+    for funnel in funnels:
+        for step in funnel.steps:
+            events.setdefault(step, EventMeaning())
     if document.problems:
         return None
-    lint_segments(document, entries)
+    lint_segments(document, entries, features)
     segments = tuple(entry.segment for entry in entries if entry.segment is not None)
     return Ruleset(
         path=document.file,
@@ -100,7 +106,8 @@ def _read_ruleset(document: Document, node: Node) -> Ruleset | None:
         meanings=Meanings(events, currency),
         currency=currency,
         session_gap_ms=session_gap_ms,
-        fingerprint=fingerprint(segments, churn),
+        fingerprint=fingerprint(segments, churn, funnels),
+        funnels=funnels,
     )
 
 

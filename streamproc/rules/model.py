@@ -1,12 +1,17 @@
 """What a rules file says, checked and ready to be evaluated."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import xxhash
 
 from streamproc.contracts.meanings import Meanings
+from streamproc.features.registry import FEATURES, Feature, funnel_features
 from streamproc.rules.expression import Expr
+from streamproc.windows.apply import Measures
+from streamproc.windows.funnels import FunnelPlan
 
 
 def stable_id(key: str) -> int:
@@ -73,6 +78,22 @@ class Campaign:
     line: int = field(default=0, compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """Steps, by the names of track calls, that customers should do in this order, all within a time of the first."""
+
+    key: str
+    version: int
+    steps: tuple[str, ...]
+    within_ms: int
+    line: int = field(default=0, compare=False)
+
+    @property
+    def id(self) -> int:
+        """Of another version, another: everybody begins anew."""
+        return stable_id(f"{self.key}/{self.version}")
+
+
 @dataclass(frozen=True)
 class Ruleset:
     """A whole rules file. `segments` and `campaigns` are in file order, which is the order of publication.
@@ -88,3 +109,27 @@ class Ruleset:
     currency: str
     session_gap_ms: int
     fingerprint: int
+    funnels: tuple[Funnel, ...] = ()
+
+    @cached_property
+    def features(self) -> Mapping[str, Feature]:
+        """All features that there are under these rules."""
+        return with_funnels(self.funnels)
+
+    @cached_property
+    def measures(self) -> Measures:
+        """How events are counted."""
+        code = self.meanings.table.code
+        plans = (
+            FunnelPlan(funnel.id, tuple(code[step] for step in funnel.steps), funnel.within_ms)
+            for funnel in self.funnels
+        )
+        return Measures(self.session_gap_ms, tuple(plans))
+
+
+def with_funnels(funnels: Iterable[Funnel]) -> Mapping[str, Feature]:
+    """The features that there are always, and those of some funnels."""
+    more = (
+        feature for funnel in funnels for feature in funnel_features(funnel.key, funnel.id, len(funnel.steps))
+    )
+    return {**FEATURES, **{feature.name: feature for feature in more}}

@@ -25,13 +25,16 @@ def in_at_least(expr: Expr) -> Expr:
 
 
 def _comparison_in_at_least(comparison: Comparison) -> Expr:
-    feature, threshold, unit = comparison.feature, comparison.threshold, comparison.unit
-    reached = Comparison(feature, ">=", threshold, unit)
+    feature, unit, factor = comparison.feature, comparison.unit, comparison.factor
     passed: Expr
-    if isinstance(threshold, int):
-        passed = Comparison(feature, ">=", threshold + 1, unit)
+    if isinstance(comparison.threshold, str):
+        other, times = comparison.threshold, comparison.times
+        reached = Comparison(feature, ">=", other, unit, factor, times)
+        passed = Not(Comparison(other, ">=", feature, unit, times, factor))
     else:
-        passed = Not(Comparison(threshold, ">=", feature, unit))
+        bound = comparison.threshold if isinstance(comparison.threshold, int) else comparison.threshold.code
+        reached = Comparison(feature, ">=", bound, unit)
+        passed = Comparison(feature, ">=", bound + 1, unit)
     match comparison.op:
         case ">=":
             return reached

@@ -4,14 +4,17 @@ Checked means: every feature exists, and every value has the unit of its feature
 of things, or of millionths of the currency.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Final, cast
 
 from lark import Token, Tree
 
+from streamproc.contracts.subjects import as_category
 from streamproc.features.registry import FEATURES, Feature, Unit
-from streamproc.rules.expression import MIRRORED, Comparison, Expr, Not, Op, all_of, any_of
+from streamproc.features.totals import text_code
+from streamproc.rules.expression import MIRRORED, Comparison, Expr, Not, Op, Text, all_of, any_of
 from streamproc.rules.grammar import Mistake, parse_tree
 from streamproc.rules.literals import (
     DURATION_UNITS_MS,
@@ -23,7 +26,15 @@ from streamproc.rules.literals import (
 )
 from streamproc.rules.nearest import did_you_mean
 
-_UNIT_WORDS: Final[dict[Unit, str]] = {"duration": "a duration", "money": "money", "count": "a count"}
+_UNIT_WORDS: Final[dict[Unit, str]] = {
+    "duration": "a duration",
+    "money": "money",
+    "count": "a count",
+    "percent": "a percentage",
+    "text": "a text",
+}
+#: A greater factor is a mistake, and products must fit 64 bits.
+_FACTOR_MAX: Final = 1_000
 _LONG_UNITS: Final = ("second", "minute", "hour", "day", "week")
 
 
@@ -38,34 +49,43 @@ class Parsed:
 
 @dataclass(frozen=True, slots=True)
 class _Operand:
-    """One side of a comparison: a name, or a quantity with perhaps a word after it (`100 USD`)."""
+    """One side of a comparison: a name, perhaps with a factor; a text; or a quantity with perhaps a word after it
+    (`100 USD`).
+    """
 
     token: Token
-    suffix: Token | None
+    suffix: Token | None = None
+    factor: Token | None = None
 
     @property
     def offset(self) -> int:
-        return self.token.start_pos or 0
+        return (self.factor or self.token).start_pos or 0
 
     @property
     def text(self) -> str:
+        if self.factor is not None:
+            return f"{self.factor} * {self.token}"
         return f"{self.token} {self.suffix}" if self.suffix else str(self.token)
 
     @property
     def is_name(self) -> bool:
         return self.token.type == "NAME"
 
+    @property
+    def is_text(self) -> bool:
+        return self.token.type == "TEXT"
 
-def parse_expression(text: str, *, currency: str) -> Parsed:
+
+def parse_expression(text: str, *, currency: str, features: Mapping[str, Feature] = FEATURES) -> Parsed:
     """The checked tree of `text`, in which money is in `currency`; all its mistakes if it has any.
 
-    (A text that does not follow the grammar has one mistake: the first.)
+    `features`: those that there are. (A text that does not follow the grammar has one mistake: the first.)
     """
     try:
         tree = parse_tree(text)
     except Mistake as mistake:
         return Parsed(mistakes=[mistake])
-    checker = _Checker(currency)
+    checker = _Checker(currency, features)
     expr = checker.expression(tree)
     checker.parsed.expr = None if checker.parsed.mistakes else expr
     return checker.parsed
@@ -74,8 +94,9 @@ def parse_expression(text: str, *, currency: str) -> Parsed:
 class _Checker:
     """Walks the syntax tree and makes the checked one. A comparison with a mistake is noted and left out."""
 
-    def __init__(self, currency: str) -> None:
+    def __init__(self, currency: str, features: Mapping[str, Feature]) -> None:
         self.currency = currency
+        self.features = features
         self.parsed = Parsed()
 
     def expression(self, tree: Tree[Token]) -> Expr | None:
@@ -95,7 +116,10 @@ class _Checker:
         """`a < b`, or a range `a < b < c`, which is `a < b and b < c`."""
         operands = [_operand(child) for child in tree.children if isinstance(child, Tree)]
         signs = [child for child in tree.children if isinstance(child, Token)]
-        unknown = [_unknown(side) for side in operands if side.is_name and side.token not in FEATURES]
+        names = [side for side in operands if side.is_name]
+        known = [self.features[side.token] for side in names if side.token in self.features]
+        is_text = any(feature.unit == "text" for feature in known)
+        unknown = [self._unknown(side, is_text) for side in names if side.token not in self.features]
         if unknown:
             self.parsed.mistakes += unknown
             return None
@@ -119,27 +143,49 @@ class _Checker:
             return self._between_features(left, op, right)
         if not left.is_name:
             left, op, right = right, MIRRORED[op], left
-        feature = FEATURES[left.token]
+        feature = self.features[left.token]
+        if left.factor is not None:
+            raise Mistake(
+                left.offset, "only a feature that is compared with another is multiplied", "leave it out"
+            )
         try:
-            threshold = self._value(feature, op, right)
+            threshold = self._text(feature, op, right) if right.is_text else self._value(feature, op, right)
         except LiteralError as error:
             raise Mistake(right.offset, error.message, error.hint) from None
         return Comparison(feature.name, op, threshold, self._unit(feature))
 
     def _between_features(self, left: _Operand, op: Op, right: _Operand) -> Comparison:
-        first, second = FEATURES[left.token], FEATURES[right.token]
-        for operand, feature in ((left, first), (right, second)):
-            if feature.kind == "age":
-                message = f"`{feature.name}` is an age, and ages are not compared with other features"
-                hint = f"compare it with a duration, for example `{feature.name} > 14d`"
-                raise Mistake(operand.offset, message, hint)
+        first, second = self.features[left.token], self.features[right.token]
         if first is second:
             raise Mistake(right.offset, f"`{first.name}` is compared with itself")
+        for operand, feature, other in ((left, first, second), (right, second, first)):
+            if feature.kind == "age" and other.kind != "total":
+                message = (
+                    f"`{feature.name}` is an age, and ages are not compared with ages, windows or relations"
+                )
+                hint = f"compare it with a duration, for example `{feature.name} > 14d`, or with `usual_gap`"
+                raise Mistake(operand.offset, message, hint)
+            if feature.unit == "text":
+                hint = f'compare it with a text, for example `{feature.name} == "shoes"`'
+                raise Mistake(
+                    operand.offset, f"`{feature.name}` is a text, which is compared with texts", hint
+                )
         if first.unit != second.unit:
             units = _UNIT_WORDS[first.unit], _UNIT_WORDS[second.unit]
             message = f"`{first.name}` is {units[0]}, but `{second.name}` is {units[1]}"
             raise Mistake(right.offset, message, "compare features of the same unit")
-        return Comparison(first.name, op, second.name, self._unit(first))
+        factor, times = _factor(left), _factor(right)
+        return Comparison(first.name, op, second.name, self._unit(first), factor, times)
+
+    def _text(self, feature: Feature, op: Op, operand: _Operand) -> Text:
+        if feature.unit != "text":
+            raise self._unit_mismatch(feature, operand.text, "text")
+        if op not in ("==", "!="):
+            raise LiteralError(f"a text is not compared by `{op}`", "write `==` or `!=`")
+        text = as_category(operand.token[1:-1]).decode()
+        if not text:
+            raise LiteralError("the text is empty", 'write a text such as `"shoes"`')
+        return Text(text, text_code(text))
 
     def _value(self, feature: Feature, op: Op, operand: _Operand) -> int:
         """The literal in the unit of `feature`. Raises LiteralError; Mistake if its last word is wrong."""
@@ -151,8 +197,8 @@ class _Checker:
             raise self._unit_mismatch(feature, operand.text, written)
         if feature.unit == "duration":
             return parse_duration(quantity)
-        if feature.unit == "count":
-            return _whole(feature, op, parse_number(quantity))
+        if feature.unit in ("count", "percent"):
+            return _whole(feature, op, parse_number(quantity.removesuffix("%")))
         if suffix is not None and suffix != self.currency:
             hint = f"write {self.currency}, or set `currency: {suffix}` at the top of the file"
             raise LiteralError(f"`{operand.text}`: money in this file is in {self.currency}", hint)
@@ -164,6 +210,8 @@ class _Checker:
             "duration": f"add a unit: `{text}d`, `{text}h`" if bare else "write a duration such as `14d`",
             "money": f"write `{text if bare else '100'} {self.currency}`",
             "count": "write a plain number such as `3`",
+            "percent": f"write `{text}%`" if bare else "write a percentage such as `50%`",
+            "text": 'write a text in double quotes, such as `"shoes"`',
         }
         found = "a plain number" if bare else _UNIT_WORDS[written]
         message = f"`{feature.name}` is {_UNIT_WORDS[feature.unit]}, but `{text}` is {found}"
@@ -179,17 +227,35 @@ class _Checker:
         return Mistake(offset, f"`and`, `or` or the end was expected here, not `{suffix}`")
 
     def _unit(self, feature: Feature) -> str:
-        return {"duration": "ms", "count": "count", "money": self.currency}[feature.unit]
+        return {"duration": "ms", "money": self.currency}.get(feature.unit, feature.unit)
+
+    def _unknown(self, operand: _Operand, is_text: bool) -> Mistake:
+        if is_text:
+            hint = f'write texts in double quotes: `"{operand.token}"`'
+        else:
+            hint = did_you_mean(operand.token, self.features) or "`streamproc features` lists the features"
+        return Mistake(operand.offset, f"unknown feature `{operand.token}`", hint)
 
 
 def _operand(tree: Tree[Token]) -> _Operand:
     tokens = [child for child in tree.children if isinstance(child, Token)]
-    return _Operand(tokens[0], tokens[1] if len(tokens) > 1 else None)
+    match [token.type for token in tokens]:
+        case ["QUANTITY", "TIMES", "NAME"]:
+            return _Operand(tokens[2], factor=tokens[0])
+        case ["QUANTITY", "NAME"]:
+            return _Operand(tokens[0], suffix=tokens[1])
+        case _:
+            return _Operand(tokens[0])
 
 
-def _unknown(operand: _Operand) -> Mistake:
-    hint = did_you_mean(operand.token, FEATURES) or "docs/rules.md lists the features"
-    return Mistake(operand.offset, f"unknown feature `{operand.token}`", hint)
+def _factor(operand: _Operand) -> int:
+    if operand.factor is None:
+        return 1
+    text = str(operand.factor)
+    if not text.isdecimal() or not 1 <= int(text) <= _FACTOR_MAX:
+        message = f"`{text}` is not a factor"
+        raise Mistake(operand.offset, message, f"write a whole number from 1 to {_FACTOR_MAX:,}")
+    return int(text)
 
 
 def _check_range(signs: list[Token]) -> None:
@@ -204,6 +270,8 @@ def _written_unit(quantity: str, suffix: str | None) -> Unit | None:
     """The unit that a literal shows by its form; None if it has none of the forms."""
     if suffix is not None:
         return "money"
+    if quantity.endswith("%"):
+        return "percent"
     if quantity.replace(".", "", 1).isdecimal():
         return "count"
     return "duration" if quantity[-1] in DURATION_UNITS_MS and quantity[:-1].isalnum() else None
@@ -215,6 +283,8 @@ def _whole(feature: Feature, op: Op, number: Decimal) -> int:
     message = f"`{feature.name}` counts whole things, and `{number}` is not whole"
     if op in ("==", "!="):
         raise LiteralError(message, "write a whole number")
+    if feature.unit == "percent":
+        raise LiteralError(f"`{number}%` is not a whole percentage", "write a whole number and `%`")
     rising = op in (">", ">=")
     nearest = number.to_integral_value(ROUND_CEILING if rising else ROUND_FLOOR)
     raise LiteralError(message, f"write `{feature.name} {'>=' if rising else '<='} {nearest}`")

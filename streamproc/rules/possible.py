@@ -6,15 +6,16 @@ inside thirty, a long silence means no recent activity) narrows the ranges. Wher
 example, there is none; an example may still be impossible for a reason that is not known here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import permutations, product
 from math import prod
 from typing import Final
 
+from streamproc.contracts.meanings import TALLIES
 from streamproc.features.registry import FEATURES, Feature
-from streamproc.rules.expression import NEGATED, And, Comparison, Expr, Not, Or
+from streamproc.rules.expression import NEGATED, And, Comparison, Expr, Not, Or, Text
 from streamproc.windows.panes import DAY_MS
 
 #: Expressions that open up into more alternatives than this are not looked into.
@@ -26,7 +27,7 @@ MAX_PAIRS: Final = 50_000
 _UNBOUNDED: Final = 2**62
 #: What counts a part of what another counts, in the same window.
 _PARTS: Final = {
-    "events": ("web_events", "app_events", "support_events", "orders", "sessions", "active_days"),
+    "events": ("web_events", "app_events", "support_events", "orders", "sessions", "active_days", *TALLIES),
     "duration": ("web_duration", "app_duration", "support_duration"),
 }
 #: What a silence keeps empty, and whether there is something in it without that silence.
@@ -35,8 +36,14 @@ _SILENCED: Final = {
     "web_recency": {"web_events": True},
     "app_recency": {"app_events": True},
     "support_recency": {"support_events": True},
+    "order_recency": {"orders": True},
+    **{f"{tally}_recency": {tally: True} for tally in TALLIES},
 }
-_ALWAYS_EXACT: Final = ("tenure", "cart_idle")
+#: Ages that run only while there is something.
+_NEEDS: Final = {"cart_idle": "cart_items", "cart_age": "cart_items", "ticket_age": "open_tickets"}
+#: Sources of ages that are always exact, and of totals that may have no value.
+_EXACT_AGES: Final = ("first_seen", "cart_change", "cart_start", "checkout", "open_ticket", "funnel")
+_VAGUE_TOTALS: Final = ("order_average", "usual_gap", "best_hour", "favorite_category", "survey")
 
 Example = dict[str, int]
 
@@ -73,16 +80,19 @@ _Term = tuple[Condition, ...]
 _Ranges = dict[str, _Range]
 
 
-def find_example(conditions: Sequence[Condition]) -> Example | None:
+def find_example(
+    conditions: Sequence[Condition], features: Mapping[str, Feature] = FEATURES
+) -> Example | None:
     """The least values, by feature, that fulfil all conditions; None if no customer can.
 
-    A comparison of two features is taken as fulfilled. Raises TooManyAlternativesError.
+    A comparison of two features is taken as fulfilled. `features`: those that there are. Raises
+    TooManyAlternativesError.
     """
     terms = _all_of([_alternatives(condition) for condition in conditions])
     if sum(len(term) ** 2 for term in terms) > MAX_PAIRS:
         raise TooManyAlternativesError
     for term in terms:
-        ranges = _solve(term)
+        ranges = _solve(term, features)
         if all(found.low <= found.high for found in ranges.values()):
             return {name: found.low for name, found in ranges.items()}
     return None
@@ -110,22 +120,26 @@ def _all_of(options: Sequence[Sequence[_Term]]) -> list[_Term]:
     return [tuple(part for term in choice for part in term) for choice in product(*options)]
 
 
-def _solve(term: _Term) -> _Ranges:
+def _solve(term: _Term, features: Mapping[str, Feature]) -> _Ranges:
     """The ranges of the features in which all comparisons of `term` hold; empty ones if they cannot."""
     ranges: _Ranges = {}
     for condition in term:
         assert isinstance(condition.expr, Comparison)
-        _narrow(ranges, condition.expr, condition.known)
-    while any(_relate(ranges, first, second) for first, second in permutations(ranges, 2)):
+        _narrow(ranges, condition.expr, condition.known, features)
+    while any(
+        _relate(ranges, features[first], features[second]) for first, second in permutations(ranges, 2)
+    ):
         pass  # until nothing changes
     return ranges
 
 
-def _narrow(ranges: _Ranges, comparison: Comparison, known: bool) -> None:
+def _narrow(ranges: _Ranges, comparison: Comparison, known: bool, features: Mapping[str, Feature]) -> None:
     """Take a comparison with a value into its feature's range, and what knowing it takes into tenure's."""
-    feature, threshold = FEATURES[comparison.feature], comparison.threshold
+    feature, threshold = features[comparison.feature], comparison.threshold
     if isinstance(threshold, str):
         return
+    if isinstance(threshold, Text):
+        threshold = threshold.code
     if not known and comparison.op not in ("<", "<=") and not _is_exact(feature):
         return  # "at least" leaves it open
     found = ranges.setdefault(feature.name, _Range(high=_greatest(feature)))
@@ -148,19 +162,19 @@ def _narrow(ranges: _Ranges, comparison: Comparison, known: bool) -> None:
         ranges.setdefault("tenure", _Range()).narrow(low=history_ms)
 
 
-def _relate(ranges: _Ranges, first: str, second: str) -> bool:
+def _relate(ranges: _Ranges, first: Feature, second: Feature) -> bool:
     """Narrow two ranges by what their features have to do with each other. Whether this changed anything."""
-    one, other = ranges[first], ranges[second]
-    if _is_at_most(FEATURES[first], FEATURES[second]):
+    one, other = ranges[first.name], ranges[second.name]
+    if _is_at_most(first, second):
         raised, lowered = other.narrow(low=one.low), one.narrow(high=other.high)
         return raised or lowered
-    window = FEATURES[second].window
-    if window and (filled := _SILENCED.get(first, {}).get(_base(FEATURES[second]))) is not None:
+    window = second.window
+    if window and (filled := _SILENCED.get(first.name, {}).get(_base(second))) is not None:
         if one.low >= window.length_ms:
             return other.narrow(high=0)
         if filled and one.high <= window.length_ms - window.tier.width_ms:
             return other.narrow(low=1)
-    if first == "cart_idle" and second == "cart_items" and one.low > 0:
+    if _NEEDS.get(first.name) == second.name and one.low > 0:
         return other.narrow(low=1)
     return False
 
@@ -183,9 +197,13 @@ def _base(feature: Feature) -> str:
 
 
 def _greatest(feature: Feature) -> int:
+    if feature.kind in ("total", "relation") and feature.whole:
+        return feature.whole
     is_days = feature.window and _base(feature) == "active_days"
     return feature.window.length_ms // DAY_MS if feature.window and is_days else _UNBOUNDED
 
 
 def _is_exact(feature: Feature) -> bool:
-    return feature.kind == "total" or feature.name in _ALWAYS_EXACT
+    if feature.kind == "age":
+        return feature.source in _EXACT_AGES
+    return feature.kind == "total" and feature.source not in _VAGUE_TOTALS

@@ -5,15 +5,15 @@ Every distinct question is asked once for all rules. A *node* is a question or a
 one level of all rules is one step.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamproc.features.registry import FEATURES
+from streamproc.features.registry import FEATURES, Feature
 from streamproc.rules.expression import And, Comparison, Expr, Not, Or
 from streamproc.rules.normal import in_at_least
 
@@ -38,7 +38,7 @@ class Questions:
     `features` also has those of this kind that pairs compare.
     """
 
-    features: tuple[str, ...]
+    features: tuple[Feature, ...]
     place: Ints
     bound: Ints
     first_node: int
@@ -46,6 +46,15 @@ class Questions:
     @property
     def nodes(self) -> slice:
         return slice(self.first_node, self.first_node + len(self.place))
+
+
+class Pair(NamedTuple):
+    """`factor * feature >= times * other`"""
+
+    feature: Feature
+    factor: int
+    other: Feature
+    times: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +68,17 @@ class Level:
 
 @dataclass(frozen=True)
 class Program:
-    """Compiled rules. `pairs`: nodes that compare two features, `feature >= other`, from `first_pair` on."""
+    """Compiled rules. `pairs`: nodes that compare two features, from `first_pair` on."""
 
     windows: Questions
     ages: Questions
     totals: Questions
-    pairs: tuple[tuple[str, str], ...]
+    relations: Questions
+    pairs: tuple[Pair, ...]
     first_pair: int
     levels: tuple[Level, ...]
     size: int
+    features: Mapping[str, Feature]
     _nodes: dict[Expr, int]
 
     def node(self, expr: Expr) -> tuple[int, bool]:
@@ -79,43 +90,47 @@ class Program:
         return _as_refs([self.node(expr) for expr in exprs])
 
 
-def compile_rules(exprs: Sequence[Expr]) -> Program:
-    """The program that answers all of `exprs` and every part of them."""
+def compile_rules(exprs: Sequence[Expr], features: Mapping[str, Feature] = FEATURES) -> Program:
+    """The program that answers all of `exprs` and every part of them. `features`: those they may name."""
     depth: dict[Expr, int] = {}
     for expr in exprs:
         _measure(in_at_least(expr), depth)
     leaves = [expr for expr in depth if isinstance(expr, Comparison)]
-    pairs = [leaf for leaf in leaves if isinstance(leaf.threshold, str)]
-    paired_names = [name for leaf in pairs for name in (leaf.feature, str(leaf.threshold))]
+    paired = [leaf for leaf in leaves if isinstance(leaf.threshold, str)]
+    pairs = tuple(
+        Pair(features[leaf.feature], leaf.factor, features[str(leaf.threshold)], leaf.times)
+        for leaf in paired
+    )
+    in_pairs = [feature for pair in pairs for feature in (pair.feature, pair.other)]
     nodes: dict[Expr, int] = {}
     asked: list[Questions] = []
-    for kind in ("window", "age", "total"):
-        mine = [leaf for leaf in leaves if isinstance(leaf.threshold, int) and _kind_of(leaf.feature) == kind]
-        paired = [name for name in paired_names if _kind_of(name) == kind]
-        asked.append(_questions(mine, paired, len(nodes)))
+    for kind in ("window", "age", "total", "relation"):
+        mine = [
+            leaf for leaf in leaves if isinstance(leaf.threshold, int) and features[leaf.feature].kind == kind
+        ]
+        named = [features[leaf.feature] for leaf in mine]
+        asked.append(_questions(mine, named, [one for one in in_pairs if one.kind == kind], len(nodes)))
         _number(mine, nodes)
     first_pair = len(nodes)
-    _number(pairs, nodes)
+    _number(paired, nodes)
     levels = []
     for height in range(1, max(depth.values(), default=0) + 1):
         joints = [expr for expr, own in depth.items() if own == height]
         levels.append(_level(joints, nodes))
         _number(joints, nodes)
-    windows, ages, totals = asked
+    windows, ages, totals, relations = asked
     return Program(
         windows,
         ages,
         totals,
-        pairs=tuple((leaf.feature, str(leaf.threshold)) for leaf in pairs),
+        relations,
+        pairs=pairs,
         first_pair=first_pair,
         levels=tuple(levels),
         size=len(nodes),
+        features=features,
         _nodes=nodes,
     )
-
-
-def _kind_of(feature: str) -> str:
-    return FEATURES[feature].kind
 
 
 def _measure(expr: Expr, depth: dict[Expr, int]) -> int:
@@ -132,11 +147,14 @@ def _number(exprs: Sequence[Expr], nodes: dict[Expr, int]) -> None:
     nodes.update({expr: node for node, expr in enumerate(exprs, len(nodes))})
 
 
-def _questions(leaves: Sequence[Comparison], more_features: Sequence[str], first_node: int) -> Questions:
-    features = list(dict.fromkeys([*(leaf.feature for leaf in leaves), *more_features]))
+def _questions(
+    leaves: Sequence[Comparison], named: Sequence[Feature], more_features: Sequence[Feature], first_node: int
+) -> Questions:
+    """`named`: the feature of each leaf."""
+    features = list(dict.fromkeys([*named, *more_features]))
     return Questions(
         tuple(features),
-        np.array([features.index(leaf.feature) for leaf in leaves], np.int64),
+        np.array([features.index(feature) for feature in named], np.int64),
         np.array([leaf.threshold for leaf in leaves], np.int64),
         first_node,
     )

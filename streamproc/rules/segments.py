@@ -1,6 +1,6 @@
 """The `segments:` of a rules file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -8,6 +8,7 @@ from typing import Final
 from yaml.nodes import Node, ScalarNode
 
 from streamproc.contracts.signals import RESERVED_AUDIENCE_KEY
+from streamproc.features.registry import Feature
 from streamproc.rules.document import Document
 from streamproc.rules.fields import Fields
 from streamproc.rules.model import Segment, stable_id
@@ -38,9 +39,11 @@ class SegmentEntry:
     segment: Segment | None
 
 
-def read_segments(document: Document, items: Sequence[Node], currency: str) -> list[SegmentEntry]:
-    """The entries, each checked for itself and against the others."""
-    entries = [_read_segment(document, item, currency) for item in items]
+def read_segments(
+    document: Document, items: Sequence[Node], currency: str, features: Mapping[str, Feature]
+) -> list[SegmentEntry]:
+    """The entries, each checked for itself and against the others. `features`: those that rules may name."""
+    entries = [_read_segment(document, item, currency, features) for item in items]
     check_keys("segment", [(entry.fields, entry.key) for entry in entries])
     _check_groups(entries)
     return entries
@@ -63,7 +66,9 @@ def check_keys(what: str, entries: Sequence[tuple[Fields, str | None]]) -> None:
             fields.report("key", message, f"rename the newer {what}")
 
 
-def _read_segment(document: Document, node: Node, currency: str) -> SegmentEntry:
+def _read_segment(
+    document: Document, node: Node, currency: str, features: Mapping[str, Feature]
+) -> SegmentEntry:
     noted = len(document.problems)
     fields = Fields(document, node, "the segment", allowed=_KEYS, required=_REQUIRED)
     key, name, version = fields.key("key"), fields.text("name"), fields.integer("version", 1)
@@ -73,7 +78,7 @@ def _read_segment(document: Document, node: Node, currency: str) -> SegmentEntry
     group, priority = fields.key("group"), fields.integer("priority", 0)
     if "priority" in fields and "group" not in fields:
         fields.report("priority", "a `priority` only matters inside a `group`", "add `group:`, or remove it")
-    enter, exit_ = _read_rule(fields, "enter", currency), _read_rule(fields, "exit", currency)
+    enter, exit_ = (_read_rule(fields, key, currency, features) for key in ("enter", "exit"))
     min_dwell_ms = fields.duration_ms("min_dwell")
     segment = None
     if len(document.problems) == noted and key and name and version and enter and enter.parsed.expr:
@@ -93,11 +98,11 @@ def _read_segment(document: Document, node: Node, currency: str) -> SegmentEntry
     return SegmentEntry(fields, key, group, priority, enter, exit_, segment)
 
 
-def _read_rule(fields: Fields, key: str, currency: str) -> Rule | None:
+def _read_rule(fields: Fields, key: str, currency: str, features: Mapping[str, Feature]) -> Rule | None:
     node = fields.scalar(key, "an expression such as `recency > 14d`")
     if node is None:
         return None
-    rule = Rule(node, parse_expression(node.value, currency=currency))
+    rule = Rule(node, parse_expression(node.value, currency=currency, features=features))
     for mistake in rule.parsed.mistakes:
         fields.document.report_inside(node, mistake.offset, mistake.message, mistake.hint)
     return rule

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 import xxhash
 
 from streamproc.rules.expression import Not
-from streamproc.rules.model import BandPolicy, Campaign, Ruleset, Segment
+from streamproc.rules.model import BandPolicy, Campaign, Funnel, Ruleset, Segment
 from streamproc.rules.problems import Problem
 
 
-def fingerprint(segments: Sequence[Segment], churn: BandPolicy) -> int:
-    """A 32-bit hash of all that decides about memberships and bands: segments with versions, and churn bands.
+def fingerprint(segments: Sequence[Segment], churn: BandPolicy, funnels: Sequence[Funnel] = ()) -> int:
+    """A 32-bit hash of all that decides about memberships and bands: segments and funnels with versions, churn bands.
 
     When it changes, every customer is due for an evaluation with cause `definition`. So it leaves out what no
     membership or band depends on: campaigns, the order in the file, and what events mean (that only matters
@@ -23,15 +23,17 @@ def fingerprint(segments: Sequence[Segment], churn: BandPolicy) -> int:
     by_key = sorted(segments, key=lambda segment: segment.key)
     lines = [f"{segment.key} {segment.version} {_definition(segment)}" for segment in by_key]
     lines.append(f"churn {churn.thresholds} {churn.hysteresis} {churn.min_history_ms}")
+    lines += sorted(f"funnel {funnel.key} {funnel.version} {_definition(funnel)}" for funnel in funnels)
     return xxhash.xxh32_intdigest("\n".join(lines).encode())
 
 
 def changed_without_version(old: Ruleset, new: Ruleset) -> list[Problem]:
-    """What `new` defines otherwise than `old` without a later version: its segments, then its campaigns."""
+    """What `new` defines otherwise than `old` without a later version: its segments, campaigns and funnels."""
     problems = []
     for what, before, after in (
         ("segment", old.segments, new.segments),
         ("campaign", old.campaigns, new.campaigns),
+        ("funnel", old.funnels, new.funnels),
     ):
         known = {item.key: item for item in before}
         for item in after:
@@ -49,7 +51,9 @@ def changed_without_version(old: Ruleset, new: Ruleset) -> list[Problem]:
     return problems
 
 
-def _definition(item: Segment | Campaign) -> tuple[object, ...]:
+def _definition(item: Segment | Campaign | Funnel) -> tuple[object, ...]:
+    if isinstance(item, Funnel):
+        return (item.steps, item.within_ms)
     if isinstance(item, Segment):
         place = (item.group, item.priority) if item.group is not None else None
         leave = Not(item.enter) if item.exit is None else item.exit

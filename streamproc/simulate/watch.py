@@ -163,12 +163,16 @@ def _comparison(item: Evidence) -> str:
     return f"unknown: {text}" if item.holds is None else text
 
 
-def _amount(value: float | str, unit: str, parts: int) -> str:
-    """A number of the evidence with its unit; another feature's name as it is. parts: units of a duration."""
+def _amount(value: float | str | None, unit: str, parts: int) -> str:
+    """A number of the evidence with its unit; texts and features' names as they are. parts: units of a duration."""
+    if value is None:
+        return "nothing"
     if isinstance(value, str):
         return value
     if unit == "ms":
         return spell_duration(int(value), parts)
     if unit == "probability":
         return f"{value:.0%}"
-    return f"{value:,}" if unit == "count" else f"{value / 1_000_000:,.2f} {unit}"
+    if unit == "percent":
+        return f"{value}%"
+    return f"{value:,}" if unit == "count" else f"{value:,.2f} {unit}"

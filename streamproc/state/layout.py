@@ -13,10 +13,18 @@ from numpy.typing import NDArray
 
 from streamproc.errors import StreamprocError
 from streamproc.windows.panes import INF, pane_key, pane_of, series_of, tier_of
-from streamproc.windows.table import HEAD_DTYPE, SPARSE_TABLES, CustomerTable, Table, new_customers, new_heads
+from streamproc.windows.table import (
+    CATEGORY_DTYPE,
+    HEAD_DTYPE,
+    SPARSE_TABLES,
+    CustomerTable,
+    Table,
+    new_customers,
+    new_heads,
+)
 
 #: Raise it with every change of the packed form; workers refuse state of another layout.
-LAYOUT_VERSION: Final = 2
+LAYOUT_VERSION: Final = 3
 
 #: Instants that are whole seconds, and are packed as such.
 _SECONDS: Final = ("next_check_ms", "churn_due_ms", "timer_ms")
@@ -40,7 +48,12 @@ _WIRE: Final = {
     "ring": np.dtype([("hash", "<u8"), ("seen_ms", "<i8")]),
     "members": np.dtype([("segment", "<u4"), ("entered_ms", "<i8"), ("entry_seq", "<u4")]),
     "campaigns": np.dtype([("campaign", "<u4"), ("requested_ms", "<i8"), ("seq", "<u4")]),
-    "consents": np.dtype([("channel", "u1"), ("granted", "u1"), ("ts_ms", "<i8"), ("tie", "<u8")]),
+    "words": np.dtype([("about", "u1"), ("key", "<u8"), ("value", "i1"), ("ts_ms", "<i8"), ("tie", "<u8")]),
+    "tallies": np.dtype([("tally", "u1"), ("count", "<u4"), ("last_ms", "<i8")]),
+    "views": np.dtype([("view", "u1"), ("shown", "<u4")]),
+    "hours": np.dtype([("hour", "u1"), ("count", "<u4")]),
+    "categories": np.dtype([("name", CATEGORY_DTYPE["name"]), ("count", "<u4")]),
+    "funnels": np.dtype([("funnel", "<u4"), ("steps", "u1"), ("started_ms", "<i8"), ("last_ms", "<i8")]),
 }
 
 

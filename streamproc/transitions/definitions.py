@@ -26,7 +26,7 @@ class Definitions:
     @cached_property
     def plan(self) -> SegmentPlan:
         """The segments, compiled."""
-        return plan_segments(self.ruleset.segments)
+        return plan_segments(self.ruleset.segments, self.ruleset.features)
 
     @cached_property
     def fingerprint(self) -> int:

@@ -1,11 +1,12 @@
 """Which segments a customer should be in: raw membership, groups, min dwell (docs/semantics.md, section 6)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from streamproc.features.registry import FEATURES, Feature
 from streamproc.rules.evaluate import TRUE, Evaluation
 from streamproc.rules.expression import Not
 from streamproc.rules.model import Segment
@@ -46,10 +47,10 @@ class SegmentPlan:
     groups: tuple[Ints, ...]
 
 
-def plan_segments(segments: Sequence[Segment]) -> SegmentPlan:
-    """Compile segments, in file order."""
+def plan_segments(segments: Sequence[Segment], features: Mapping[str, Feature] = FEATURES) -> SegmentPlan:
+    """Compile segments, in file order. `features`: those that their rules may name."""
     stays = [segment.enter if segment.exit is None else Not(segment.exit) for segment in segments]
-    program = compile_rules([*(segment.enter for segment in segments), *stays])
+    program = compile_rules([*(segment.enter for segment in segments), *stays], features)
     ids = np.array([segment.id for segment in segments], np.uint32)
     return SegmentPlan(
         program,

@@ -21,14 +21,17 @@ _WORD_BITS: Final = 64
 
 
 class SessionSteps(NamedTuple):
-    """Per activity event: whether it starts a session, and the time since the latest activity if it lengthens one."""
+    """Per activity event: whether it starts a session, the time since the latest activity if it lengthens one, and
+    whether it belongs to what is now the customer's latest session.
+    """
 
     starts: Bools
     gap_ms: Ints
+    is_latest: Bools
 
 
 def follow_sessions(head: Table, row: Ints, ts_ms: Ints, session_gap_ms: int) -> SessionSteps:
-    """Fold activity events (apply order within a row) into `last_activity_ms` and `sessions` of `head`."""
+    """Fold activity events (apply order within a row) into `last_activity_ms` and the sessions of `head`."""
     order = np.argsort(row, kind="stable")
     sorted_row, sorted_ts = row[order], ts_ms[order]
     first = np.flatnonzero(np.concatenate(([True], sorted_row[1:] != sorted_row[:-1])))
@@ -48,8 +51,16 @@ def follow_sessions(head: Table, row: Ints, ts_ms: Ints, session_gap_ms: int) ->
     starts[order] = starts_sorted
     gap_ms[order] = np.where(starts_sorted | (step < 0), 0, step)
     np.maximum.at(head["last_activity_ms"], row, ts_ms)
+    started = np.flatnonzero(starts_sorted)  # of one customer's, the last holds
+    head["session_ms"][sorted_row[started]] = sorted_ts[started]
+    head["pause_ms"][sorted_row[started]] = np.where(before[started] == NEVER, 0, step[started])
+    last_start = np.full(len(head), -1, np.int64)
+    last_start[sorted_row[started]] = started
+    is_latest = np.empty(len(row), np.bool_)
+    since_last_start = np.arange(len(row)) >= last_start[sorted_row]
+    is_latest[order] = since_last_start & (sorted_ts >= head["session_ms"][sorted_row])
     head["sessions"] += np.bincount(row, weights=starts, minlength=len(head)).astype(np.int64)
-    return SessionSteps(starts, gap_ms)
+    return SessionSteps(starts, gap_ms, is_latest)
 
 
 def mark_active_days(head: Table, row: Ints, ts_ms: Ints) -> None:

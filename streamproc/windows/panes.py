@@ -10,6 +10,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from streamproc.contracts.meanings import TALLIES
+
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 60 * MINUTE_MS
 DAY_MS: Final = 24 * HOUR_MS
@@ -55,9 +57,10 @@ WINDOWS: Final = (
     Window("90d", TIERS[2], 90),
 )
 
-# Series: what a pane counts. The first three are the channels, in the order of their codes.
-WEB, APP, SUPPORT, ORDERS, SESSIONS = range(5)
-SERIES_COUNT: Final = 5
+# Series: what a pane counts. The first three are the channels, in the order of their codes; the tallies, which have
+# panes of a day only, follow in the order of theirs.
+WEB, APP, SUPPORT, ORDERS, SESSIONS, FIRST_TALLY = range(6)
+SERIES_COUNT: Final = FIRST_TALLY + len(TALLIES)
 
 _SERIES_SHIFT: Final = 32
 _TIER_SHIFT: Final = 40

@@ -1,6 +1,6 @@
 """The state of a batch of customers as columns: what Redis holds packed, unpacked for numpy.
 
-One fixed row a customer (`head`) and five sorted, sparse tables that refer to it by row number.
+One fixed row a customer (`head`) and sorted, sparse tables that refer to it by row number.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from streamproc.contracts.events import CATEGORY_BYTES
 from streamproc.windows.panes import INF, NEVER, PANE_DTYPE
 
 #: Days that the active-day bitmap reaches back from `last_day`. Events older than 90 days are not applied,
@@ -31,6 +32,11 @@ HEAD_DTYPE: Final = np.dtype(
         ("cart_items", "<i8"),
         ("cart_changed_ms", "<i8"),
         ("cart_cleared_ms", "<i8"),
+        ("cart_since_ms", "<i8"),  # when the first item came in
+        ("cart_micros", "<i8"),  # what is in it is worth
+        ("last_order_ms", "<i8"),
+        ("session_ms", "<i8"),  # when the latest session began
+        ("pause_ms", "<i8"),  # how long the silence before it was
         ("active_days", "<i8"),
         ("first_day", "<i8"),
         ("last_day", "<i8"),
@@ -58,12 +64,41 @@ MEMBER_DTYPE: Final = np.dtype(
 CAMPAIGN_DTYPE: Final = np.dtype(
     [("row", "<i4"), ("campaign", "<u4"), ("requested_ms", "<i8"), ("seq", "<i8")]
 )
-#: Consent per channel: a last-writer-wins register ordered by (ts_ms, tie).
-CONSENT_DTYPE: Final = np.dtype(
-    [("row", "<i4"), ("channel", "<u1"), ("granted", "<u1"), ("ts_ms", "<i8"), ("tie", "<u8")]
+#: The latest word on something, by (ts_ms, tie): see `windows.words`.
+WORD_DTYPE: Final = np.dtype(
+    [("row", "<i4"), ("about", "<u1"), ("key", "<u8"), ("value", "<i1"), ("ts_ms", "<i8"), ("tie", "<u8")]
+)
+#: How often events counted as a tally, and when last.
+TALLY_DTYPE: Final = np.dtype([("row", "<i4"), ("tally", "<u1"), ("count", "<i8"), ("last_ms", "<i8")])
+#: Different pages (`view` 0) and products (1) of the latest session.
+VIEW_DTYPE: Final = np.dtype([("row", "<i4"), ("view", "<u1"), ("shown", "<u4")])
+#: Activity by UTC hour of the day.
+HOUR_DTYPE: Final = np.dtype([("row", "<i4"), ("hour", "<u1"), ("count", "<i8")])
+#: What activity is about.
+CATEGORY_DTYPE: Final = np.dtype([("row", "<i4"), ("name", f"S{CATEGORY_BYTES}"), ("count", "<i8")])
+#: How far the customer came in funnels.
+FUNNEL_DTYPE: Final = np.dtype(
+    [("row", "<i4"), ("funnel", "<u4"), ("steps", "<u1"), ("started_ms", "<i8"), ("last_ms", "<i8")]
 )
 
-SPARSE_TABLES: Final = ("panes", "ring", "members", "campaigns", "consents")
+#: By name, what the rows of each sparse table are.
+SPARSE_TABLES: Final = {
+    "panes": PANE_DTYPE,
+    "ring": RING_DTYPE,
+    "members": MEMBER_DTYPE,
+    "campaigns": CAMPAIGN_DTYPE,
+    "words": WORD_DTYPE,
+    "tallies": TALLY_DTYPE,
+    "views": VIEW_DTYPE,
+    "hours": HOUR_DTYPE,
+    "categories": CATEGORY_DTYPE,
+    "funnels": FUNNEL_DTYPE,
+}
+
+_NEVER_AT_FIRST: Final = (
+    "last_ms", "last_activity_ms", "cart_changed_ms", "cart_cleared_ms", "cart_since_ms", "last_order_ms",
+    "session_ms", "last_day",
+)  # fmt: skip
 
 Table = NDArray[np.void]
 
@@ -78,7 +113,12 @@ class CustomerTable:
     ring: Table
     members: Table
     campaigns: Table
-    consents: Table
+    words: Table
+    tallies: Table
+    views: Table
+    hours: Table
+    categories: Table
+    funnels: Table
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -105,7 +145,7 @@ def new_heads(n: int) -> Table:
     head["churn_due_ms"] = INF
     head["timer_ms"] = INF
     head["first_day"] = INF
-    for name in ("last_ms", "last_activity_ms", "cart_changed_ms", "cart_cleared_ms", "last_day"):
+    for name in _NEVER_AT_FIRST:
         head[name] = NEVER
     head["cause_offset"] = NEVER
     head["band"] = NEVER
@@ -114,15 +154,8 @@ def new_heads(n: int) -> Table:
 
 def new_customers(ids: Sequence[str]) -> CustomerTable:
     """The states of customers that were never seen."""
-    return CustomerTable(
-        list(ids),
-        new_heads(len(ids)),
-        np.empty(0, PANE_DTYPE),
-        np.empty(0, RING_DTYPE),
-        np.empty(0, MEMBER_DTYPE),
-        np.empty(0, CAMPAIGN_DTYPE),
-        np.empty(0, CONSENT_DTYPE),
-    )
+    sparse = {name: np.empty(0, dtype) for name, dtype in SPARSE_TABLES.items()}
+    return CustomerTable(list(ids), new_heads(len(ids)), **sparse)
 
 
 def concat(tables: Sequence[CustomerTable]) -> CustomerTable:

@@ -12,7 +12,7 @@ import numpy as np
 from streamproc.contracts.outbox import OutRecord, unpack
 from streamproc.contracts.signal_types import BANDS
 from streamproc.features.frame import Frame
-from streamproc.features.registry import FEATURES
+from streamproc.features.registry import Feature
 from streamproc.metrics import Metrics
 from streamproc.pipeline import Shard
 from streamproc.settings import Settings
@@ -63,7 +63,10 @@ class Run:
         ids = [customer.decode() for customer, _ in found]
         table = unpack_states(ids, [blob for _, blob in found])
         frame = Frame(table, np.full(len(ids), now_ms))
-        columns = {name: (frame.value(name).tolist(), frame.exact(name).tolist()) for name in FEATURES}
+        columns = {
+            feature.name: (values_of(frame, feature), frame.exact(feature).tolist())
+            for feature in definitions.ruleset.features.values()
+        }
         keys = {segment.id: segment.key for segment in definitions.ruleset.segments}
         for row, customer in enumerate(ids):
             self.features[customer] = {
@@ -177,6 +180,13 @@ class _Replay:
             if cursor == 0:
                 break
         self.result.learn(found, shard.time_ms, self.definitions)
+
+
+def values_of(frame: Frame, feature: Feature) -> list[Any]:
+    """The values of all customers, texts as such; -1: none."""
+    if feature.unit == "text":
+        return [frame.text(feature, row) or -1 for row in range(frame.n)]
+    return list(frame.value(feature).tolist())
 
 
 def as_said(record: OutRecord) -> dict[str, Any]:

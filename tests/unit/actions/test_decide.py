@@ -6,7 +6,8 @@ import pytest
 from streamproc.actions.decide import abort_type, consents_to, read_history, write_history
 from streamproc.rules.model import Campaign, Trigger
 from streamproc.windows.panes import NEVER
-from streamproc.windows.table import CAMPAIGN_DTYPE, CONSENT_DTYPE, new_customers
+from streamproc.windows.table import CAMPAIGN_DTYPE, WORD_DTYPE, new_customers
+from streamproc.windows.words import CONSENT
 
 CAMPAIGN = Campaign(
     "winback", "Win back", 1, Trigger("enter", "dormant"), "push", "silent", None, 86_400_000, 1_000, id=5
@@ -33,7 +34,9 @@ def test_gates_in_their_order(last_ms: int, consented: bool, redefined: bool, ex
 
 def test_consent_is_denied_unless_given_for_that_channel() -> None:
     table = new_customers(["a", "b"])
-    table.consents = np.array([(0, 1, 1, 0, 0), (1, 1, 0, 0, 0), (1, 0, 1, 0, 0)], CONSENT_DTYPE)
+    table.words = np.array(
+        [(0, CONSENT, 1, 1, 0, 0), (1, CONSENT, 1, 0, 0, 0), (1, CONSENT, 0, 1, 0, 0)], WORD_DTYPE
+    )
     assert consents_to(table, 0, "push")
     assert not consents_to(table, 0, "email")
     assert not consents_to(table, 1, "push")

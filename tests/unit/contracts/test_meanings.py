@@ -53,9 +53,9 @@ def test_properties_that_are_known_anyway_are_not_own_ones() -> None:
     """They would be decoded twice."""
     names = {
         "A": EventMeaning(order=True, value="total", duration="duration_ms"),
-        "B": EventMeaning(order=True, value="price"),
+        "B": EventMeaning(order=True, value="contract_value"),
     }
-    assert set(Meanings(names, "EUR").own_properties) == {"price"}
+    assert set(Meanings(names, "EUR").own_properties) == {"contract_value"}
 
 
 def test_equality_is_that_of_names_and_currency() -> None:

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from streamproc.contracts.columns import EventColumns
 from streamproc.features.frame import Frame
 from streamproc.features.registry import FEATURES
-from streamproc.windows.apply import apply_events
+from streamproc.windows.apply import Measures, apply_events
 from streamproc.windows.panes import DAY_MS, HOUR_MS, INF, MINUTE_MS, WINDOWS
 from streamproc.windows.table import CustomerTable, new_customers
+from tests.unit.events import events as plain_events
 
 DAY_0 = 20_000 * DAY_MS
 GAP_MS = 30 * MINUTE_MS
@@ -22,27 +23,19 @@ def events(lives: list[list[int]]) -> tuple[np.ndarray, EventColumns]:
     ts_ms = np.array([ts for life in lives for ts in life], np.int64)
     n = len(row)
     order = np.arange(n) % 3 == 2
-    return row, EventColumns(
-        customer=[str(i) for i in row],
-        topic=np.zeros(n, np.int8),
-        offset=np.arange(n),
-        ts_ms=ts_ms,
-        channel=(np.arange(n) % 3).astype(np.int8),
-        message_hash=np.arange(n).astype(np.uint64),
-        counted=np.ones(n, np.bool_),
-        activity=np.ones(n, np.bool_),
-        duration_ms=np.full(n, -1),
+    return row, plain_events(
+        [str(i) for i in row],
+        ts_ms,
+        channel=np.arange(n) % 3,
         order=order,
         money_micros=np.where(order, 2_500_000, 0),
-        cart=np.zeros(n, np.int64),
-        consent=np.full(n, -1, np.int16),
     )
 
 
 def customers(lives: list[list[int]], at_ms: int) -> CustomerTable:
     table = new_customers([str(i) for i in range(len(lives))])
     row, columns = events(lives)
-    apply_events(table, row, columns, np.full(len(row), at_ms), GAP_MS)
+    apply_events(table, row, columns, np.full(len(row), at_ms), Measures(GAP_MS))
     return table
 
 
@@ -71,17 +64,19 @@ def test_window_sums_are_those_of_the_events_in_its_panes(lives: list[list[int]]
             held = [
                 j for j in mine if newest - window.panes < columns.ts_ms[j] // window.tier.width_ms <= newest
             ]
-            assert frame.value(f"events_{window.name}")[i] == len(held)
-            assert frame.value(f"app_events_{window.name}")[i] == sum(j % 3 == 1 for j in held)
-            assert frame.value(f"money_{window.name}")[i] == sum(2_500_000 for j in held if j % 3 == 2)
+            assert frame.value(FEATURES[f"events_{window.name}"])[i] == len(held)
+            assert frame.value(FEATURES[f"app_events_{window.name}"])[i] == sum(j % 3 == 1 for j in held)
+            assert frame.value(FEATURES[f"money_{window.name}"])[i] == sum(
+                2_500_000 for j in held if j % 3 == 2
+            )
             start_ms = (newest - window.panes + 1) * window.tier.width_ms
-            assert frame.exact(f"events_{window.name}")[i] == (min(timestamps) <= start_ms)
+            assert frame.exact(FEATURES[f"events_{window.name}"])[i] == (min(timestamps) <= start_ms)
         days = {int(columns.ts_ms[j]) // DAY_MS for j in mine}
         recent = {day for day in days if day > now_ms // DAY_MS - 30}
-        assert frame.value("active_days_30d")[i] == len(recent)
-        assert frame.value("active_days_total")[i] == len(days)
-        assert frame.value("recency")[i] == now_ms - max(timestamps)
-        assert frame.value("tenure")[i] == now_ms - min(timestamps)
+        assert frame.value(FEATURES["active_days_30d"])[i] == len(recent)
+        assert frame.value(FEATURES["active_days_total"])[i] == len(days)
+        assert frame.value(FEATURES["recency"])[i] == now_ms - max(timestamps)
+        assert frame.value(FEATURES["tenure"])[i] == now_ms - min(timestamps)
 
 
 @settings(max_examples=25)
@@ -101,17 +96,17 @@ def test_the_future_in_silence_is_what_a_later_frame_shows(
     width = window.tier.width_ms
     threshold *= 2_500_000 if name.startswith("money") else 1
     frame = Frame(table, np.array([now_ms]))
-    value = int(frame.value(name)[0])
+    value = int(frame.value(FEATURES[name])[0])
     later = [(now_ms // width + step) * width for step in range(1, window.panes + 2)]
     at = [Frame(table, np.array([t])) for t in later]
 
-    below = [t for t, then in zip(later, at, strict=True) if then.value(name)[0] < threshold]
-    columns = frame.windows((name,))
+    below = [t for t, then in zip(later, at, strict=True) if then.value(FEATURES[name])[0] < threshold]
+    columns = frame.windows((FEATURES[name],))
     falls_ms = int(columns.falls_below_ms(np.array([0]), np.array([threshold]))[0, 0])
     assert falls_ms == (below[0] if value >= threshold else INF)
-    known = [t for t, then in zip(later, at, strict=True) if then.exact(name)[0]]
-    assert columns.known_at_ms()[0, 0] == (INF if frame.exact(name)[0] else known[0])
-    changed = [t for t, then in zip(later, at, strict=True) if then.value(name)[0] != value]
+    known = [t for t, then in zip(later, at, strict=True) if then.exact(FEATURES[name])[0]]
+    assert columns.known_at_ms()[0, 0] == (INF if frame.exact(FEATURES[name])[0] else known[0])
+    changed = [t for t, then in zip(later, at, strict=True) if then.value(FEATURES[name])[0] != value]
     changes_ms = int(columns.changes_at_ms()[0, 0])
     assert changes_ms == (changed[0] if changed else INF) or (value == 0 and changes_ms > now_ms)
 
@@ -119,24 +114,24 @@ def test_the_future_in_silence_is_what_a_later_frame_shows(
 def test_what_never_happened_is_at_least_as_long_ago_as_the_customer_is_known() -> None:
     table = customers([[DAY_0]], DAY_0)
     frame = Frame(table, np.array([DAY_0 + 5 * DAY_MS]))
-    assert frame.value("app_recency")[0] == 5 * DAY_MS
-    assert not frame.exact("app_recency")[0]
-    assert frame.exact("web_recency")[0]
-    assert frame.ages(("cart_idle",)).anchors_ms[0, 0] == INF
-    assert frame.value("cart_idle")[0] == 0
+    assert frame.value(FEATURES["app_recency"])[0] == 5 * DAY_MS
+    assert not frame.exact(FEATURES["app_recency"])[0]
+    assert frame.exact(FEATURES["web_recency"])[0]
+    assert frame.ages((FEATURES["cart_idle"],)).anchors_ms[0, 0] == INF
+    assert frame.value(FEATURES["cart_idle"])[0] == 0
 
 
 def test_an_event_ahead_of_the_clock_enters_its_window_when_its_pane_begins() -> None:
     now_ms = DAY_0 + DAY_MS - 1_000
     table = customers([[now_ms + 2_000]], now_ms)
     frame = Frame(table, np.array([now_ms]))
-    assert frame.value("events_7d")[0] == 0
-    assert frame.value("recency")[0] == 0
+    assert frame.value(FEATURES["events_7d"])[0] == 0
+    assert frame.value(FEATURES["recency"])[0] == 0
     assert frame.unfolds_at_ms()[0] == DAY_0 + DAY_MS
-    assert Frame(table, np.array([DAY_0 + DAY_MS])).value("events_7d")[0] == 1
+    assert Frame(table, np.array([DAY_0 + DAY_MS])).value(FEATURES["events_7d"])[0] == 1
 
 
 @pytest.mark.parametrize("name", FEATURES)
 def test_every_feature_has_a_value_for_a_customer_without_events(name: str) -> None:
     frame = Frame(new_customers(["nobody"]), np.array([DAY_0]))
-    assert frame.value(name).shape == (1,)
+    assert frame.value(FEATURES[name]).shape == (1,)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from streamproc.features.frame import Frame
+from streamproc.features.registry import FEATURES
 from streamproc.features.windows import PaneTotals
 from streamproc.windows.panes import DAY_MS, INF, ORDERS, TIERS, make_panes, pane_key, union
 from streamproc.windows.table import new_customers
@@ -21,7 +22,9 @@ def test_running_totals_may_wrap_around() -> None:
     day = np.tile(np.array([TODAY - 20, TODAY - 10, TODAY]), n)
     key = pane_key(TIERS[2].code, ORDERS, day)
     table.panes = union([make_panes(row, key, np.ones(3 * n, np.int64), np.full(3 * n, MOST_MICROS))])
-    columns = Frame(table, np.full(n, TODAY * DAY_MS)).windows(("money_30d", "money_7d", "orders_30d"))
+    columns = Frame(table, np.full(n, TODAY * DAY_MS)).windows(
+        [FEATURES[name] for name in ("money_30d", "money_7d", "orders_30d")]
+    )
     assert columns.values.tolist() == [[3 * MOST_MICROS] * n, [MOST_MICROS] * n, [3] * n]
     falls_ms = columns.falls_below_ms(
         np.array([0, 0, 2, 2]), np.array([3 * MOST_MICROS, MOST_MICROS + 1, 1, 4])
@@ -37,7 +40,7 @@ def test_running_totals_may_wrap_around() -> None:
 def test_who_was_never_seen_will_never_be_known() -> None:
     """No wrap-around: an instant in the past would be due at once, for ever."""
     columns = Frame(new_customers(["nobody"]), np.array([TODAY * DAY_MS])).windows(
-        ("events_1h", "events_90d")
+        [FEATURES["events_1h"], FEATURES["events_90d"]]
     )
     assert columns.known_at_ms().tolist() == [[INF], [INF]]
     assert columns.changes_at_ms().tolist() == [[INF], [INF]]

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streamproc.features.registry import Feature
 from streamproc.windows.panes import INF
 
 AGES = ("tenure", "recency", "cart_idle")
 WINDOWS = ("events_7d", "web_events_7d", "money_7d")
-TOTALS = ("events_total", "cart_items", "money_total")
+TOTALS = ("events_total", "cart_items", "money_total", "nps", "usual_gap", "favorite_category")
+RELATIONS = ("trend", "app_share_30d")
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,24 @@ class Window:
 
 @dataclass(frozen=True)
 class Total:
-    amount: int
+    amount: int  # -1: no value
 
     def at(self, now_ms: int) -> tuple[int, bool]:
-        return self.amount, True
+        return self.amount, self.amount != -1
 
 
-Customer = dict[str, Age | Window | Total]
+@dataclass(frozen=True)
+class Relation:
+    """Has each of `values` from its instant on; -1: no value."""
+
+    values: tuple[tuple[int, int], ...]
+
+    def at(self, now_ms: int) -> tuple[int, bool]:
+        amount = [amount for instant, amount in self.values if instant <= now_ms][-1]
+        return amount, amount != -1
+
+
+Customer = dict[str, Age | Window | Total | Relation]
 
 
 class StepFrame:
@@ -59,44 +72,57 @@ class StepFrame:
         self.later = range(now_ms + 1, horizon_ms)
         self.now = now_ms
 
-    def windows(self, names: tuple[str, ...]) -> "StepWindows":
-        assert set(names) <= set(WINDOWS)
-        return StepWindows(self, names)
+    def windows(self, features: Sequence[Feature]) -> "StepWindows":
+        return StepWindows(self, names_of(features, WINDOWS))
 
-    def ages(self, names: tuple[str, ...]) -> "StepAges":
-        assert set(names) <= set(AGES)
-        return StepAges(self, names)
+    def ages(self, features: Sequence[Feature]) -> "StepAges":
+        return StepAges(self, names_of(features, AGES))
 
-    def totals(self, names: tuple[str, ...]) -> NDArray[np.int64]:
-        assert set(names) <= set(TOTALS)
-        return self.columns(names, lambda feature: feature.at(self.now)[0])
+    def totals(self, features: Sequence[Feature]) -> "StepColumns":
+        return StepColumns(self, names_of(features, TOTALS))
 
-    def value(self, name: str) -> NDArray[np.int64]:
-        return self.columns((name,), lambda feature: feature.at(self.now)[0])[0]
+    def relations(self, features: Sequence[Feature]) -> "StepRelations":
+        return StepRelations(self, names_of(features, RELATIONS))
 
-    def exact(self, name: str) -> NDArray[np.bool_]:
-        return self.columns((name,), lambda feature: feature.at(self.now)[1])[0].astype(np.bool_)
+    def text(self, feature: Feature, row: int) -> str:
+        return f"text {self.customers[row][feature.name].at(self.now)[0]}"
 
     def columns(self, names: Sequence[str], of: Any) -> NDArray[np.int64]:
         rows = [[of(customer[name]) for customer in self.customers] for name in names]
         return np.array(rows, np.int64).reshape(len(names), self.n)
 
 
-class StepAges:
-    def __init__(self, frame: StepFrame, names: tuple[str, ...]) -> None:
-        self.values = frame.columns(names, lambda feature: feature.at(frame.now)[0])
-        self.exact = frame.columns(names, lambda feature: feature.at(frame.now)[1]).astype(np.bool_)
-        self.anchors_ms = frame.columns(
-            names, lambda feature: INF if feature.anchor_ms is None else feature.anchor_ms
-        )
+def names_of(features: Sequence[Feature], known: tuple[str, ...]) -> tuple[str, ...]:
+    names = tuple(feature.name for feature in features)
+    assert set(names) <= set(known)
+    return names
 
 
-class StepWindows:
+class StepColumns:
     def __init__(self, frame: StepFrame, names: tuple[str, ...]) -> None:
         self._frame, self._names = frame, names
         self.values = frame.columns(names, lambda feature: feature.at(frame.now)[0])
         self.exact = frame.columns(names, lambda feature: feature.at(frame.now)[1]).astype(np.bool_)
 
+
+class StepAges(StepColumns):
+    def __init__(self, frame: StepFrame, names: tuple[str, ...]) -> None:
+        super().__init__(frame, names)
+        self.anchors_ms = frame.columns(
+            names, lambda feature: INF if feature.anchor_ms is None else feature.anchor_ms
+        )
+
+
+class StepRelations(StepColumns):
+    def __init__(self, frame: StepFrame, names: tuple[str, ...]) -> None:
+        super().__init__(frame, names)
+        self.changes_ms = frame.columns(names, self._next)
+
+    def _next(self, feature: Relation) -> int:
+        return min((instant for instant, _ in feature.values if instant > self._frame.now), default=INF)
+
+
+class StepWindows(StepColumns):
     def falls_below_ms(self, place: NDArray[np.int64], bound: NDArray[np.int64]) -> NDArray[np.int64]:
         rows = [
             self._frame.columns((self._names[where],), lambda feature, at=at: self._fall(feature, at))[0]

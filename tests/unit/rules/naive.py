@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from operator import eq, ge, gt, le, lt, ne
 
-from streamproc.rules.expression import MIRRORED, And, Comparison, Expr, Not, Op, Or
+from streamproc.rules.expression import MIRRORED, And, Comparison, Expr, Not, Op, Or, Text
 
 FALSE, UNKNOWN, TRUE = 0, 1, 2
 
@@ -30,9 +30,20 @@ def truth(expr: Expr, lookup: Lookup) -> int:
             return min(truth(child, lookup) for child in children)
         case Or(children):
             return max(truth(child, lookup) for child in children)
-        case Comparison(feature, op, threshold):
-            right = lookup(threshold) if isinstance(threshold, str) else (threshold, True)
-            return _compare(lookup(feature), op, right)
+        case Comparison(feature, op, threshold, _, factor, times):
+            right: tuple[int, bool]
+            match threshold:
+                case str(other):
+                    right = _multiplied(lookup(other), times)
+                case Text(_, code):
+                    right = code, True
+                case amount:
+                    right = amount, True
+            return _compare(_multiplied(lookup(feature), factor), op, right)
+
+
+def _multiplied(value: tuple[int, bool], factor: int) -> tuple[int, bool]:
+    return value[0] * factor, value[1]
 
 
 def _compare(left: tuple[int, bool], op: Op, right: tuple[int, bool]) -> int:

@@ -1,39 +1,64 @@
 """Random customers and rules over them."""
 
+from itertools import permutations
 from random import Random
 
 from hypothesis import strategies as st
 
-from streamproc.rules.expression import NEGATED, And, Comparison, Expr, Not, Or
-from tests.unit.rules.customers import AGES, TOTALS, WINDOWS, Age, Customer, Total, Window
+from streamproc.features.totals import text_code
+from streamproc.rules.expression import NEGATED, And, Comparison, Expr, Not, Or, Text
+from tests.unit.rules.customers import (
+    AGES,
+    RELATIONS,
+    TOTALS,
+    WINDOWS,
+    Age,
+    Customer,
+    Relation,
+    Total,
+    Window,
+)
 
 NOW_MS = 25
 END_MS = 70  # nothing happens from here on
 
 _OPS = st.sampled_from(tuple(NEGATED))
-_UNITS = {"money_7d": "USD", "money_total": "USD", **dict.fromkeys(AGES, "ms")}
+_FACTORS = st.sampled_from((1, 1, 1, 2, 3))
+_UNITS = {
+    **dict.fromkeys((*AGES, "usual_gap"), "ms"),
+    **dict.fromkeys(("money_7d", "money_total"), "USD"),
+    **dict.fromkeys(RELATIONS, "percent"),
+    "favorite_category": "text",
+}
 _COUNTS = [name for name in (*WINDOWS, *TOTALS) if name not in _UNITS]
-_MONEY = ["money_7d", "money_total"]
+_PAIRS = (
+    *permutations(_COUNTS, 2),
+    *permutations(("money_7d", "money_total"), 2),
+    *permutations(RELATIONS, 2),
+    *((age, "usual_gap") for age in AGES),
+    *(("usual_gap", age) for age in AGES),
+)
 
 
 def _literal_comparison(name: str) -> st.SearchStrategy[Comparison]:
     thresholds = st.integers(0, 40) if name in AGES else st.integers(0, 5)
+    if name == "favorite_category":
+        texts = st.sampled_from(TEXTS)
+        return st.builds(Comparison, st.just(name), st.sampled_from(("==", "!=")), texts, st.just("text"))
     return st.builds(Comparison, st.just(name), _OPS, thresholds, st.just(_UNITS.get(name, "count")))
 
 
-def _pair_comparison(names: list[str], unit: str) -> st.SearchStrategy[Comparison]:
-    pairs = st.permutations(names).map(lambda order: order[:2])
-    return st.builds(lambda pair, op: Comparison(pair[0], op, pair[1], unit), pairs, _OPS)
+def _pair_comparison(pair: tuple[str, str]) -> st.SearchStrategy[Comparison]:
+    unit = _UNITS.get(pair[0], "count")
+    return st.builds(Comparison, st.just(pair[0]), _OPS, st.just(pair[1]), st.just(unit), _FACTORS, _FACTORS)
 
 
 #: A comparison of any feature with a value, or of two features.
+literal_comparisons: st.SearchStrategy[Comparison] = st.sampled_from(
+    (*AGES, *WINDOWS, *TOTALS, *RELATIONS)
+).flatmap(_literal_comparison)
 comparisons: st.SearchStrategy[Comparison] = st.one_of(
-    st.sampled_from((*AGES, *WINDOWS, *TOTALS)).flatmap(_literal_comparison),
-    _pair_comparison(_COUNTS, "count"),
-    _pair_comparison(_MONEY, "USD"),
-)
-literal_comparisons: st.SearchStrategy[Comparison] = st.sampled_from((*AGES, *WINDOWS, *TOTALS)).flatmap(
-    _literal_comparison
+    literal_comparisons, st.sampled_from(_PAIRS).flatmap(_pair_comparison)
 )
 
 
@@ -52,6 +77,17 @@ def _some_window(random: Random) -> Window:
     return Window(tuple(falls), random.randint(NOW_MS - 20, END_MS - 1), random.randint(0, 1))
 
 
+#: What `favorite_category` may be.
+TEXTS = tuple(Text(text, text_code(text)) for text in ("shoes", "home & garden"))
+#: Totals that may have no value.
+_MAYBE = ("nps", "usual_gap")
+
+
+def _some_relation(random: Random) -> Relation:
+    instants = sorted(random.sample(range(1, END_MS), random.randint(0, 3)))
+    return Relation(tuple((instant, random.randint(-1, 5)) for instant in (0, *instants)))
+
+
 def _some_customer(random: Random) -> Customer:
     anchor = random.randint(0, NOW_MS)
     return {
@@ -59,7 +95,10 @@ def _some_customer(random: Random) -> Customer:
         "recency": Age(anchor, exact=random.random() < 0.7),
         "cart_idle": Age(random.choice([None, random.randint(0, NOW_MS)])),
         **{name: _some_window(random) for name in WINDOWS},
-        **{name: Total(random.randint(0, 5)) for name in TOTALS},
+        **{name: Total(random.randint(0, 5)) for name in ("events_total", "cart_items", "money_total")},
+        **{name: Total(random.randint(-1, 5)) for name in _MAYBE},
+        "favorite_category": Total(random.choice([-1, *(text.code for text in TEXTS)])),
+        **{name: _some_relation(random) for name in RELATIONS},
     }
 
 

@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from streamproc.features.registry import FEATURES
 from streamproc.rules.load import check_text
-from streamproc.windows.panes import WINDOWS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "rules.md").read_text()
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
@@ -24,14 +22,3 @@ def test_the_error_shown_is_the_error_given() -> None:
     example = EXAMPLES[0].replace("recency", "recenzy")
     _, (problem,) = check_text(example, "rules.yaml")
     assert str(problem) in PAGE
-
-
-def test_every_feature_is_listed_with_its_unit() -> None:
-    """And no feature that does not exist."""
-    table = PAGE.partition("## Every feature")[2]
-    listed = {}
-    for names, unit in re.findall(r"^\| (`.*?`) \| (\w+) \|", table, re.MULTILINE):
-        for name in re.findall(r"`(\w+)`", names):
-            for window in WINDOWS if name.endswith("_W") else WINDOWS[:1]:
-                listed[re.sub("_W$", f"_{window.name}", name)] = unit
-    assert listed == {name: feature.unit for name, feature in FEATURES.items()}

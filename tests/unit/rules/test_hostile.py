@@ -47,7 +47,7 @@ def refused(text: str) -> list[Problem]:
         ('f"{recency}" > 1d', 8),
         ("{recency} > 1d", 7),
         ("`id` > 1d", 7),
-        ("orders_90d > 9**9**9", 21),
+        ("orders_90d > 9**9**9", 22),
         ("orders_90d > 1e999999999", 20),
         ("orders_90d > 0x10", 20),
         ("orders_90d > ٣", 20),

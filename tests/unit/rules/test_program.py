@@ -1,5 +1,6 @@
 """Compiled rules: equal questions are one node, negations none, and levels as few as rules are deep."""
 
+from streamproc.features.registry import FEATURES
 from streamproc.rules.expression import Expr, Not
 from streamproc.rules.normal import in_at_least
 from streamproc.rules.parse import parse_expression
@@ -29,9 +30,9 @@ def test_questions_are_asked_once_by_kind() -> None:
             rule("recency <= 3d"),
         ]
     )
-    assert program.windows.features == ("events_7d",)
-    assert program.ages.features == ("recency",)
-    assert program.totals.features == ("orders_total",)
+    assert program.windows.features == (FEATURES["events_7d"],)
+    assert program.ages.features == (FEATURES["recency"],)
+    assert program.totals.features == (FEATURES["orders_total"],)
     assert [len(kind.place) for kind in (program.windows, program.ages, program.totals)] == [1, 1, 1]
     assert program.node(rule("recency <= 3d")) == (program.node(rule("recency > 3d"))[0], True)
 
@@ -46,8 +47,8 @@ def test_a_level_holds_all_rules_of_that_depth() -> None:
 
 def test_features_of_pairs_are_read_with_the_others() -> None:
     program = compile_rules([rule("events_7d > events_30d"), rule("orders_total >= 2")])
-    assert program.windows.features == ("events_30d", "events_7d")
-    assert program.pairs == (("events_30d", "events_7d"),)
+    assert program.windows.features == (FEATURES["events_30d"], FEATURES["events_7d"])
+    assert program.pairs == ((FEATURES["events_30d"], 1, FEATURES["events_7d"], 1),)
     assert len(program.windows.place) == 0
 
 

@@ -8,15 +8,7 @@ from hypothesis import strategies as st
 from streamproc.errors import StreamprocError
 from streamproc.state.layout import LAYOUT_VERSION, pack, unpack
 from streamproc.windows.panes import INF, make_panes, pane_key, union
-from streamproc.windows.table import (
-    CAMPAIGN_DTYPE,
-    CONSENT_DTYPE,
-    MEMBER_DTYPE,
-    RING_DTYPE,
-    SPARSE_TABLES,
-    CustomerTable,
-    new_customers,
-)
+from streamproc.windows.table import SPARSE_TABLES, CustomerTable, new_customers
 
 
 def customers(seed: int, n: int) -> CustomerTable:
@@ -43,12 +35,9 @@ def customers(seed: int, n: int) -> CustomerTable:
             )
         ]
     )
-    for name, dtype in (
-        ("ring", RING_DTYPE),
-        ("members", MEMBER_DTYPE),
-        ("campaigns", CAMPAIGN_DTYPE),
-        ("consents", CONSENT_DTYPE),
-    ):
+    for name, dtype in SPARSE_TABLES.items():
+        if name == "panes":
+            continue
         sparse = np.zeros(size, dtype)
         for field in dtype.names or ():
             sparse[field] = row if field == "row" else random.integers(0, 2**8, size)

@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 
 from streamproc.contracts.columns import EventColumns
 from streamproc.contracts.meanings import CONSENT_CHANNELS
-from streamproc.windows.apply import LATENESS_PANES, Applied, apply_events
+from streamproc.windows.apply import LATENESS_PANES, Applied, Measures, apply_events
 from streamproc.windows.panes import DAY_MS, HOUR_MS
 from streamproc.windows.table import CustomerTable, new_customers
+from streamproc.windows.words import CONSENT
+from tests.unit.events import PLAIN
+from tests.unit.events import events as plain_events
 
 NOW_MS = 20_000 * DAY_MS + 5 * HOUR_MS
 EMAIL = CONSENT_CHANNELS.index("email")
@@ -24,31 +27,12 @@ def event(at_ms: int = NOW_MS, message: int | None = None, **fields: Any) -> dic
 
 
 def columns(events: Sequence[dict[str, Any]]) -> EventColumns:
-    n = len(events)
-    usual: dict[str, tuple[Any, Any]] = {
-        "channel": (0, np.int8),
-        "counted": (True, np.bool_),
-        "activity": (True, np.bool_),
-        "duration_ms": (-1, np.int64),
-        "order": (False, np.bool_),
-        "money_micros": (0, np.int64),
-        "cart": (0, np.int64),
-        "consent": (-1, np.int16),
-    }
     hashes = [
         1_000 + i if one["message_hash"] is None else one["message_hash"] for i, one in enumerate(events)
     ]
-    return EventColumns(
-        customer=["c"] * n,
-        topic=np.zeros(n, np.int8),
-        offset=np.arange(n),
-        ts_ms=np.array([one["ts_ms"] for one in events], np.int64),
-        message_hash=np.array(hashes, np.uint64),
-        **{
-            name: np.array([one.get(name, default) for one in events], dtype)
-            for name, (default, dtype) in usual.items()
-        },
-    )
+    named = {name for one in events for name in one} - {"ts_ms", "message_hash"}
+    given = {name: [one.get(name, PLAIN[name][0]) for one in events] for name in named}
+    return plain_events(["c"] * len(events), [one["ts_ms"] for one in events], message_hash=hashes, **given)
 
 
 def live(*events: dict[str, Any], table: CustomerTable | None = None) -> tuple[CustomerTable, Applied]:
@@ -56,7 +40,7 @@ def live(*events: dict[str, Any], table: CustomerTable | None = None) -> tuple[C
     table = new_customers(["c"]) if table is None else table
     n = len(events)
     outcome = apply_events(
-        table, np.zeros(n, np.int64), columns(events), np.full(n, NOW_MS + HOUR_MS), 30 * 60_000
+        table, np.zeros(n, np.int64), columns(events), np.full(n, NOW_MS + HOUR_MS), Measures(30 * 60_000)
     )
     return table, outcome
 
@@ -67,7 +51,7 @@ def said(granted: bool) -> int:
 
 
 def consents(table: CustomerTable) -> dict[int, bool]:
-    return {int(row["channel"]): bool(row["granted"]) for row in table.consents}
+    return {int(word["key"]): bool(word["value"]) for word in table.words if word["about"] == CONSENT}
 
 
 def test_an_event_older_than_the_windows_is_too_late() -> None:

@@ -1,0 +1,94 @@
+"""The latest word on something: consent to a channel, the answer to a survey, whether a ticket is open.
+
+Of all that events say about one thing, what the event with the greatest (timestamp, message hash) says holds; of equal
+ones, the first applied. So neither order nor repeats matter; only tickets, of which 16 are remembered, depend on the
+order once there are more.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamproc.contracts.columns import EventColumns
+from streamproc.contracts.meanings import CONSENT_CHANNELS
+from streamproc.windows.table import WORD_DTYPE, Table
+
+#: What a word is about; its key is the code of the consent channel, of the survey, or the hash of the ticket.
+CONSENT, SURVEY, TICKET = range(3)
+TICKETS_MAX: Final = 16
+
+Ints = NDArray[np.int64]
+
+
+def follow_words(words: Table, row: Ints, events: EventColumns, customers: int) -> Table:
+    """The words after new events (apply order; `row`: int64[n], their customers), sorted by row, about, key."""
+    parts = [words]
+    said = np.flatnonzero(events.consent >= 0)
+    for channel in range(len(CONSENT_CHANNELS)):
+        given = said[(events.consent[said] >> (2 * channel)) & 1 == 1]
+        granted = (events.consent[given] >> (2 * channel + 1)) & 1
+        parts.append(_words(row, events, given, CONSENT, np.full(len(given), channel), granted))
+    answered = np.flatnonzero(events.survey >= 0)
+    parts.append(_words(row, events, answered, SURVEY, events.survey[answered], events.score[answered]))
+    moved = np.flatnonzero(events.ticket)
+    tickets = _words(row, events, moved, TICKET, events.ticket_hash[moved], events.ticket[moved] > 0)
+    latest = _latest(np.concatenate((*parts, tickets)))
+    if not len(tickets):
+        return latest
+    full = np.bincount(latest["row"][latest["about"] == TICKET], minlength=customers) > TICKETS_MAX
+    return _forget_tickets(words, tickets, latest, np.flatnonzero(full)) if full.any() else latest
+
+
+def _words(
+    row: Ints,
+    events: EventColumns,
+    chosen: Ints,
+    about: int,
+    key: NDArray[np.generic],
+    value: NDArray[np.generic],
+) -> Table:
+    entries = np.empty(len(chosen), WORD_DTYPE)
+    entries["row"], entries["about"], entries["key"], entries["value"] = row[chosen], about, key, value
+    entries["ts_ms"], entries["tie"] = events.ts_ms[chosen], events.message_hash[chosen]
+    return entries
+
+
+def _latest(entries: Table) -> Table:
+    """Of the entries about one thing, the one that holds."""
+    if len(entries) < 2:
+        return entries
+    first_applied_last = -np.arange(len(entries))
+    entries = entries[
+        np.lexsort(
+            (
+                first_applied_last,
+                entries["tie"],
+                entries["ts_ms"],
+                entries["key"],
+                entries["about"],
+                entries["row"],
+            )
+        )
+    ]
+    last = np.ones(len(entries), np.bool_)
+    last[:-1] = (
+        (entries["row"][1:] != entries["row"][:-1])
+        | (entries["about"][1:] != entries["about"][:-1])
+        | (entries["key"][1:] != entries["key"][:-1])
+    )
+    return entries[last]
+
+
+def _forget_tickets(before: Table, tickets: Table, latest: Table, rows: Ints) -> Table:
+    """Redo the tickets of customers who have too many, one event after the other."""
+    kept = [latest[~(np.isin(latest["row"], rows) & (latest["about"] == TICKET))]]
+    for customer in rows:
+        known = before[(before["row"] == customer) & (before["about"] == TICKET)]
+        for place in np.flatnonzero(tickets["row"] == customer):
+            known = _latest(np.concatenate((known, tickets[place : place + 1])))
+            if len(known) > TICKETS_MAX:
+                known = np.delete(known, np.lexsort((known["key"], known["ts_ms"], known["value"]))[0])
+        kept.append(known)
+    words = np.concatenate(kept)
+    return words[np.lexsort((words["key"], words["about"], words["row"]))]
