@@ -156,6 +156,46 @@ def test_a_life_enters_and_leaves(life: Life) -> None:
     assert moved[: len(expected)] == expected, life.why
 
 
+def test_the_way_of_a_customer() -> None:
+    """Through all stages of the lifecycle, each left in the second in which the next begins."""
+    did = [
+        Did("1m", "Signed Up"),
+        Did("2d", "Onboarding Step Completed"),
+        Did("3d", "Onboarding Completed"),
+        *days(6, 10, 15, 20, 125, 127, 129, 131),
+    ]
+    run = run_engine(to_logs(sent(did)), DEFINITIONS, 1, START_MS + 170 * DAY_MS)
+    stages = {segment.key for segment in DEFINITIONS.ruleset.segments if segment.group == "lifecycle"}
+    way = [
+        (signal["kind"], signal["key"], signal["at_ms"])
+        for signal in run.signals(0)
+        if signal["key"] in stages
+    ]
+    entered = [(key, iso(at_ms)) for kind, key, at_ms in way if kind == "entered"]
+    expected = [
+        ("onboarding", "1m1s"),
+        ("new", "3d1s"),
+        ("active", "14d1m"),
+        ("at_risk", "30d1m1s"),  # usually every 10/3 days: 20 days in 7 active days
+        ("dormant", "50d1m1s"),
+        ("churned", "110d1m1s"),
+        ("won_back", "125d1m1s"),
+        ("active", "131d1m1s"),
+        ("dormant", "161d1m1s"),
+    ]
+    assert entered == [(key, iso(START_MS + parse_duration(at))) for key, at in expected]
+    for left, (kind, _, at_ms) in zip(way[1::2], way[2::2], strict=False):
+        assert (left[0], kind, left[2]) == ("exited", "entered", at_ms)
+
+
+def test_one_visit_is_a_glance_and_a_complaint_no_activity() -> None:
+    """Neither is ever dormant nor churned for it but the visitor, who was here once."""
+    run = run_engine(to_logs(sent([Did("1m", "Ticket Opened")])), DEFINITIONS, 1, START_MS + 200 * DAY_MS)
+    keys = {signal["key"] for signal in run.signals(0)}
+    assert "needs_help" in keys
+    assert not keys & {"active", "dormant", "churned", "at_risk"}
+
+
 def test_every_segment_has_a_life() -> None:
     assert {life.segment for life in LIVES} == set(KEYS)
     assert len(KEYS) >= 24

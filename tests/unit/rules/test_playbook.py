@@ -1,4 +1,4 @@
-"""The packaged playbook: who is in which segment, from the first visit to a year of silence."""
+"""The packaged playbook at its borders. Lives that enter and leave each segment: tests/oracle/test_playbook.py."""
 
 from collections.abc import Callable
 
@@ -56,32 +56,8 @@ def test_the_playbook_has_no_problems() -> None:
     assert problems == []
     assert ruleset is not None
     assert ruleset.path == PLAYBOOK
-    assert list(PLAY) == ["new", "dormant", "active", "heavy", "medium", "light", "cart_abandoner"]
-
-
-@pytest.mark.parametrize(
-    ("tenure_days", "active_days_ago", "member", "expected"),
-    [
-        (0.01, [0], None, "new"),
-        (13.9, [0, 1, 2, 3], "new", "new"),
-        (14, [0, 1, 2, 3], "new", "active"),
-        (14, [13.9], "new", None),  # one visit is a glance
-        (31, [30.5], None, "dormant"),
-        (20, [14.5, 15.5], "active", "active"),
-        (60, [30, 40], "active", "active"),
-        (60, [30.1, 40], "active", "dormant"),
-        (60, [0, 40], "dormant", "active"),
-        (60, [10, 40], "dormant", "dormant"),  # a visit reported late is no return
-        (400, [0, 365], "dormant", None),  # back after a year: the second visit will tell
-        (400, [0, 1, 365], None, "active"),
-        (400, [], None, None),  # only ever wrote to support
-    ],
-)
-def test_lifecycle(
-    tenure_days: float, active_days_ago: list[float], member: str | None, expected: str | None
-) -> None:
-    """At most one stage, and nobody is dormant who was never active."""
-    assert Person(tenure_days, active_days_ago).holds("lifecycle", member) == expected
+    assert len(PLAY) == len(ruleset.segments) >= 24
+    assert all(segment.description for segment in ruleset.segments)
 
 
 @pytest.mark.parametrize(
