@@ -1,0 +1,37 @@
+"""What a customer saw in the latest session: different things, up to 32 of each kind."""
+
+import numpy as np
+
+from streamproc.windows.table import VIEW_DTYPE, Table
+from streamproc.windows.views import VIEWS_MAX, follow_views
+
+PAGE, PRODUCT = 0, 1
+NOTHING = np.empty(0, VIEW_DTYPE)
+
+
+def follow(views: Table, *seen: tuple[int, int, int], restarted: tuple[int, ...] = ()) -> Table:
+    row, view, shown = (
+        (np.array(column, np.int64) for column in zip(*seen, strict=True)) if seen else [[]] * 3
+    )
+    return follow_views(
+        views, np.array(restarted, np.int64), np.asarray(row, np.int64),
+        np.asarray(view, np.int8), np.asarray(shown, np.uint32),
+    )  # fmt: skip
+
+
+def test_equal_things_count_once_pages_and_products_apart() -> None:
+    views = follow(NOTHING, (0, PAGE, 5), (0, PRODUCT, 5), (0, PAGE, 5), (1, PAGE, 5))
+    assert sorted(views.tolist()) == [(0, PAGE, 5), (0, PRODUCT, 5), (1, PAGE, 5)]
+
+
+def test_a_new_session_forgets_what_the_earlier_one_saw() -> None:
+    views = follow(NOTHING, (0, PAGE, 5), (1, PAGE, 6))
+    assert follow(views, (0, PAGE, 7), restarted=(0,)).tolist() == [(0, PAGE, 7), (1, PAGE, 6)]
+    assert follow(views, restarted=(0,)).tolist() == [(1, PAGE, 6)]
+
+
+def test_the_first_32_of_each_kind_are_kept() -> None:
+    seen = [(0, PAGE, 1_000 - number) for number in range(VIEWS_MAX + 5)]
+    views = follow(NOTHING, *seen, (0, PRODUCT, 1))
+    assert sorted(views.tolist()) == sorted([*seen[:VIEWS_MAX], (0, PRODUCT, 1)])
+    assert follow(views, (0, PAGE, 7)).tolist() == views.tolist()
