@@ -29,17 +29,18 @@ def feature(customer: Customer, name: str, now_ms: int, rules: Rules) -> Value:
     if name in WINDOWS:
         window = WINDOWS[name]
         return window_sum(customer, window, now_ms), first_seen(customer) <= window.start_ms(now_ms)
-    if name in ages_of(rules):
-        anchor, exact = age_anchor(customer, name, rules)
-        return (0 if anchor is None else max(0, now_ms - anchor)), exact
     if name in TOTALS:
         return TOTALS[name](customer), True
     if name in MAYBE:
         value = MAYBE[name](customer, now_ms)
         return NO_VALUE if value is None else (value, True)
-    funnel, what = funnel_features(rules)[name]
-    done = steps_done(customer, funnel)
-    return (done if what == "steps" else len(funnel.steps) - done), True
+    if name not in AGES:
+        funnel, what = funnel_features(rules)[name]
+        done = steps_done(customer, funnel)
+        if what != "idle":
+            return (done if what == "steps" else len(funnel.steps) - done), True
+    anchor, exact = age_anchor(customer, name, rules)
+    return (0 if anchor is None else max(0, now_ms - anchor)), exact
 
 
 def features_of(rules: Rules) -> tuple[str, ...]:
@@ -77,7 +78,7 @@ def age_anchor(customer: Customer, name: str, rules: Rules) -> tuple[int | None,
         return first_seen(customer), True
     if name in STATES:
         return STATES[name](customer), True
-    if name in funnel_features(rules):
+    if name not in AGES:
         return funnel_waits_since(customer, funnel_features(rules)[name][0]), True
     anchor = last_of(customer, name)
     return (first_seen(customer), False) if anchor is None else (anchor, True)
