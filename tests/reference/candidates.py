@@ -1,12 +1,14 @@
 """The instants at which a silent customer could change: a superset, whole seconds only."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from tests.reference.churn import BANDS
 from tests.reference.customer import Customer
 from tests.reference.evaluate import Evaluator
-from tests.reference.expression import comparisons
-from tests.reference.features import AGES, WINDOWS, Window, age_anchor, feature, first_change_ms, first_seen
+from tests.reference.expression import Expression, comparisons
+from tests.reference.features import WINDOWS_BEHIND, age_anchor, ages_of, feature, first_seen
+from tests.reference.windows import WINDOWS, Window, first_change_ms
 
 SECOND_MS = 1000
 
@@ -14,6 +16,11 @@ SECOND_MS = 1000
 def whole_second(at_ms: int) -> int:
     """The first whole second at or after `at_ms`."""
     return -(-at_ms // SECOND_MS) * SECOND_MS
+
+
+def windows_behind(name: str) -> list[Window]:
+    """The windows that a feature is, or follows from."""
+    return [WINDOWS[one] for one in WINDOWS_BEHIND.get(name, (name,)) if one in WINDOWS]
 
 
 class Candidates:
@@ -24,11 +31,18 @@ class Candidates:
         rules = evaluator.rules
         found = [one for s in rules.segments for tree in (s.enter, s.exit) for one in comparisons(tree)]
         pairs = [pair for _, left, _, right in found for pair in ((left, right), (right, left))]
-        #: What each age is compared with: ("literal", number) or ("feature", name). (Ages keep distance.)
+        ages = ages_of(rules)
+        #: What each age, perhaps some times, is compared with: a literal or a feature. (Ages keep distance.)
         self.age_pairs = sorted(
-            {(one[1], other) for one, other in pairs if one[1] in AGES and other[1] not in AGES}, key=repr
+            {
+                (one, other)
+                for one, other in pairs
+                if one[0] == "feature" and one[1] in ages and other[1] not in ages
+            },
+            key=repr,
         )
-        self.windows = sorted({WINDOWS[one[1]] for one, _ in pairs if one[1] in WINDOWS}, key=repr)
+        names = {one[1] for one, _ in pairs if one[0] == "feature"}
+        self.windows = sorted({window for name in names for window in windows_behind(name)}, key=repr)
 
     def next_ms(self, customer: Customer, now_ms: int, until_ms: int) -> int | None:
         """The first candidate in (now_ms, until_ms]; None if there is none.
@@ -46,19 +60,35 @@ class Candidates:
 
     def instants(self, customer: Customer, now_ms: int) -> Iterator[int]:
         """Every candidate but the churn band's, in no order, some of them past."""
-        for name, other in self.age_pairs:
-            anchor, _ = age_anchor(customer, name)
-            bound = other[1] if other[0] == "literal" else feature(customer, other[1], now_ms)[0]
-            if anchor is not None:
-                # `>=` and `<` flip where the age reaches the bound, `>` and `<=` one millisecond later
-                yield anchor + int(bound)
-                yield anchor + int(bound) + 1
+        for age, other in self.age_pairs:
+            yield from self.age_instants(customer, age, other, now_ms)
         for window in self.windows:
             yield from self.window_instants(customer, window, now_ms)
         for segment in self.evaluator.rules.segments:
             if segment.key in customer.inside:
                 yield customer.inside[segment.key].entered_at_ms + segment.min_dwell_ms
         yield self.evaluator.churn_known_at_ms(customer)
+
+    def age_instants(
+        self, customer: Customer, age: Expression, other: Expression, now_ms: int
+    ) -> Iterator[int]:
+        """Where an age reaches what it is compared with, and one millisecond later.
+
+        `>=` and `<` flip where it does, `>` and `<=` later; what is no whole millisecond lies between the two.
+        """
+        _, name, factor = age
+        anchor, _ = age_anchor(customer, name, self.evaluator.rules)
+        if anchor is not None:
+            reached_ms = anchor + int(self.bound(customer, other, now_ms)) // factor
+            yield reached_ms
+            yield reached_ms + 1
+
+    def bound(self, customer: Customer, other: Expression, now_ms: int) -> Any:
+        """What an age is compared with, as it is now."""
+        if other[0] == "literal":
+            return other[1]
+        _, name, factor = other
+        return factor * feature(customer, name, now_ms, self.evaluator.rules)[0]
 
     def window_instants(self, customer: Customer, window: Window, now_ms: int) -> Iterator[int]:
         """Where the window's value changes next, and where it becomes known."""

@@ -5,7 +5,7 @@ from typing import Any
 from tests.reference.churn import BANDS, ChurnModel, History, next_band
 from tests.reference.customer import Customer, Membership
 from tests.reference.expression import TRUE, UNKNOWN, truth
-from tests.reference.features import feature
+from tests.reference.features import Value, feature
 from tests.reference.rules import Campaign, Rules, Segment
 
 Signal = dict[str, Any]
@@ -55,11 +55,11 @@ class Evaluator:
 
     def move_segments(self, customer: Customer, now_ms: int) -> list[Signal]:
         """Leave and enter segments: exits in file order, then entries in file order."""
-        known: dict[str, tuple[int, bool]] = {}
+        known: dict[str, Value] = {}
 
-        def lookup(name: str) -> tuple[int, bool]:
+        def lookup(name: str) -> Value:
             if name not in known:
-                known[name] = feature(customer, name, now_ms)
+                known[name] = feature(customer, name, now_ms, self.rules)
             return known[name]
 
         def raw(segment: Segment) -> bool:

@@ -27,13 +27,17 @@ class Invalid(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A valid event: who (`customer`), what (`type`, and `name` for track), when (`ts_ms`)."""
+    """A valid event: who (`customer`), what (`type`, and `name` for track), when (`ts_ms`).
+
+    title: the name of the page or screen, if it has one.
+    """
 
     customer: str
     message_id: str
     ts_ms: int
     type: str
     name: str | None
+    title: str | None
     properties: dict[str, Any]
     consent: dict[str, bool]
 
@@ -70,6 +74,7 @@ def read_event(value: bytes | None, wall_now_ms: int) -> Event:
         ts_ms=ts_ms,
         type=kind,
         name=name if kind == "track" else None,
+        title=title_of(body) if kind in ("page", "screen") else None,
         properties=properties,
         consent=consent if kind == "identify" else {},
     )
@@ -123,6 +128,12 @@ def fields(body: dict[str, Any], key: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Invalid("wrong_type")
     return value
+
+
+def title_of(body: dict[str, Any]) -> str | None:
+    """The name of a page or screen: whatever is no string is none."""
+    title = body.get("name")
+    return title if isinstance(title, str) else None
 
 
 def check_consent(given: dict[str, Any]) -> dict[str, bool]:

@@ -1,14 +1,17 @@
 """The rule language: a tokenizer, a recursive descent parser and a three-valued evaluator.
 
 An expression is a nested tuple: ("or" | "and", left, right), ("not", inner) or
-("compare", left, op, right), where an operand is ("feature", name) or ("literal", number), the number in the
-unit of what it is compared with: milliseconds, millionths of money, or a count.
+("compare", left, op, right), where an operand is ("feature", name, factor), ("literal", number), the number in
+the unit of what it is compared with (milliseconds, millionths of money, percent or a count), or ("literal",
+text). The factor is 1 where there is none.
 """
 
 import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
+
+from tests.reference.texts import cut
 
 FALSE, UNKNOWN, TRUE = 0, 1, 2
 
@@ -18,14 +21,19 @@ OPERATORS = ("<", "<=", ">", ">=", "==", "!=")
 MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 TOKEN = re.compile(
     r"\s*(?:(?P<duration>(?:\d+[smhdw])+)(?!\w)"
+    r"|(?P<percent>\d+)%"
     r"|(?P<number>\d+(?:\.\d+)?)(?:\s*(?P<currency>(?!AND)[A-Z]{3}))?(?!\w)"
-    r"|(?P<name>[A-Za-z_]\w*)|(?P<symbol><=|>=|==|!=|<|>|\(|\)))"
+    r'|"(?P<text>[^"]*)"'
+    r"|(?P<name>[A-Za-z_]\w*)|(?P<symbol><=|>=|==|!=|<|>|\(|\)|\*))"
 )
+#: The features whose unit is money, besides those named money_….
+MONEY = ("order_average", "cart_value")
 
 Number = int | Decimal
 Expression = tuple[Any, ...]
+Literal = Number | str
 #: A feature's name -> (value, exact).
-Lookup = Callable[[str], tuple[int, bool]]
+Lookup = Callable[[str], tuple[int | str, bool]]
 
 
 def parse(text: str) -> Expression:
@@ -44,7 +52,9 @@ def parse_duration(written: str | int) -> int:
 
 
 def tokenize(text: str) -> list[Expression]:
-    """("duration", ms), ("number", n), ("money", millionths), ("name", name), ("symbol", symbol) in turn."""
+    """("duration", ms), ("percent", n), ("number", n), ("money", millionths), ("text", text), ("name", name)
+    or ("symbol", symbol) in turn.
+    """
     tokens: list[Expression] = []
     at = 0
     text = text.rstrip()
@@ -56,10 +66,14 @@ def tokenize(text: str) -> list[Expression]:
         if match["duration"] is not None:
             parts = re.findall(r"(\d+)([smhdw])", match["duration"])
             tokens.append(("duration", sum(int(amount) * UNIT_MS[unit] for amount, unit in parts)))
+        elif match["percent"] is not None:
+            tokens.append(("percent", Decimal(match["percent"])))
         elif match["currency"] is not None:
             tokens.append(("money", Decimal(match["number"]) * 1_000_000))
         elif match["number"] is not None:
             tokens.append(("number", Decimal(match["number"])))
+        elif match["text"] is not None:
+            tokens.append(("text", cut(match["text"])))
         elif match["name"] is not None:
             word = match["name"]
             tokens.append(("name", word.lower() if word.lower() in WORDS else word))
@@ -128,11 +142,20 @@ class Parser:
     def operand(self) -> Expression:
         token = self.peek()
         self.at += 1
-        if token[0] in ("duration", "number", "money"):
+        if token[0] == "number" and self.accept("symbol", "*"):
+            return self.multiple(token[1])
+        if token[0] in ("duration", "percent", "number", "money", "text"):
             return token
         if token[0] == "name" and token[1] not in WORDS:
-            return ("feature", token[1])
-        raise ValueError(f"expected a feature or a number, found {token[1]!r}")
+            return ("feature", token[1], 1)
+        raise ValueError(f"expected a feature, a number or a text, found {token[1]!r}")
+
+    def multiple(self, factor: Decimal) -> Expression:
+        token = self.peek()
+        self.at += 1
+        if factor != int(factor) or factor < 1 or token[0] != "name" or token[1] in WORDS:
+            raise ValueError(f"expected a whole number of times a feature, found {factor} * {token[1]!r}")
+        return ("feature", token[1], int(factor))
 
 
 def comparisons(tree: Expression) -> Iterator[Expression]:
@@ -149,7 +172,9 @@ def resolve(operand: Expression, other: Expression) -> Expression:
     if operand[0] == "feature":
         return operand
     unit, number = operand
-    if unit == "number" and other[0] == "feature" and other[1].startswith("money_"):
+    if unit == "text":
+        return ("literal", number)
+    if unit == "number" and other[0] == "feature" and (other[1].startswith("money_") or other[1] in MONEY):
         number *= 1_000_000
     return ("literal", int(number) if number == int(number) else number)
 
@@ -165,10 +190,12 @@ def truth(tree: Expression, lookup: Lookup) -> int:
     return compare(*operand_value(tree[1], lookup), tree[2], *operand_value(tree[3], lookup))
 
 
-def compare(left: Number, left_exact: bool, operator: str, right: Number, right_exact: bool) -> int:
+def compare(left: Literal, left_exact: bool, operator: str, right: Literal, right_exact: bool) -> int:
     """A comparison; a side that is not exact is only known to lie in [value, infinity)."""
     if left_exact and right_exact:
         return TRUE if holds(left, operator, right) else FALSE
+    if isinstance(left, str) or isinstance(right, str):
+        return UNKNOWN  # the other text has no value
     if right_exact:
         return at_least(left, operator, right)
     if left_exact:
@@ -176,15 +203,17 @@ def compare(left: Number, left_exact: bool, operator: str, right: Number, right_
     return UNKNOWN
 
 
-def operand_value(operand: Expression, lookup: Lookup) -> tuple[Number, bool]:
-    """(value, exact) of one side of a comparison."""
-    if operand[0] == "feature":
-        return lookup(operand[1])
-    return operand[1], True
+def operand_value(operand: Expression, lookup: Lookup) -> tuple[Literal, bool]:
+    """(value, exact) of one side of a comparison; the multiple of "at least v" is "at least k times v"."""
+    if operand[0] == "literal":
+        return operand[1], True
+    _, name, factor = operand
+    value, exact = lookup(name)
+    return (value if isinstance(value, str) else factor * value), exact
 
 
-def holds(left: Number, operator: str, right: Number) -> bool:
-    """The comparison of two known numbers."""
+def holds(left: Any, operator: str, right: Any) -> bool:
+    """The comparison of two known numbers, or of two texts."""
     if operator == "<":
         return left < right
     if operator == "<=":

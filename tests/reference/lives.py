@@ -12,6 +12,22 @@ OFFSETS_MINUTES = (0, 0, 0, 120, 60, -300, 330)
 #: More events in one go than a customer's ring of message ids holds.
 BURST_LENGTH = 300
 
+#: More than a customer's favorite can be one of; some are longer than what is kept of them.
+CATEGORIES = (
+    *("shoes", "shoes", "shoes", "coats", "coats", "hats", "Größe 44", "gloves & scarves", " socks "),
+    *(
+        "bags",
+        "belts",
+        "kids",
+        "everything for rainy days",
+        "Schlussverkauf für Größen ab 44",
+        "🎁🎁🎁🎁🎁🎁🎁",
+        " ",
+    ),
+)
+SURVEYS = {"nps": (0, 10), "NPS": (0, 10), "csat": (1, 5), "ces": (1, 7), "mood": (1, 3)}
+CHECKOUT = ("Checkout Started", "Checkout Step Viewed", "Checkout Step Completed", "Payment Info Entered")
+
 Sent = tuple[int, str, dict[str, Any]]  # when it happened, topic, call
 
 
@@ -135,28 +151,45 @@ class Life:
     def web(self, at_ms: int) -> None:
         """One step of a visit in the shop."""
         rng, choice = self.rng, self.rng.random()
-        if choice < 0.45:
+        if choice < 0.40:
             own = {"duration_ms": rng.randrange(200, 240_000)} if rng.random() < 0.2 else {}
-            self.say(WEB, "page", at_ms, name="Shop", properties={"path": "/p", **own})
-        elif choice < 0.70:
-            self.track(WEB, at_ms, "Product Viewed", sku=f"sku-{rng.randrange(400)}", price=rng.randrange(99))
-        elif choice < 0.80:
+            name = f"Shop {rng.randrange(50)}" if rng.random() < 0.7 else None
+            path = (
+                {"path": f"/p/{rng.randrange(50)}"} if rng.random() < 0.8 else {"url": "https://a.example/"}
+            )
+            self.say(WEB, "page", at_ms, name=name, properties={**path, **own, **self.about()})
+        elif choice < 0.62:
+            product = rng.choice(({"product_id": rng.randrange(400)}, {"sku": f"sku-{rng.randrange(400)}"}))
+            self.track(WEB, at_ms, "Product Viewed", **product, price=rng.randrange(99), **self.about())
+        elif choice < 0.66:
+            self.track(WEB, at_ms, "Products Searched", query="shoes")
+        elif choice < 0.76:
             quantity = {"quantity": rng.randint(1, 4)} if rng.random() < 0.7 else {}
-            self.track(WEB, at_ms, "Product Added", **quantity)
+            self.track(WEB, at_ms, "Product Added", **quantity, **self.price())
+        elif choice < 0.80:
+            self.track(WEB, at_ms, "Product Removed", **self.price())
         elif choice < 0.84:
-            self.track(WEB, at_ms, "Product Removed")
+            self.track(WEB, at_ms, rng.choice(CHECKOUT))
         elif choice < 0.89:
             self.order(at_ms)
         elif choice < 0.94:
-            self.track(
-                WEB, at_ms, rng.choice(("Email Opened", "Email Link Clicked", "Push Notification Tapped"))
-            )
+            names = ("Email Opened", "Email Link Clicked", "Push Notification Tapped", "Coupon Applied")
+            self.track(WEB, at_ms, rng.choice((*names, "Product Shared", "Order Refunded", "Signed Up")))
         elif choice < 0.95:
             self.track(WEB, at_ms, rng.choice(("Unsubscribed", "Email Unsubscribed")))
         elif choice < 0.97:
             self.identify(at_ms)
         else:
             self.track(WEB, at_ms, rng.choice(("Fitting Room Entered", "Größe gewählt", "🎁 Wrapped")))
+
+    def about(self) -> dict[str, Any]:
+        """A category, more often than not."""
+        return {"category": self.rng.choice(CATEGORIES)} if self.rng.random() < 0.6 else {}
+
+    def price(self) -> dict[str, Any]:
+        """What a piece costs, mostly in the shop's currency, if it is said."""
+        currency = self.rng.choices(({}, {"currency": "USD"}, {"currency": "EUR"}), (0.5, 0.4, 0.1))[0]
+        return {"price": round(self.rng.uniform(0, 120), 2), **currency} if self.rng.random() < 0.8 else {}
 
     def order(self, at_ms: int) -> None:
         """Money under one of its names, mostly in the shop's currency."""
@@ -176,10 +209,24 @@ class Life:
             self.say(APP, "screen", at_ms, name="Player", properties=own or None)
         else:
             names = ("Application Opened", "Application Backgrounded", "Application Crashed", "Song Played")
-            self.track(APP, at_ms, self.rng.choice(names))
+            names += ("Content Viewed", "Feature Used", "Push Notification Received", "Onboarding Completed")
+            self.track(APP, at_ms, self.rng.choice(names), **self.about())
 
     def support(self, at_ms: int) -> None:
-        """One step of a complaint."""
-        names = ("Ticket Opened", "Ticket Closed", "Live Chat Conversation Started", "Live Chat Message Sent")
-        own = {"duration_ms": self.rng.randrange(60_000)} if self.rng.random() < 0.3 else {}
-        self.track(SUPPORT, at_ms, self.rng.choice(names), **own)
+        """One step of a complaint: about one of the customer's tickets, in a chat, or asked how it was."""
+        rng, choice = self.rng, self.rng.random()
+        own = {"duration_ms": rng.randrange(60_000)} if rng.random() < 0.3 else {}
+        if choice < 0.55:
+            names = ("Ticket Opened", "Ticket Opened", "Ticket Reopened", "Ticket Closed", "Ticket Resolved")
+            which = rng.randrange(30)
+            ticket = rng.choice(
+                ({"ticket_id": which}, {"ticket_id": f"{which}"}, {"ticket_id": f"t-{which}"}, {})
+            )
+            self.track(SUPPORT, at_ms, rng.choice(names), **ticket, **own)
+        elif choice < 0.75:
+            survey = rng.choice(sorted(SURVEYS))
+            score = rng.randint(*SURVEYS[survey])
+            self.track(SUPPORT, at_ms, "Survey Question Answered", survey=survey, score=score, **own)
+        else:
+            names = ("Live Chat Conversation Started", "Live Chat Message Sent")
+            self.track(SUPPORT, at_ms, rng.choice(names), **own)

@@ -31,6 +31,16 @@ def having_property(name: str, value: Any, event: str = "Product Viewed") -> Cal
     }
 
 
+def having_answer(survey: str, score: Any) -> Callable[[Body], Body]:
+    """An answer to a survey."""
+    return lambda body: {
+        **body,
+        "type": "track",
+        "event": "Survey Question Answered",
+        "properties": {"survey": survey, "score": score},
+    }
+
+
 def having_consent(value: Any) -> Callable[[Body], Body]:
     """An identify call with this consent."""
     return lambda body: {**body, "type": "identify", "traits": {"consent": value}}
@@ -79,6 +89,23 @@ WRONG_CALLS: dict[str, tuple[str, Callable[[Body], Body]]] = {
     "quantity_zero": ("out_of_range", having_property("quantity", 0, "Product Added")),
     "quantity_text": ("wrong_type", having_property("quantity", "2", "Product Added")),
     "currency_number": ("wrong_type", having_property("currency", 978, "Order Completed")),
+    "price_text": ("wrong_type", having_property("price", "9.99", "Product Added")),
+    "price_boolean": ("wrong_type", having_property("price", True, "Product Removed")),
+    "negative_price": ("out_of_range", having_property("price", -0.01, "Product Added")),
+    "huge_price": ("out_of_range", having_property("price", 1_000_001, "Product Added")),
+    "no_score": ("missing_field", having_answer("nps", None)),
+    "score_text": ("wrong_type", having_answer("csat", "5")),
+    "score_boolean": ("wrong_type", having_answer("ces", True)),
+    "score_float": ("wrong_type", having_answer("nps", 5.0)),
+    "negative_score": ("out_of_range", having_answer("NPS", -1)),
+    "great_nps": ("out_of_range", having_answer("nps", 11)),
+    "great_csat": ("out_of_range", having_answer("csat", 6)),
+    "small_ces": ("out_of_range", having_answer("Ces", 0)),
+    "empty_ticket_id": ("invalid_field", having_property("ticket_id", "", "Ticket Opened")),
+    "long_ticket_id": ("invalid_field", having_property("ticket_id", "t" * 201, "Ticket Closed")),
+    "ticket_id_float": ("wrong_type", having_property("ticket_id", 7.0, "Ticket Reopened")),
+    "ticket_id_boolean": ("wrong_type", having_property("ticket_id", False, "Ticket Resolved")),
+    "ticket_id_list": ("wrong_type", having_property("ticket_id", ["t-1"], "Ticket Opened")),
     "consent_text": ("wrong_type", having_consent("all")),
     "consent_number": ("wrong_type", having_consent({"email": 1})),
 }

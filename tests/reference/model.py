@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from tests.reference.apply import REPEAT, TOO_LATE, apply_event
 from tests.reference.candidates import SECOND_MS, Candidates
 from tests.reference.churn import ChurnModel
-from tests.reference.customer import REPEAT, TOO_LATE, Customer, Membership, apply_event
+from tests.reference.customer import Customer, Membership
 from tests.reference.evaluate import Evaluator, Signal
-from tests.reference.features import FEATURES, feature
+from tests.reference.features import Value, feature, features_of
 from tests.reference.merge import Applied, Failed, apply_order
 from tests.reference.partition import partition_of
 from tests.reference.record import Logs
@@ -32,7 +33,7 @@ class Result:
     signals: dict[int, list[Signal]] = field(default_factory=dict)
     failed: list[Failed] = field(default_factory=list)
     misplaced: list[Applied] = field(default_factory=list)
-    features: dict[str, dict[str, tuple[int, bool]]] = field(default_factory=dict)
+    features: dict[str, dict[str, Value]] = field(default_factory=dict)
     memberships: dict[str, dict[str, Membership]] = field(default_factory=dict)
     bands: dict[str, str | None] = field(default_factory=dict)
     risks: dict[str, float | None] = field(default_factory=dict)
@@ -151,7 +152,9 @@ class Shard:
         """What is known of each customer at the end."""
         self.result.as_of_ms[self.shard] = end_ms
         for name, customer in sorted(self.customers.items()):
-            self.result.features[name] = {one: feature(customer, one, end_ms) for one in FEATURES}
+            self.result.features[name] = {
+                one: feature(customer, one, end_ms, self.rules) for one in features_of(self.rules)
+            }
             self.result.memberships[name] = dict(customer.inside)
             self.result.bands[name] = customer.band
             self.result.risks[name] = self.evaluator.risk(customer, end_ms)

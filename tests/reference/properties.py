@@ -6,12 +6,18 @@ import math
 from typing import Any
 
 from tests.reference.event import Event, Invalid
-from tests.reference.rules import Meaning, Rules
+from tests.reference.meanings import Meaning
+from tests.reference.rules import Rules
+from tests.reference.texts import cut
 
 DURATION_MS_MAX = 366 * 86_400_000
 QUANTITY_MAX = 1_000_000
+PRICE_MAX = 1_000_000
 MONEY_MAX = 10_000_000_000
 MONEY_FIELDS = ("revenue", "total", "value")
+TICKET_ID_LENGTH = 200
+#: The surveys whose answers are remembered, each with its least and its greatest score.
+SURVEYS = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 7)}
 
 
 def check_properties(event: Event, rules: Rules) -> None:
@@ -21,8 +27,13 @@ def check_properties(event: Event, rules: Rules) -> None:
     own_duration_ms(event, meaning)
     if meaning.cart is not None:
         quantity(event)
+        price_micros(event, rules.currency)
     if meaning.order:
         order_micros(event, meaning, rules.currency)
+    if meaning.survey:
+        answer(event)
+    if meaning.ticket is not None:
+        ticket_id(event)
 
 
 def own_duration_ms(event: Event, meaning: Meaning) -> int | None:
@@ -41,6 +52,14 @@ def quantity(event: Event) -> int:
     return int(pieces)
 
 
+def price_micros(event: Event, currency: str) -> int:
+    """What one piece costs, in millionths; 0 if it is not said, or in another currency."""
+    price = number(event, "price", 0, PRICE_MAX)
+    if price is None or event.properties.get("currency") not in (None, currency):
+        return 0
+    return round(price * 1e6)
+
+
 def order_micros(event: Event, meaning: Meaning, currency: str) -> int:
     """The money of an order in millionths; 0 if there is none, or in another currency."""
     given = event.properties.get("currency")
@@ -53,6 +72,66 @@ def order_micros(event: Event, meaning: Meaning, currency: str) -> int:
         if amount is not None:
             return round(amount * 1e6)
     return 0
+
+
+def answer(event: Event) -> tuple[str, int] | None:
+    """(survey, score) of a survey answer; None if it answers none of the surveys that are remembered."""
+    survey = event.properties.get("survey")
+    survey = survey.lower() if isinstance(survey, str) else None
+    if survey not in SURVEYS:
+        return None
+    score = event.properties.get("score")
+    if score is None:
+        raise Invalid("missing_field")
+    if not is_integer(score):
+        raise Invalid("wrong_type")
+    least, greatest = SURVEYS[survey]
+    if not least <= score <= greatest:
+        raise Invalid("out_of_range")
+    return survey, score
+
+
+def ticket_id(event: Event) -> str:
+    """Which ticket: without an id, all are one."""
+    given = event.properties.get("ticket_id")
+    if given is None:
+        return ""
+    if is_integer(given):
+        return str(given)
+    if not isinstance(given, str):
+        raise Invalid("wrong_type")
+    if not 1 <= len(given) <= TICKET_ID_LENGTH:
+        raise Invalid("invalid_field")
+    return given
+
+
+def page_shown(event: Event) -> str | None:
+    """Which page or screen a call shows: its name, else its path, else its URL."""
+    for given in (event.title, event.properties.get("path"), event.properties.get("url")):
+        if isinstance(given, str) and given:
+            return given
+    return None
+
+
+def product_shown(event: Event) -> str | None:
+    """Which product a call shows: its id, else its SKU."""
+    for given in (event.properties.get("product_id"), event.properties.get("sku")):
+        if is_integer(given):
+            return str(given)
+        if isinstance(given, str) and given:
+            return given
+    return None
+
+
+def category(event: Event) -> str:
+    """What the event is about; empty if it does not say."""
+    given = event.properties.get("category")
+    return cut(given) if isinstance(given, str) else ""
+
+
+def is_integer(value: Any) -> bool:
+    """Whether it is an integer in JSON: neither 5.0 nor true is one."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def number(event: Event, key: str, least: int, greatest: int) -> int | float | None:

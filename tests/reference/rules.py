@@ -1,52 +1,17 @@
 """The rules file as the reference reads it. It is taken to be correct: nothing is checked here."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from tests.reference.expression import Expression, parse, parse_duration
+from tests.reference.meanings import PLAIN, Meaning, read_meanings
 
 SESSION_GAP_MS = 30 * 60_000
 DEFAULT_BANDS = {"medium": 0.3, "high": 0.6, "critical": 0.8}
 DEFAULT_CHURN: dict[str, Any] = {"min_history": "7d", "hysteresis": 0.05, "bands": None}
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What an event name means; activity None: as the channel has it."""
-
-    activity: bool | None = None
-    order: bool = False
-    value: str | None = None
-    duration: str | None = None
-    cart: str | None = None
-    consent: dict[str, bool] = field(default_factory=dict)
-
-
-PLAIN = Meaning()
-#: Done to the customer, by a machine, or to take leave: no activity.
-PASSIVE = (
-    "Account Deleted",
-    "Application Updated",
-    "Application Backgrounded",
-    "Application Crashed",
-    "Application Uninstalled",
-    "Push Notification Received",
-    "Email Delivered",
-    "Email Bounced",
-    "Email Opened",
-)
-DEFAULT_MEANINGS: dict[str, dict[str, Any]] = {
-    "Order Completed": {"order": True},
-    "Product Added": {"cart": "add"},
-    "Product Removed": {"cart": "remove"},
-    "Unsubscribed": {"activity": False, "consent": {"email": False}},
-    "Email Unsubscribed": {"activity": False, "consent": {"email": False}},
-    "Email Marked as Spam": {"activity": False, "consent": {"email": False}},
-    **{name: {"activity": False} for name in PASSIVE},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +37,16 @@ class Campaign:
 
 
 @dataclass(frozen=True, slots=True)
+class Funnel:
+    """A way of several steps, each the name of an event, to be gone within some time of the first."""
+
+    key: str
+    version: int
+    steps: tuple[str, ...]
+    within_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """Everything of a rules file that decides what is published."""
 
@@ -80,6 +55,7 @@ class Rules:
     meanings: dict[str, Meaning]
     segments: tuple[Segment, ...]
     campaigns: tuple[Campaign, ...]
+    funnels: tuple[Funnel, ...]
     min_history_ms: int
     hysteresis: float
     thresholds: tuple[float, float, float]
@@ -87,6 +63,10 @@ class Rules:
     def meaning(self, name: str | None) -> Meaning:
         """The meaning of a track call's event name; a call without one means nothing special."""
         return self.meanings.get(name, PLAIN) if name is not None else PLAIN
+
+    def knows(self, name: str) -> bool:
+        """Whether a track call's event name means something, or is a step of a funnel."""
+        return name in self.meanings or any(name in funnel.steps for funnel in self.funnels)
 
 
 def read_rules(source: str | Path) -> Rules:
@@ -100,21 +80,11 @@ def read_rules(source: str | Path) -> Rules:
         meanings=read_meanings(raw.get("events") or {}),
         segments=tuple(read_segment(one) for one in raw.get("segments") or []),
         campaigns=tuple(read_campaign(one) for one in raw.get("campaigns") or []),
+        funnels=tuple(read_funnel(one) for one in raw.get("funnels") or []),
         min_history_ms=parse_duration(churn["min_history"]),
         hysteresis=float(churn["hysteresis"]),
         thresholds=(float(bands["medium"]), float(bands["high"]), float(bands["critical"])),
     )
-
-
-def read_meanings(declared: dict[str, dict[str, Any]]) -> dict[str, Meaning]:
-    """The defaults, and over them, field by field, what the file declares; null takes a default back."""
-    known = ("activity", "order", "value", "duration", "cart", "consent")
-    meanings = {}
-    for name in {**DEFAULT_MEANINGS, **declared}:
-        fields = {**DEFAULT_MEANINGS.get(name, {}), **(declared.get(name) or {})}
-        said = {key: value for key, value in fields.items() if key in known and value is not None}
-        meanings[name] = Meaning(**said)
-    return meanings
 
 
 def read_segment(raw: dict[str, Any]) -> Segment:
@@ -139,4 +109,13 @@ def read_campaign(raw: dict[Any, Any]) -> Campaign:
         on=(kind, target),
         channel=raw["channel"],
         cooldown_ms=parse_duration(raw.get("cooldown", 0)),
+    )
+
+
+def read_funnel(raw: dict[str, Any]) -> Funnel:
+    return Funnel(
+        key=raw["key"],
+        version=raw.get("version", 1),
+        steps=tuple(raw["steps"]),
+        within_ms=parse_duration(raw["within"]),
     )

@@ -12,6 +12,11 @@ VALUES = {
     "c": (6, False),
     "money_7d": (9_990_000, True),
     "recency": (90_000, True),
+    "cart_value": (9_990_000, True),
+    "order_average": (-1, False),
+    "trend": (50, True),
+    "none": (-1, False),
+    "text": ("größe in zentimetern,", True),
 }
 
 
@@ -65,6 +70,41 @@ VALUES = {
         ("10 USD > money_7d", T),
         ("recency == 1m30s", T),
         ("recency > 1w2d3h", F),
+        ("cart_value == 9.99", T),
+        ("cart_value > 9.98 USD", T),
+        ("order_average > 0 USD", U),
+        ("trend == 50%", T),
+        ("trend < 50%", F),
+        ("49% < trend <= 50%", T),
+        ("none >= 0", U),
+        ("none != 5", U),
+        ("none < 0%", U),
+        ("0 <= none", U),
+        ("none == a", U),
+        ("a > 3 * none", U),
+        ("a > 1 * c", F),
+        ("2 * a > c", U),
+        ("1 * a >= c", F),
+        ("3 * a > 2 * a", T),
+        ("2 * a == 2 * a", T),
+        ("2 * b > 9", T),
+        ("2 * b > 10", U),
+        ("a < 2 * b", T),
+        ("2 * a < 2 * b", U),
+        ("2 * a <= 2 * b", T),
+        ("a == 2 * b", F),
+        ("b < 2 * c", U),
+        ("2 * recency == 3m", T),
+        ("4 < 2 * a <= 10", T),
+        ('text == "größe in zentimetern, lang"', T),
+        ('text != "größe in zentimetern, lang"', F),
+        ('text == " größe in zentimetern, "', T),
+        ('"shoes" != text', T),
+        ('text == "Größe in zentimetern,"', F),
+        ('none == "shoes"', U),
+        ('none != "shoes"', U),
+        ('not "shoes" == none', U),
+        ('text == "and > 4"', F),
     ],
 )
 def test_truth(text: str, value: int) -> None:
@@ -73,7 +113,12 @@ def test_truth(text: str, value: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a", "a >", "a > 4 and", "(a > 4", "a > 4)", "a = 4", "a > 4d5", "> 4", "and > 4"]
+    "text",
+    [
+        *("", "a", "a >", "a > 4 and", "(a > 4", "a > 4)", "a = 4", "a > 4d5", "> 4", "and > 4"),
+        *("a * 3 > 4", "0 * a > 4", "1.5 * a > 4", "3 * 4 > a", "3 * and > a", '3 * "x" == a', "3d * a > 4d"),
+        *('text == "shoes', "text == 'shoes'", "a > 5.5%", "a > % 5"),
+    ],
 )
 def test_what_is_no_expression(text: str) -> None:
     """The reference refuses rather than guesses."""

@@ -1,9 +1,10 @@
 """Windows and ages of the reference against a second look at the plain list of what was applied."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 from hypothesis import given, settings
 
+from tests.reference.meanings import TALLIES, Meaning
 from tests.reference.merge import Applied, apply_order
 from tests.reference.model import Reference
 from tests.reference.partition import partition_of
@@ -42,7 +43,7 @@ def test_order_free_features_follow_from_the_events_alone(scenario: Scenario) ->
         features = result.features[name]
         first_ms = min(one.event.ts_ms for one in events)
         counted = [one for one in events if one.event.type != "identify"]
-        active = [one for one in counted if is_activity(one, rules.meaning(one.event.name).activity)]
+        active = [one for one in counted if is_activity(one, rules.meaning(one.event.name))]
         orders = [one for one in counted if rules.meaning(one.event.name).order]
         days = {one.event.ts_ms // D for one in active}
         assert features["tenure"] == (now_ms - first_ms, True)
@@ -53,16 +54,36 @@ def test_order_free_features_follow_from_the_events_alone(scenario: Scenario) ->
         )
         assert features["events_total"] == (len(counted), True)
         assert features["active_days_total"] == (len(days), True)
+        tallied = {tally: [one for one in counted if counts_as(one, tally, rules)] for tally in TALLIES}
+        for tally, ones in tallied.items():
+            assert features[f"{tally}_total"] == (len(ones), True)
+            assert features[f"{tally}_recency"] == age(ones, first_ms, now_ms)
+        assert features["order_recency"] == age(orders, first_ms, now_ms)
+        hours = Counter(one.event.ts_ms % D // H for one in active)
+        best = min(hours, key=lambda hour: (-hours[hour], hour), default=-1)
+        assert features["best_hour"] == (best, bool(hours))
         for span, (width, count) in SPANS.items():
             first_pane = now_ms // width - count + 1
             exact = first_ms <= first_pane * width
-            for feature, ones in (("events", counted), ("orders", orders)):
+            days_only = tallied if width == D else {}
+            for feature, ones in {"events": counted, "orders": orders, **days_only}.items():
                 inside = sum(one.event.ts_ms // width >= first_pane for one in ones)
                 assert features[f"{feature}_{span}"] == (inside, exact), feature
             if width == D:
                 assert features[f"active_days_{span}"] == (sum(day >= first_pane for day in days), exact)
 
 
-def is_activity(one: Applied, declared: bool | None) -> bool:
+def is_activity(one: Applied, meaning: Meaning) -> bool:
     """As declared, else by the channel."""
-    return declared if declared is not None else one.channel != "support"
+    return meaning.activity if meaning.activity is not None else (meaning.channel or one.channel) != "support"
+
+
+def counts_as(one: Applied, tally: str, rules: Rules) -> bool:
+    """By its name, or by its valence."""
+    meaning = rules.meaning(one.event.name)
+    return tally in (meaning.counts, {"negative": "negatives", "positive": "positives"}.get(meaning.valence))
+
+
+def age(ones: list[Applied], first_ms: int, now_ms: int) -> tuple[int, bool]:
+    """Time since the last of them, else at least since the customer was first seen."""
+    return now_ms - max((one.event.ts_ms for one in ones), default=first_ms), bool(ones)
