@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from streamproc import __version__
+from streamproc.cli.backtest import backtest_command
 from streamproc.cli.demo import demo_command
 from streamproc.cli.doctor import doctor_command
 from streamproc.cli.failed import failed_group
@@ -62,6 +63,7 @@ for _command in (
     segments_group,
     failed_group,
     state_group,
+    backtest_command,
     schemas_command,
 ):
     group.add_command(_command)

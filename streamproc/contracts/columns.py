@@ -39,8 +39,8 @@ class EventColumns:
     """what these pieces cost, in millionths of the rules file's currency; never negative"""
     consent: NDArray[np.int16]
     """-1: the event says nothing; else two bits per channel code c: bit 2c given, bit 2c + 1 granted"""
-    name: NDArray[np.int32]
-    """the row of the meaning table, which tells track calls of different names apart"""
+    name: NDArray[np.uint32]
+    """XXH32 of the name of a track call that has a meaning; 0: of others"""
     tally: NDArray[np.int8]
     """index into `meanings.TALLIES`, -1: none"""
     valence: NDArray[np.int8]

@@ -81,7 +81,7 @@ def decode_chunk(
         cart=cart,
         cart_micros=cart_micros,
         consent=chunk.consent(code),
-        name=code.astype(np.int32),
+        name=table.name[code],
         tally=table.tally[code],
         valence=table.valence[code],
         view=view,

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 import numpy as np
+import xxhash
 from numpy.typing import NDArray
 
 from streamproc.contracts.events import MONEY_PROPERTIES, Event, Properties
@@ -187,6 +188,7 @@ class MeaningTable:
     """The meanings as arrays of m rows; `code` finds the row of a track call's `event`."""
 
     code: Mapping[str | None, int]
+    name: NDArray[np.uint32]  # uint32[m]: as EventColumns.name
     channel: NDArray[np.int8]  # int8[m]: NO_CHANNEL is the topic's
     activity: NDArray[np.bool_]  # bool[channels, m]
     tally: NDArray[np.int8]  # int8[m]: as EventColumns.tally
@@ -263,6 +265,7 @@ class Meanings:
         tally = {name: place for place, name in enumerate(TALLIES)}
         return MeaningTable(
             code={**codes, None: NAMELESS},
+            name=np.array([*[0] * _ROWS_WITHOUT_NAME, *map(name_hash, self.names)], np.uint32),
             channel=np.array(
                 [NO_CHANNEL if row.channel is None else CHANNELS.index(row.channel) for row in rows], np.int8
             ),
@@ -285,6 +288,11 @@ class Meanings:
     def _money(self, meaning: EventMeaning) -> tuple[tuple[str, str], ...]:
         names = (meaning.value,) if meaning.value else MONEY_PROPERTIES
         return tuple((name, self.attribute(name)) for name in names)
+
+
+def name_hash(name: str) -> int:
+    """What stands for the name of a track call in columns, whatever the rules."""
+    return xxhash.xxh32_intdigest(name.encode())
 
 
 def consent_bits(consent: Mapping[str, bool | None]) -> int:

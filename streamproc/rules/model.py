@@ -7,7 +7,7 @@ from typing import Literal
 
 import xxhash
 
-from streamproc.contracts.meanings import Meanings
+from streamproc.contracts.meanings import Meanings, name_hash
 from streamproc.features.registry import FEATURES, Feature, funnel_features
 from streamproc.rules.expression import Expr
 from streamproc.windows.apply import Measures
@@ -119,9 +119,8 @@ class Ruleset:
     @cached_property
     def measures(self) -> Measures:
         """How events are counted."""
-        code = self.meanings.table.code
         plans = (
-            FunnelPlan(funnel.id, tuple(code[step] for step in funnel.steps), funnel.within_ms)
+            FunnelPlan(funnel.id, tuple(map(name_hash, funnel.steps)), funnel.within_ms)
             for funnel in self.funnels
         )
         return Measures(self.session_gap_ms, tuple(plans))

@@ -14,17 +14,17 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class FunnelPlan:
-    """A funnel: its id, the names of its steps as codes (`EventColumns.name`), and how long all may take."""
+    """A funnel: its id, the names of its steps as in `EventColumns.name`, and how long all may take."""
 
     id: int
-    codes: tuple[int, ...]
+    names: tuple[int, ...]
     within_ms: int
 
 
 def follow_funnels(funnels: Table, plans: Sequence[FunnelPlan], row: Ints, events: EventColumns) -> Table:
     """The progress after new events (apply order; `row`: int64[n], their customers), sorted by row and funnel."""
-    codes = [code for plan in plans for code in plan.codes]
-    stepping = np.flatnonzero(np.isin(events.name, codes)) if codes else np.empty(0, np.int64)
+    names = [name for plan in plans for name in plan.names]
+    stepping = np.flatnonzero(np.isin(events.name, names)) if names else np.empty(0, np.int64)
     if not len(stepping):
         return funnels
     touched = np.isin(funnels["row"], row[stepping])
@@ -33,11 +33,11 @@ def follow_funnels(funnels: Table, plans: Sequence[FunnelPlan], row: Ints, event
         for customer, funnel, steps, started_ms, last_ms in funnels[touched].tolist()
     }
     name, ts_ms = events.name[stepping].tolist(), events.ts_ms[stepping].tolist()
-    for customer, code, at_ms in zip(row[stepping].tolist(), name, ts_ms, strict=True):
+    for customer, step, at_ms in zip(row[stepping].tolist(), name, ts_ms, strict=True):
         for plan in plans:
-            if code in plan.codes:
+            if step in plan.names:
                 before = progress.get((customer, plan.id), (0, 0, 0))
-                after = _step(plan, before, code, at_ms)
+                after = _step(plan, before, step, at_ms)
                 if after is not None:
                     progress[customer, plan.id] = after
     entries = np.array([(*key, *value) for key, value in progress.items()], FUNNEL_DTYPE)
@@ -46,13 +46,13 @@ def follow_funnels(funnels: Table, plans: Sequence[FunnelPlan], row: Ints, event
 
 
 def _step(
-    plan: FunnelPlan, progress: tuple[int, int, int], code: int, at_ms: int
+    plan: FunnelPlan, progress: tuple[int, int, int], name: int, at_ms: int
 ) -> tuple[int, int, int] | None:
     """The progress (steps done, when the first was, when the last was) after an event; None: as before."""
     steps, started_ms, last_ms = progress
     end_ms = started_ms + plan.within_ms
-    if code == plan.codes[0] and (steps == 0 or at_ms > end_ms):
+    if name == plan.names[0] and (steps == 0 or at_ms > end_ms):
         return 1, at_ms, at_ms
-    if 0 < steps < len(plan.codes) and code == plan.codes[steps] and last_ms <= at_ms <= end_ms:
+    if 0 < steps < len(plan.names) and name == plan.names[steps] and last_ms <= at_ms <= end_ms:
         return steps + 1, started_ms, at_ms
     return None

@@ -17,7 +17,7 @@ PLAIN: dict[str, tuple[Any, Any]] = {
     "cart": (0, np.int64),
     "cart_micros": (0, np.int64),
     "consent": (-1, np.int16),
-    "name": (0, np.int32),
+    "name": (0, np.uint32),
     "tally": (-1, np.int8),
     "valence": (0, np.int8),
     "view": (-1, np.int8),

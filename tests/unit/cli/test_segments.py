@@ -27,7 +27,7 @@ def test_the_playbook_is_checked_by_default() -> None:
     """Without a file and without STREAMPROC_RULES."""
     result = lint()
     assert result.exit_code == 0
-    assert result.stdout == "playbook.yaml: no problems in 7 segments and 2 campaigns\n"
+    assert result.stdout == "playbook.yaml: no problems in 30 segments and 2 campaigns\n"
 
 
 def test_a_mistake_is_shown_in_its_line(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from streamproc.windows.table import FUNNEL_DTYPE
 from tests.unit.events import events
 
 A, B, C = 10, 11, 12
-PLAN = FunnelPlan(id=1, codes=(A, B, C), within_ms=100)
+PLAN = FunnelPlan(id=1, names=(A, B, C), within_ms=100)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_progress(did: list[tuple[int, int]], steps: int, started_ms: int, last_
 
 
 def test_funnels_and_customers_are_kept_apart() -> None:
-    plans = (PLAN, FunnelPlan(id=0, codes=(B, B), within_ms=100))
+    plans = (PLAN, FunnelPlan(id=0, names=(B, B), within_ms=100))
     seen = events(["a", "b", "a", "b"], [1, 2, 3, 4], name=[B, A, B, B])
     funnels = follow_funnels(np.empty(0, FUNNEL_DTYPE), plans, np.array([0, 1, 0, 1]), seen)
     assert funnels.tolist() == [(0, 0, 2, 1, 3), (1, 0, 1, 4, 4), (1, 1, 2, 2, 4)]
