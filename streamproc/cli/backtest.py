@@ -13,6 +13,7 @@ from rich.progress import track
 from rich.table import Table
 
 from streamproc.app import load_definitions
+from streamproc.backtest.chart import draw
 from streamproc.backtest.flows import Flow, Flows
 from streamproc.backtest.replay import HistoricEvent, Replay
 from streamproc.contracts.instants import to_iso
@@ -51,9 +52,17 @@ class _Duration(click.ParamType):
     "--silence", type=_Duration(), default="14d", show_default=True,
     help="How long time goes on after the last event.",
 )  # fmt: skip
+@click.option(
+    "--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw the sizes over time: a PNG or SVG."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with the sizes by day.")
 def backtest_command(
-    files: Sequence[Path], rules: Path | None, data: str | None, silence: int, as_json: bool
+    files: Sequence[Path],
+    rules: Path | None,
+    data: str | None,
+    silence: int,
+    plot: Path | None,
+    as_json: bool,
 ) -> None:
     """Replay history through the rules, in memory, and show what becomes of each segment.
 
@@ -82,6 +91,8 @@ def backtest_command(
         raise StreamprocError(
             what, fix="`streamproc validate FILE --channel web` says what is wrong with each"
         )
+    if plot is not None:
+        draw(plot, definitions.ruleset.segments, flows.of, replay.time_ms)
     if as_json:
         click.echo(orjson.dumps(_as_json(flows, definitions.ruleset, replay)))
     else:
