@@ -11,9 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from streamproc import __version__
+from streamproc.cli.config import config_group
 from streamproc.cli.demo import demo_command
 from streamproc.cli.doctor import doctor_command
 from streamproc.cli.failed import failed_group
+from streamproc.cli.features import features_command
 from streamproc.cli.profile import profile_group
 from streamproc.cli.publish import publish_command
 from streamproc.cli.schemas import schemas_command
@@ -55,11 +57,13 @@ for _command in (
     demo_command,
     worker_command,
     doctor_command,
+    config_group,
     publish_command,
     validate_command,
     topics_group,
     profile_group,
     segments_group,
+    features_command,
     failed_group,
     state_group,
     schemas_command,
