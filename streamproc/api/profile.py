@@ -1,14 +1,23 @@
 """One customer as people look at it: features, segments with evidence, churn risk with reasons, what is due next."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from streamproc.api.instants import iso_or_none
+from streamproc.api.outlook import describe_outlook
+from streamproc.api.story import (
+    describe_channels,
+    describe_funnels,
+    describe_preferences,
+    describe_tallies,
+    describe_timeline,
+)
 from streamproc.churn.reasons import reasons
 from streamproc.churn.score import score
+from streamproc.contracts.instants import to_iso
 from streamproc.contracts.meanings import CONSENT_CHANNELS
 from streamproc.contracts.signal_types import BANDS
 from streamproc.contracts.versions import version_of
@@ -17,14 +26,15 @@ from streamproc.features.frame import Frame
 from streamproc.features.registry import Feature
 from streamproc.features.totals import NO_VALUE
 from streamproc.pipeline import segment_names
-from streamproc.rules.evaluate import Evaluation
+from streamproc.rules.evaluate import TRUE, Evaluation
+from streamproc.rules.expression import Expr
 from streamproc.rules.literals import MICROS
 from streamproc.state.layout import unpack
 from streamproc.state.store import Head, Store
 from streamproc.transitions.definitions import Definitions
 from streamproc.transitions.evaluate import churn_columns, churn_known
 from streamproc.transport.partitioner import partition_of
-from streamproc.windows.panes import INF, NEVER
+from streamproc.windows.panes import NEVER
 from streamproc.windows.table import CustomerTable
 from streamproc.windows.words import CONSENT
 
@@ -68,10 +78,16 @@ def describe_customer(stored: StoredCustomer, definitions: Definitions, as_of_ms
     frame, features = Frame(table, np.array([as_of_ms])), definitions.ruleset.features
     return {
         "customer_id": table.ids[0],
-        "as_of": _iso(as_of_ms),
+        "as_of": to_iso(as_of_ms),
         "partition": stored.head.partition,
-        "first_seen": _iso(int(head["first_seen_ms"])),
-        "last_activity": _iso_or_none(int(head["last_activity_ms"])),
+        "currency": definitions.ruleset.currency,
+        "first_seen": to_iso(int(head["first_seen_ms"])),
+        "last_activity": iso_or_none(int(head["last_activity_ms"])),
+        "channels": describe_channels(table),
+        "timeline": describe_timeline(table, definitions),
+        "tallies": describe_tallies(table),
+        "funnels": describe_funnels(table, definitions.ruleset),
+        "preferences": describe_preferences(table),
         "features": {name: _shown(frame, feature) for name, feature in features.items()},
         "incomplete": [name for name, feature in features.items() if not frame.exact(feature)[0]],
         "segments": _segments(table, frame, definitions),
@@ -81,7 +97,8 @@ def describe_customer(stored: StoredCustomer, definitions: Definitions, as_of_ms
             for word in table.words
             if word["about"] == CONSENT
         },
-        "timers": {"next_check_at": _iso_or_none(int(head["next_check_ms"]))},
+        "timers": {"next_check_at": iso_or_none(int(head["next_check_ms"]))},
+        "outlook": describe_outlook(table, stored.head, definitions, as_of_ms),
         "version": version_of(stored.head.rewinds, int(head["version"])),
     }
 
@@ -94,23 +111,29 @@ def _segments(table: CustomerTable, frame: Frame, definitions: Definitions) -> l
         if segment.id in entered:
             row = entered.pop(segment.id)
             stays = segment.exit if segment.exit is not None else segment.enter
+            fits = evaluation.truth_at(segment.enter, 0) == TRUE
             shown.append(
                 {
                     "key": segment.key,
                     "name": segment.name,
-                    "entered_at": _iso(int(row["entered_ms"])),
+                    "entered_at": to_iso(int(row["entered_ms"])),
                     "entry_seq": int(row["entry_seq"]),
                     "version": segment.version,
-                    "evidence": [msgspec.to_builtins(item) for item in evaluation.evidence(stays, 0)],
+                    "evidence": _evidence(evaluation, stays),
+                    "entry_evidence": _evidence(evaluation, segment.enter) if fits else [],
                 }
             )
     for identity, row in entered.items():
         key, version = definitions.retired.get(identity, (f"{identity:08x}", 0))
         shown.append(
-            {"key": key, "entered_at": _iso(int(row["entered_ms"])), "entry_seq": int(row["entry_seq"]),
-             "version": version, "evidence": []}
+            {"key": key, "entered_at": to_iso(int(row["entered_ms"])), "entry_seq": int(row["entry_seq"]),
+             "version": version, "evidence": [], "entry_evidence": []}
         )  # fmt: skip
     return shown
+
+
+def _evidence(evaluation: Evaluation, rule: Expr) -> list[dict[str, Any]]:
+    return [msgspec.to_builtins(item) for item in evaluation.evidence(rule, 0)]
 
 
 def _churn(table: CustomerTable, definitions: Definitions, as_of_ms: int) -> dict[str, Any]:
@@ -140,15 +163,3 @@ def _shown(frame: Frame, feature: Feature) -> int | float | str | None:
     if value == NO_VALUE:
         return None
     return value / MICROS if feature.unit == "money" else value
-
-
-def _iso(instant_ms: int) -> str:
-    return (
-        datetime.fromtimestamp(instant_ms / 1000, UTC)
-        .isoformat(timespec="milliseconds")
-        .replace("+00:00", "Z")
-    )
-
-
-def _iso_or_none(instant_ms: int) -> str | None:
-    return None if instant_ms in (NEVER, INF) else _iso(instant_ms)

@@ -12,9 +12,11 @@ from rich.markup import escape
 
 from streamproc import __version__
 from streamproc.cli.backtest import backtest_command
+from streamproc.cli.config import config_group
 from streamproc.cli.demo import demo_command
 from streamproc.cli.doctor import doctor_command
 from streamproc.cli.failed import failed_group
+from streamproc.cli.features import features_command
 from streamproc.cli.profile import profile_group
 from streamproc.cli.publish import publish_command
 from streamproc.cli.schemas import schemas_command
@@ -56,11 +58,13 @@ for _command in (
     demo_command,
     worker_command,
     doctor_command,
+    config_group,
     publish_command,
     validate_command,
     topics_group,
     profile_group,
     segments_group,
+    features_command,
     failed_group,
     state_group,
     backtest_command,

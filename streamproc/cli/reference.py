@@ -1,6 +1,6 @@
 """The parts of docs/metrics.md and docs/features.md that follow from the metric catalogue and the feature registry."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from streamproc.contracts.tables import table
@@ -27,25 +27,38 @@ def _metrics(_: str) -> str:
 
 def _features(kind: str) -> str:
     """The features of one kind; those that differ by their window only share a row."""
-    families: dict[str, list[Feature]] = {}
-    for feature in FEATURES.values():
-        if feature.kind == kind:
-            families.setdefault(_family(feature), []).append(feature)
-    rows = [_row(name, features) for name, features in families.items()]
+    rows = [
+        _row(f"`{name}`", mine) for name, mine in families(FEATURES.values()).items() if mine[0].kind == kind
+    ]
     if kind == "window":
         return table(("feature", "unit", "order-free", "is", "windows"), rows)
     return table(("feature", "unit", "order-free", "is"), (row[:4] for row in rows))
 
 
-def _family(feature: Feature) -> str:
-    return feature.name if feature.window is None else feature.name.replace(feature.window.name, _ANY_WINDOW)
+def families(features: Iterable[Feature]) -> dict[str, list[Feature]]:
+    """Features by name, and those that differ by their window only by one: `events_W`."""
+    found: dict[str, list[Feature]] = {}
+    for feature in features:
+        window = feature.window
+        name = feature.name if window is None else feature.name.replace(window.name, _ANY_WINDOW)
+        found.setdefault(name, []).append(feature)
+    return found
 
 
-def _row(name: str, features: list[Feature]) -> tuple[str, ...]:
-    first = features[0]
-    meaning = first.meaning.replace(first.window.name, _ANY_WINDOW) if first.window else first.meaning
-    names = ", ".join(feature.window.name for feature in features if feature.window)
-    return f"`{name}`", first.unit, "yes" if first.order_free else "no", meaning, names
+def meaning_of(family: Sequence[Feature]) -> str:
+    """The meaning of all of a family."""
+    first = family[0]
+    return first.meaning.replace(first.window.name, _ANY_WINDOW) if first.window else first.meaning
+
+
+def windows_of(family: Sequence[Feature]) -> str:
+    """`7d, 30d, 90d`; empty for what is no window."""
+    return ", ".join(feature.window.name for feature in family if feature.window)
+
+
+def _row(name: str, family: Sequence[Feature]) -> tuple[str, ...]:
+    order_free = "yes" if family[0].order_free else "no"
+    return name, family[0].unit, order_free, meaning_of(family), windows_of(family)
 
 
 def _windows(_: str) -> str:

@@ -12,11 +12,19 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from streamproc.rules.load import PLAYBOOK, check_ruleset
-from streamproc.rules.model import Ruleset
+from streamproc.api.explain import describe_segment, explain_segment
+from streamproc.cli.explained import print_explained, print_segments
+from streamproc.errors import StreamprocError
+from streamproc.rules.load import PLAYBOOK, check_ruleset, load_ruleset
+from streamproc.rules.model import Ruleset, Segment
+from streamproc.rules.nearest import did_you_mean, one_of
 from streamproc.rules.problems import Problem
 
 _STYLES: Final = {"error": "bold red", "warning": "bold yellow"}
+
+_file = click.argument(
+    "file", required=False, envvar="STREAMPROC_RULES", type=click.Path(dir_okay=False, path_type=Path)
+)
 
 
 @click.group("segments")
@@ -25,9 +33,7 @@ def segments_group() -> None:
 
 
 @segments_group.command("lint")
-@click.argument(
-    "file", required=False, envvar="STREAMPROC_RULES", type=click.Path(dir_okay=False, path_type=Path)
-)
+@_file
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def lint_command(file: Path | None, as_json: bool) -> None:
     """Check the rules in FILE (or in $STREAMPROC_RULES, or else the packaged playbook).
@@ -43,6 +49,49 @@ def lint_command(file: Path | None, as_json: bool) -> None:
         _print_problems(name, ruleset, problems)
     if ruleset is None:
         sys.exit(2)
+
+
+@segments_group.command("list")
+@_file
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_command(file: Path | None, as_json: bool) -> None:
+    """List the segments of FILE (or of $STREAMPROC_RULES, or else of the packaged playbook)."""
+    described = [describe_segment(segment) for segment in load_ruleset(file).segments]
+    if as_json:
+        click.echo(json.dumps(described, indent=2, ensure_ascii=False))
+    else:
+        print_segments(Console(highlight=False, soft_wrap=True), described)
+
+
+@segments_group.command("explain")
+@click.argument("key")
+@_file
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def explain_command(key: str, file: Path | None, as_json: bool) -> None:
+    """Say in words who gets into the segment KEY, stays and leaves, and what silence does.
+
+    Of FILE, or of $STREAMPROC_RULES, or else of the packaged playbook.
+
+    \b
+      streamproc segments explain dormant
+    """
+    ruleset = load_ruleset(file)
+    explained = explain_segment(_find(key, ruleset), ruleset)
+    if as_json:
+        click.echo(json.dumps(explained, indent=2, ensure_ascii=False))
+    else:
+        print_explained(Console(highlight=False, soft_wrap=True), explained)
+
+
+def _find(key: str, ruleset: Ruleset) -> Segment:
+    for segment in ruleset.segments:
+        if segment.key == key:
+            return segment
+    keys = [segment.key for segment in ruleset.segments]
+    known = (
+        f"there are {one_of(keys)}" if keys else "there are none; `streamproc segments lint` checks the file"
+    )
+    raise StreamprocError(f"{ruleset.path} has no segment {key!r}", fix=did_you_mean(key, keys) or known)
 
 
 def _as_json(name: str, ruleset: Ruleset | None, problems: Sequence[Problem]) -> dict[str, object]:

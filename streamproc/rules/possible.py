@@ -140,7 +140,7 @@ def _narrow(ranges: _Ranges, comparison: Comparison, known: bool, features: Mapp
         return
     if isinstance(threshold, Text):
         threshold = threshold.code
-    if not known and comparison.op not in ("<", "<=") and not _is_exact(feature):
+    if not known and comparison.op not in ("<", "<=") and not is_always_exact(feature):
         return  # "at least" leaves it open
     found = ranges.setdefault(feature.name, _Range(high=_greatest(feature)))
     match comparison.op:
@@ -203,7 +203,8 @@ def _greatest(feature: Feature) -> int:
     return feature.window.length_ms // DAY_MS if feature.window and is_days else _UNBOUNDED
 
 
-def _is_exact(feature: Feature) -> bool:
+def is_always_exact(feature: Feature) -> bool:
+    """Whether its value is the truth from the first event on."""
     if feature.kind == "age":
         return feature.source in _EXACT_AGES
     return feature.kind == "total" and feature.source not in _VAGUE_TOTALS

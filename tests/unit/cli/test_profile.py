@@ -1,20 +1,69 @@
-"""`streamproc profile show` in words."""
+"""`streamproc profile show` on a store in memory."""
+
+import asyncio
+import json
+from collections.abc import Callable
 
 import pytest
+from click.testing import CliRunner, Result
 
-from streamproc.cli.profile import _sentence
-from streamproc.rules.literals import spell_duration
+from streamproc.cli import profile
+from streamproc.state.layout import LAYOUT_VERSION, pack
+from streamproc.state.memory_store import MemoryStore
+from streamproc.state.store import Commit
+from streamproc.windows.panes import DAY_MS
+from tests.unit.api.customers import START_MS, customer
+
+Show = Callable[..., Result]
 
 
-@pytest.mark.parametrize(
-    ("duration_ms", "text"),
-    [(0, "0s"), (999, "0s"), (8_500, "8s"), (90_000, "1m 30s"), (43 * 86_400_000 + 7_200_000, "43d 2h")],
-)
-def test_durations_are_written_as_in_rules(duration_ms: int, text: str) -> None:
-    assert spell_duration(duration_ms) == text
+@pytest.fixture
+def show(monkeypatch: pytest.MonkeyPatch) -> Show:
+    """The command under the event clock; the shard holds ada, a day after her first visit."""
+    store = MemoryStore()
+    asyncio.run(_fill(store))
+    monkeypatch.setattr(profile, "RedisStore", lambda *_, **__: store)
+
+    def run(*arguments: str) -> Result:
+        env = {"STREAMPROC_CLOCK": "event", "STREAMPROC_RULES": None}
+        return CliRunner().invoke(profile.profile_group, ["show", *arguments], env=env)
+
+    return run
 
 
-def test_a_comparison_says_how_it_came_out() -> None:
-    item = {"feature": "recency", "value": 3_600_000, "op": "<=", "threshold": 86_400_000, "unit": "ms"}
-    assert _sentence({**item, "holds": True}) == "recency = 1h <= 1d: holds"
-    assert _sentence({**item, "holds": None}).endswith("unknown: not enough history")
+async def _fill(store: MemoryStore) -> None:
+    head = await store.acquire(
+        0, generation=1, member="g", partitions=1, layout=LAYOUT_VERSION, offsets_if_new={}, create=True
+    )
+    (state,) = pack(customer([(0, {})], 1).table)
+    await store.commit(head, Commit(states=[(b"ada", state)], time_ms=START_MS + DAY_MS))
+
+
+def test_a_story_is_told(show: Show) -> None:
+    result = show("ada")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("ada  as of 2026-01-02 10:00 UTC\n")
+    assert "time since the last activity" not in result.stdout
+
+
+def test_why_lists_the_features_that_are_not_zero(show: Show) -> None:
+    shown = show("ada", "--why").stdout
+    assert [line.split()[1] for line in shown.splitlines() if line.strip().startswith("recency ")] == ["1d"]
+    assert "orders_total" not in shown
+
+
+def test_json(show: Show) -> None:
+    told = json.loads(show("ada", "--json").stdout)
+    assert told["customer_id"] == "ada"
+    assert [segment["key"] for segment in told["segments"]] == ["new"]
+    assert told["outlook"]["if_silent"]
+
+
+def test_who_is_not_known(show: Show) -> None:
+    """Exit code 1; ids are exact."""
+    result = show("Ada")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "customer 'Ada' is not known" in result.stderr
+    result = show("Ada", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["customer_id"] == "Ada"

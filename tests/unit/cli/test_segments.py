@@ -1,4 +1,4 @@
-"""`streamproc segments lint`: what it prints, and its exit codes."""
+"""`streamproc segments`: what it prints, and its exit codes."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from streamproc.cli.segments import segments_group
+from streamproc.errors import StreamprocError
 
 BAD = """\
 segments:
@@ -16,6 +17,42 @@ segments:
     enter: recenzy > 14d
 """
 DOUBTFUL = BAD.replace("recenzy > 14d", "recency > 14d and recency < 7d")
+EXPLAINED = """\
+active  Active  (lifecycle, priority 10; version 1)
+  Came back at least once, and was here in the last two weeks.
+
+Gets in, if
+  all of these:
+    - time since the last activity is at most 14d
+    - number of days (UTC) with activity in the last 90d is at least 2
+
+Stays, while
+  time since the last activity is at most 30d
+
+Leaves, if
+  time since the last activity is more than 30d
+
+With little history
+  time since the last activity is at most 14d
+      unknown as long as there was none
+  number of days (UTC) with activity in the last 90d is at least 2
+      that it holds can be known at once, that it does not only after 90d of history
+  time since the last activity is more than 30d
+      as long as there was none, the time since the customer was first seen counts
+
+In silence
+  somebody gets in, as
+    new, which comes first, is left
+        at once, for who fits here
+  somebody leaves, as one of these comes true:
+    time since the last activity is more than 30d
+        30d after the last activity
+    dormant, which comes first, is entered
+        at once
+
+Comes after
+  new, dormant: who fits there, is there and not here
+"""
 
 
 def lint(*arguments: str, rules: Path | None = None) -> Result:
@@ -85,3 +122,86 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     result = lint(str(tmp_path / "rules.yaml"))
     assert result.exit_code == 2
     assert "cannot read the file: No such file or directory" in result.stdout
+
+
+def run(*arguments: str, rules: Path | None = None) -> Result:
+    """`segments` with arguments; what it could not do is raised, as `main` sees it."""
+    env = {"STREAMPROC_RULES": str(rules) if rules else None}
+    result = CliRunner().invoke(segments_group, arguments, env=env)
+    if isinstance(result.exception, StreamprocError):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def test_list() -> None:
+    """A block for each segment of the packaged playbook, in file order."""
+    shown = run("list").stdout
+    assert shown.startswith(
+        "new  New  (lifecycle, priority 30; version 1)\n"
+        "  First seen less than two weeks ago.\n"
+        "  enter  tenure < 14d\n"
+        "  exit   when enter no longer holds\n"
+        "\n"
+        "dormant  Dormant  (lifecycle, priority 20; version 1)\n"
+    )
+    assert "\ncart_abandoner  Cart abandoner  (version 1)\n" in shown
+    assert len(json.loads(run("list", "--json").stdout)) == 7
+
+
+def test_list_of_a_file_without_segments(tmp_path: Path) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text("currency: EUR")
+    assert run("list", str(path)).stdout == "no segments\n"
+
+
+def test_explain() -> None:
+    assert run("explain", "active").stdout == EXPLAINED
+
+
+def test_explain_without_an_exit_and_with_a_dwell() -> None:
+    """Staying is not told twice; what waits for an entry is."""
+    light, dormant = run("explain", "light").stdout, run("explain", "dormant").stdout
+    assert "Stays, while\n  that holds\n" in light
+    assert "  but not before 3d inside\n" in light
+    assert "Entering asks for\n  winback_dormant (email): No visit for 30 days\n" in dormant
+    assert "  nobody leaves\n" in dormant
+
+
+def test_explain_nests_conditions(tmp_path: Path) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text(
+        DOUBTFUL.replace("recency > 14d and recency < 7d", "tenure < 1d and (nps <= 6 or csat <= 2)")
+    )
+    assert (
+        "Gets in, if\n"
+        "  all of these:\n"
+        "    - time since the customer was first seen is less than 1d\n"
+        "    - one of these:\n"
+        "        - the last answer to NPS, 0 to 10, is at most 6\n"
+        "        - the last answer to CSAT, 1 to 5, is at most 2\n"
+    ) in run("explain", "quiet", rules=path).stdout
+
+
+def test_explain_as_json() -> None:
+    explained = json.loads(run("explain", "new", "--json").stdout)
+    assert explained["enters_if"] == "time since the customer was first seen is less than 14d"
+    assert explained["in_silence"]["enter"] == []
+
+
+def test_a_key_that_is_not_there(tmp_path: Path) -> None:
+    """The nearest one is named, else all."""
+    with pytest.raises(StreamprocError, match=r"playbook\.yaml has no segment 'dormnt'") as told:
+        run("explain", "dormnt")
+    assert told.value.fix == "did you mean `dormant`?"
+    with pytest.raises(StreamprocError) as told:
+        run("explain", "xyzzy")
+    assert told.value.fix.startswith("there are `new`, `dormant`, ")
+
+
+@pytest.mark.parametrize("command", [("list",), ("explain", "quiet")])
+def test_a_file_with_mistakes(tmp_path: Path, command: tuple[str, ...]) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text(BAD)
+    with pytest.raises(StreamprocError, match="unknown feature `recenzy`"):
+        run(*command, str(path))

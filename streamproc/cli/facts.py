@@ -1,0 +1,52 @@
+"""Values and evidence as people read them."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from streamproc.features.registry import Feature
+from streamproc.rules.expression import NEGATED
+from streamproc.rules.literals import spell_duration
+
+_OUTCOMES: Final = {True: "holds", False: "does not hold", None: "unknown: not enough history"}
+
+
+def readable(feature: Feature, value: Any) -> str:
+    """A feature's value in its unit."""
+    match feature.unit:
+        case "duration":
+            return spell_duration(int(value))
+        case "money":
+            return f"{value:,.2f}"
+        case "percent":
+            return f"{value}%"
+        case _:
+            return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def sentence(item: dict[str, Any]) -> str:
+    """`recency = 41d > 30d: holds`: what was compared, and how it came out."""
+    value, threshold = _sides(item, parts=4)
+    return f"{item['feature']} = {value} {item['op']} {threshold}: {_OUTCOMES[item['holds']]}"
+
+
+def because(evidence: Iterable[dict[str, Any]]) -> str:
+    """`recency 41d > 30d, active_days_total 3 >= 1`: each comparison turned so that it is true."""
+    return ", ".join(map(_fact, evidence))
+
+
+def _fact(item: dict[str, Any]) -> str:
+    value, threshold = _sides(item, parts=2)
+    if value == threshold:  # not quite
+        value, threshold = _sides(item, parts=4)
+    if item["holds"] is None:
+        return f"{item['feature']} {item['op']} {threshold} is unknown"
+    op = item["op"] if item["holds"] else NEGATED[item["op"]]
+    return f"{item['feature']} {value} {op} {threshold}"
+
+
+def _sides(item: dict[str, Any], parts: int) -> tuple[str, str]:
+    value, threshold = item["value"], item["threshold"]
+    if item["unit"] == "ms":
+        value = value if value is None else spell_duration(value, parts)
+        threshold = spell_duration(threshold, parts) if isinstance(threshold, int) else threshold
+    return "no value" if value is None else str(value), str(threshold)

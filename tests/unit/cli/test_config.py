@@ -1,0 +1,78 @@
+"""`streamproc config show`."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from streamproc.cli.config import config_group
+from streamproc.errors import StreamprocError
+
+CLEAN = dict.fromkeys(("STREAMPROC_RULES", "STREAMPROC_REDIS", "STREAMPROC_KAFKA", "STREAMPROC_CLOCK"))
+
+
+def show(*arguments: str, **variables: str) -> Result:
+    env = {**CLEAN, **{f"STREAMPROC_{name.upper()}": value for name, value in variables.items()}}
+    return CliRunner().invoke(config_group, ["show", *arguments], env=env)
+
+
+def test_settings_with_their_sources(tmp_path: Path) -> None:
+    """A line each; where a value comes from a file, its path. No secret, no colour."""
+    token = tmp_path / "token"
+    token.write_text("hush")
+    result = show(group="mine", redis="redis://me:hush@h:6379/0", http_token_file=str(token))
+    assert result.exit_code == 0, result.output
+    rows = {line.split()[0]: line.split()[1:] for line in result.stdout.splitlines() if line}
+    assert rows["STREAMPROC_GROUP"] == ["mine", "environment"]
+    assert rows["STREAMPROC_REDIS"] == ["redis://(hidden)@h:6379/0", "environment"]
+    assert rows["STREAMPROC_HTTP_TOKEN"] == ["(hidden)", str(token)]
+    assert rows["STREAMPROC_CLOCK"] == ["live", "default"]
+    assert rows["STREAMPROC_KAFKA_PASSWORD"] == ["default"]
+    assert "hush" not in result.output
+    assert "\x1b" not in result.output
+
+
+def test_rules_and_model_in_force() -> None:
+    shown = show().stdout
+    assert "rules  the packaged playbook: fingerprint " in shown
+    assert "7 segments, 2 campaigns, 0 funnels, money in USD\n" in shown
+    assert "model  the packaged one: cdnow-1\n" in shown
+
+
+def test_json() -> None:
+    told = json.loads(show("--json", redis="redis://me:hush@h").stdout)
+    (redis,) = [item for item in told["settings"] if item["name"] == "redis"]
+    assert redis == {
+        "name": "redis",
+        "variable": "STREAMPROC_REDIS",
+        "value": "redis://(hidden)@h",
+        "source": "environment",
+        "file": None,
+    }
+    assert told["rules"]["segments"] == 7
+    assert told["not_read"] == {}
+
+
+def test_rules_that_cannot_be_used(tmp_path: Path) -> None:
+    """All the rest is shown, and the exit code says that a worker would not start."""
+    path = tmp_path / "rules.yaml"
+    path.write_text("segments: [{key: s, name: S, version: 1, enter: recenzy > 1d}]")
+    result = show(rules=str(path))
+    assert result.exit_code == 2
+    assert "unknown feature `recenzy`" in result.stdout
+    assert "model  the packaged one" in result.stdout
+    told = json.loads(show("--json", rules=str(path)).stdout)
+    assert "recenzy" in told["rules"]["error"]
+
+
+def test_a_variable_that_is_not_read() -> None:
+    result = show(topic_prefx="a.")
+    assert "STREAMPROC_TOPIC_PREFX is not read; did you mean STREAMPROC_TOPIC_PREFIX?" in result.stderr
+
+
+def test_mistakes_are_told_as_elsewhere() -> None:
+    result = show(clock="wall", http_port="http")
+    assert isinstance(result.exception, StreamprocError)
+    with pytest.raises(StreamprocError, match=r"STREAMPROC_CLOCK='wall'.*STREAMPROC_HTTP_PORT='http'"):
+        raise result.exception
