@@ -1,0 +1,105 @@
+"""The programs in examples/ do on a real broker what they say."""
+
+import asyncio
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from streamproc.contracts.outbox import OutRecord
+from streamproc.contracts.samples import records
+from streamproc.transport.bulk import Outgoing, open_bulk_producer, partition_counts
+from tests.integration.worker import Installation
+from tests.integration.worker import until as eventually
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@contextmanager
+def running(installation: Installation, name: str, log: Path, **settings: str) -> Iterator[None]:
+    """One of the examples, as its reader starts it."""
+    environment = {**installation.environment(), **settings}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, str(EXAMPLES / name)],
+            env=environment,
+            stdout=output,
+            stderr=output,
+            cwd=log.parent,
+        )
+        try:
+            yield
+            assert process.poll() is None, log.read_text()
+        finally:
+            process.kill()
+            process.wait()
+
+
+async def publish(installation: Installation, *signals: OutRecord) -> None:
+    counts = await partition_counts(installation.brokers, {installation.prefix + s.topic for s in signals})
+    async with open_bulk_producer(installation.brokers, counts) as producer:
+        await producer.send(
+            [Outgoing(installation.prefix + s.topic, s.key, s.value, list(s.headers)) for s in signals]
+        )
+
+
+class Braze(BaseHTTPRequestHandler):
+    """Refuses nothing, and remembers what it was told."""
+
+    told: list[tuple[str | None, dict[str, Any]]]
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.told.append((self.headers["Authorization"], json.loads(body)))
+        self.send_response(201)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@contextmanager
+def braze() -> Iterator[tuple[str, list[tuple[str | None, dict[str, Any]]]]]:
+    """Its URL, and what it was told: (authorization, body)."""
+    told: list[tuple[str | None, dict[str, Any]]] = []
+    server = HTTPServer(("127.0.0.1", 0), type("Told", (Braze,), {"told": told}))
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", told
+    server.shutdown()
+
+
+async def test_the_table_of_segments_has_the_newest_of_each(
+    installation: Installation, tmp_path: Path
+) -> None:
+    """Repeats and what is older change nothing."""
+    entered, left = records()["segments.changes"]
+    await publish(installation, entered, left, entered)
+    with running(installation, "segments.py", tmp_path / "log", DATABASE=str(tmp_path / "segments.db")):
+        await eventually(lambda: (tmp_path / "log").read_text().count("\n") >= 3, 60)
+    rows = sqlite3.connect(tmp_path / "segments.db").execute("SELECT * FROM memberships").fetchall()
+    version = json.loads(left.value)["context"]["streamproc"]["version"]
+    assert rows == [("u-1001", "dormant", 0, version, dict(left.headers)["ce_id"].decode())]
+
+
+async def test_the_bridge_tells_attributes_and_events_once(
+    installation: Installation, tmp_path: Path
+) -> None:
+    entered, left = records()["segments.changes"]
+    (churn,) = records()["churn.risk"]
+    with braze() as (url, told):
+        await publish(installation, entered, entered, left, churn)
+        with running(installation, "bridge.py", tmp_path / "log", BRAZE_URL=url, BRAZE_API_KEY="secret"):
+            await eventually(lambda: sum(len(body["events"]) for _, body in told) >= 3, 60)
+            await asyncio.sleep(1)
+    assert {authorization for authorization, _ in told} == {"Bearer secret"}
+    attributes = [attribute for _, body in told for attribute in body["attributes"]]
+    assert {"external_id": "u-1001", "segment_dormant": False} in attributes
+    assert attributes.count({"external_id": "u-1001", "segment_dormant": True}) == 1
+    assert sorted(event["name"] for _, body in told for event in body["events"]) == [
+        "Audience Entered", "Audience Exited", "Churn Risk Changed",
+    ]  # fmt: skip
