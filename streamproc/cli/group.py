@@ -18,6 +18,7 @@ from streamproc.cli.profile import profile_group
 from streamproc.cli.publish import publish_command
 from streamproc.cli.schemas import schemas_command
 from streamproc.cli.segments import segments_group
+from streamproc.cli.simulate import simulate_command
 from streamproc.cli.state import state_group
 from streamproc.cli.topics import topics_group
 from streamproc.cli.validate import validate_command
@@ -56,6 +57,7 @@ for _command in (
     worker_command,
     doctor_command,
     publish_command,
+    simulate_command,
     validate_command,
     topics_group,
     profile_group,
