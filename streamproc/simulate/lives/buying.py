@@ -35,6 +35,8 @@ def fill_cart(visit: Visit, product: Product) -> None:
 def decide(visit: Visit, product: Product) -> None:
     """Decide: leave the cart as it is, leave the checkout, or buy."""
     life, persona = visit.life, visit.persona
+    if persona.once and life.orders:
+        return
     lured = bool(life.lured_by)
     if visit.happens(persona.carts * (_LURED if lured else 1)):
         fill_cart(visit, product)

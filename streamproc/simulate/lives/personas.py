@@ -11,8 +11,8 @@ class Persona:
 
     share: of all customers. known: share of them that is there before the first day. anonymous: never says who it
     is. gap_days: between visits, on average. regular: 0, visits come as they like; 1, as by a clock.
-    lifetime_days: on average. won_back: chance of a second life. seasonal: comes before feasts only. once: leaves
-    after the first order. peak_hour: of the day (UTC). weekend: how likely a day of the weekend is, where a
+    lifetime_days: on average. won_back: chance of a second life. seasonal: comes before feasts only. once: orders
+    once, and leaves. peak_hour: of the day (UTC). weekend: how likely a day of the weekend is, where a
     weekday is 1. app: share of visits in the app.
     """
 
@@ -60,7 +60,7 @@ class Persona:
 PERSONAS: Final[Sequence[Persona]] = (
     Persona(
         name="weekly_shopper",
-        share=0.10,
+        share=0.09,
         gap_days=5,
         regular=0.6,
         lifetime_days=320,
@@ -73,7 +73,7 @@ PERSONAS: Final[Sequence[Persona]] = (
     ),
     Persona(
         name="monthly_shopper",
-        share=0.14,
+        share=0.13,
         gap_days=16,
         regular=0.5,
         lifetime_days=380,
@@ -84,7 +84,7 @@ PERSONAS: Final[Sequence[Persona]] = (
     ),
     Persona(
         name="deal_hunter",
-        share=0.09,
+        share=0.08,
         gap_days=11,
         lifetime_days=240,
         peak_hour=12.5,
@@ -99,7 +99,7 @@ PERSONAS: Final[Sequence[Persona]] = (
     ),
     Persona(
         name="browser",
-        share=0.14,
+        share=0.12,
         gap_days=8,
         lifetime_days=150,
         peak_hour=20,
@@ -111,7 +111,7 @@ PERSONAS: Final[Sequence[Persona]] = (
     ),
     Persona(
         name="app_first",
-        share=0.09,
+        share=0.08,
         gap_days=3,
         lifetime_days=220,
         peak_hour=8,
@@ -123,7 +123,7 @@ PERSONAS: Final[Sequence[Persona]] = (
     ),
     Persona(
         name="reader",
-        share=0.10,
+        share=0.09,
         gap_days=4,
         regular=0.5,
         lifetime_days=260,
@@ -140,7 +140,7 @@ PERSONAS: Final[Sequence[Persona]] = (
     ),
     Persona(
         name="newcomer_stuck",
-        share=0.06,
+        share=0.05,
         known=0.0,
         gap_days=5,
         lifetime_days=16,
@@ -152,7 +152,7 @@ PERSONAS: Final[Sequence[Persona]] = (
     ),
     Persona(
         name="newcomer_done",
-        share=0.07,
+        share=0.06,
         known=0.0,
         gap_days=4,
         lifetime_days=200,
@@ -198,7 +198,7 @@ PERSONAS: Final[Sequence[Persona]] = (
     ),
     Persona(
         name="one_time_buyer",
-        share=0.08,
+        share=0.07,
         known=0.2,
         gap_days=4,
         lifetime_days=25,
