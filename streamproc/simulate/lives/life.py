@@ -97,11 +97,15 @@ class Diary:
         return sorted(self._days.pop(day, ()), key=lambda happening: happening.ts_ms)
 
 
-def born(number: int, chance: Chance, first_ms: int, last_ms: int, *, newcomers: bool) -> Life:
-    """A customer who is there from first_ms on, or arrives until last_ms. newcomers: only the latter."""
+def born(number: int, chance: Chance, first_ms: int, last_ms: int) -> Life:
+    """A customer who is there from first_ms on, or arrives until last_ms.
+
+    As many are there before as keeps their number the same: as long as lives last, measured by the span.
+    """
     chance.turn(number, 0)
     persona = persona_at(chance.draw())
-    known = chance.draw() < persona.known and not newcomers
+    days = (last_ms - first_ms) / DAY_MS
+    known = chance.draw() < persona.lifetime_days / (persona.lifetime_days + days) and not persona.newcomer
     begins_ms = first_ms if known else first_ms + int(chance.draw() * (last_ms - first_ms))
     return Life(
         number=number,

@@ -9,7 +9,7 @@ from typing import Final
 class Persona:
     """A kind of customer. Unless said otherwise, numbers are chances from 0 to 1, per visit.
 
-    share: of all customers. known: share of them that is there before the first day. anonymous: never says who it
+    share: of all customers. newcomer: was not there before the first day. anonymous: never says who it
     is. gap_days: between visits, on average. regular: 0, visits come as they like; 1, as by a clock.
     lifetime_days: on average. won_back: chance of a second life. seasonal: comes before feasts only. once: orders
     once, and leaves. peak_hour: of the day (UTC). weekend: how likely a day of the weekend is, where a
@@ -18,7 +18,7 @@ class Persona:
 
     name: str
     share: float
-    known: float = 0.6
+    newcomer: bool = False
     anonymous: bool = False
     gap_days: float
     regular: float = 0.3
@@ -141,7 +141,7 @@ PERSONAS: Final[Sequence[Persona]] = (
     Persona(
         name="newcomer_stuck",
         share=0.05,
-        known=0.0,
+        newcomer=True,
         gap_days=5,
         lifetime_days=16,
         won_back=0.05,
@@ -153,7 +153,7 @@ PERSONAS: Final[Sequence[Persona]] = (
     Persona(
         name="newcomer_done",
         share=0.06,
-        known=0.0,
+        newcomer=True,
         gap_days=4,
         lifetime_days=200,
         onboards=0.9,
@@ -164,7 +164,6 @@ PERSONAS: Final[Sequence[Persona]] = (
     Persona(
         name="unhappy",
         share=0.05,
-        known=0.4,
         gap_days=6,
         lifetime_days=45,
         won_back=0.05,
@@ -199,7 +198,6 @@ PERSONAS: Final[Sequence[Persona]] = (
     Persona(
         name="one_time_buyer",
         share=0.07,
-        known=0.2,
         gap_days=4,
         lifetime_days=25,
         won_back=0.05,
@@ -221,7 +219,6 @@ PERSONAS: Final[Sequence[Persona]] = (
     Persona(
         name="visitor",
         share=0.10,
-        known=0.1,
         anonymous=True,
         gap_days=6,
         lifetime_days=8,

@@ -33,7 +33,7 @@ class Population:
     """Customers with the numbers `numbers`. What one does, does not depend on who the others are."""
 
     def __init__(self, plan: Plan, numbers: range, *, endless: bool = False) -> None:
-        """endless: after the plan's days, as many newcomers follow in every such span, and days go on."""
+        """endless: after the plan's days, days go on; in every such span, as many newcomers follow."""
         self._plan, self._numbers, self._endless = plan, numbers, endless
         self._chance, self._shop, self._diary = Chance(plan.seed), open_shop(plan.currency), Diary()
         self._calendar: defaultdict[int, list[Life]] = defaultdict(list)
@@ -60,9 +60,10 @@ class Population:
     def _let_in(self, span: int, first_ms: int, last_ms: int) -> None:
         for number in self._numbers:
             own = number + span * len(self._numbers)
-            life = born(own, self._chance, first_ms, last_ms, newcomers=span > 0)
-            plan_first(life, self._chance)
-            self._note(life)
+            life = born(own, self._chance, first_ms, last_ms)
+            if span == 0 or not life.known:  # in later spans, those who were there are there
+                plan_first(life, self._chance)
+                self._note(life)
 
     def _note(self, life: Life) -> None:
         if self._endless or life.next_ms < self._plan.end_ms:
