@@ -19,10 +19,7 @@ def happenings() -> list[Happening]:
 @cache
 def personas() -> dict[str, str]:
     """Customer to the name of the persona."""
-    lives = [
-        born(number, Chance(PLAN.seed), PLAN.begin_ms, PLAN.end_ms, newcomers=False)
-        for number in range(CUSTOMERS)
-    ]
+    lives = [born(number, Chance(PLAN.seed), PLAN.begin_ms, PLAN.end_ms) for number in range(CUSTOMERS)]
     return {life.who.name: life.persona.name for life in lives}
 
 

