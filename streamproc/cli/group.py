@@ -22,6 +22,7 @@ from streamproc.cli.publish import publish_command
 from streamproc.cli.schemas import schemas_command
 from streamproc.cli.segments import segments_group
 from streamproc.cli.servers import servers_command
+from streamproc.cli.simulate import simulate_command
 from streamproc.cli.state import state_group
 from streamproc.cli.topics import topics_group
 from streamproc.cli.validate import validate_command
@@ -62,6 +63,7 @@ for _command in (
     doctor_command,
     config_group,
     publish_command,
+    simulate_command,
     validate_command,
     topics_group,
     profile_group,

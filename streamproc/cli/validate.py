@@ -5,6 +5,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -21,6 +22,7 @@ from streamproc.contracts.events import EVENT_BYTES_MAX
 from streamproc.contracts.meanings import CHANNELS, Meanings
 from streamproc.errors import StreamprocError
 from streamproc.rules.load import load_ruleset
+from streamproc.transport.lines import CHANNEL_TOPICS, LineError, parse_line
 
 _CHUNK_LINES = 2_000
 
@@ -30,7 +32,7 @@ class Line:
     """A line of a file in the form of a Kafka record; the offset is the line's number."""
 
     offset: int
-    value: bytes
+    value: bytes | None
     key: bytes | None = None
     timestamp: int = 0
     headers: Sequence[tuple[str, bytes]] = ()
@@ -61,7 +63,11 @@ class Tally:
 @click.command("validate")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @click.option(
-    "--channel", type=click.Choice(CHANNELS), default="web", show_default=True, help="The topic's channel."
+    "--channel",
+    type=click.Choice(CHANNELS),
+    default="web",
+    show_default=True,
+    help="The topic's channel; an envelope says its own.",
 )
 @click.option(
     "--rules",
@@ -75,8 +81,9 @@ class Tally:
 def validate_command(file: str, channel: str, rules: Path | None, as_json: bool) -> None:
     """Check the events in FILE (one JSON object per line; - is standard input) as the worker does.
 
-    Prints every bad line with its number, reason, field and fix. Exit code 0: all events are good; 1: some
-    are bad; 2: there is nothing to check.
+    A line is an event, or an envelope as `publish` takes it: {"topic": "events.web", "value": {...}}. Prints
+    every bad line with its number, reason, field and fix. Exit code 0: all events are good; 1: some are bad; 2:
+    there is nothing to check.
     """
     meanings = load_ruleset(rules).meanings
     tally = Tally()
@@ -87,7 +94,7 @@ def validate_command(file: str, channel: str, rules: Path | None, as_json: bool)
         for chunk in _chunks(stream):
             for failure in _check(chunk, CHANNELS.index(channel), meanings, tally):
                 _print_failure(out, failure, name, as_json)
-            progress.advance(task, sum(len(line.value) + 1 for line in chunk))
+            progress.advance(task, sum(len(line.value or b"") + 1 for line in chunk))
     if not tally.accepted and not tally.reasons:
         raise StreamprocError(f"{name} holds no events", fix="give a file with one JSON object per line")
     _print_summary(out, tally, as_json)
@@ -97,12 +104,26 @@ def validate_command(file: str, channel: str, rules: Path | None, as_json: bool)
 
 def _check(chunk: list[Line], channel: int, meanings: Meanings, tally: Tally) -> list[Failure]:
     """The failures among some lines, in order; `tally` counts along."""
-    decoded = decode_chunk(chunk, topic=0, channel=channel, meanings=meanings, wall_now_ms=wall_ms())
+    events, channels = _opened(chunk, channel)
+    decoded = decode_chunk(events, topic=0, channel=channels, meanings=meanings, wall_now_ms=wall_ms())
     tally.accepted += len(decoded.columns)
     tally.unknown_names += decoded.unknown_names
     tally.currency_mismatches += decoded.currency_mismatches
     tally.reasons.update(failure.reason.value for failure in decoded.failures)
     return decoded.failures
+
+
+def _opened(chunk: list[Line], channel: int) -> tuple[list[Line], list[int]]:
+    """What `streamproc publish` makes of the lines, for envelopes too; and the channel of each."""
+    events, channels = [], []
+    for line in chunk:
+        topic, value = CHANNEL_TOPICS[channel], line.value
+        # An envelope that names no topic of ours, or holds no base64, is checked as what it is then: no event.
+        with suppress(LineError):
+            topic, _, value = parse_line(line.value or b"", topic)
+        events.append(Line(line.offset, value))
+        channels.append(CHANNEL_TOPICS.index(topic))
+    return events, channels
 
 
 def _chunks(file: IO[bytes]) -> Iterator[list[Line]]:

@@ -93,9 +93,9 @@ def _consent(customer: str, ts_ms: int, name: str) -> HistoryEvent:
 
 def spoilt(history: History) -> list[HistoryEvent]:
     """Copies of a few events, each with one mistake, that a worker must refuse."""
-    step = len(history.events) // (len(_MISTAKES) + 1)
+    step = len(history.events) // (len(MISTAKES) + 1)
     samples = history.events[step::step]
-    return [item._replace(value=spoil(item.value)) for item, spoil in zip(samples, _MISTAKES, strict=False)]
+    return [item._replace(value=spoil(item.value)) for item, spoil in zip(samples, MISTAKES, strict=False)]
 
 
 def _without_id(value: bytes) -> bytes:
@@ -118,4 +118,4 @@ def _latin_1(value: bytes) -> bytes:
     return orjson.dumps({**orjson.loads(value), "event": "Café Visité"}).decode().encode("latin-1")
 
 
-_MISTAKES: Final = (_without_id, _without_offset, _unknown_type, _truncated, _latin_1)
+MISTAKES: Final = (_without_id, _without_offset, _unknown_type, _truncated, _latin_1)

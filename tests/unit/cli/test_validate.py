@@ -1,5 +1,6 @@
 """`streamproc validate`."""
 
+import base64
 import json
 from pathlib import Path
 
@@ -111,3 +112,23 @@ def test_a_file_that_is_not_there() -> None:
     result = CliRunner().invoke(validate_command, ["nowhere.jsonl"])
     assert result.exit_code == 2
     assert "nowhere.jsonl" in result.stderr
+
+
+def test_envelopes_are_opened() -> None:
+    """As `publish` does; each event is checked on the channel of its topic."""
+    broken = base64.b64encode(GOOD[:-5].encode()).decode()
+    result = run(
+        f'{{"topic":"events.app","value":{GOOD}}}\n'
+        f'{{"topic":"events.web","value":{NAIVE}}}\n'
+        f'{{"topic":"events.web","key":"u1","value_base64":"{broken}"}}\n'
+        f'{{"topic":"elsewhere","value":{GOOD}}}\n'
+        '{"topic":"events.web","value":null}\n'
+    )
+    assert result.exit_code == 1
+    reasons = [text.split()[:2] for text in result.stdout.splitlines()[:4]]
+    assert reasons == [
+        ["<stdin>:2:", "invalid_field"],
+        ["<stdin>:3:", "not_json"],
+        ["<stdin>:4:", "missing_field"],
+        ["<stdin>:5:", "empty"],
+    ]
