@@ -112,6 +112,11 @@ def simulate_command(
     now_ms = wall_ms()
     _check_call(customers=customers, events=events, end=end, out=out, kafka=kafka, live=live)
     plan = Plan(seed, days, _end_ms(end, now_ms, kafka), currency)
+    if plan.begin_ms < 0:
+        raise StreamprocError(
+            f"--days {days} before --end {end} is before 1970: such events are refused",
+            fix="name a later --end, or fewer --days",
+        )
     console = Console(stderr=True)
     faults = Faults(late_share, repeat_share, malformed_share)
     with _progress(console, shown=console.is_terminal and (kafka or out or not sys.stdout.isatty())) as bar:

@@ -100,6 +100,7 @@ def test_a_rate_holds_events_back() -> None:
         (["--end", "yesterday"], "--end: 'yesterday'", "2026-01-31"),
         (["--end", "2026-01-01T12:00:00"], "--end: .* UTC offset", "12:00:00Z"),
         (["--kafka", "--end", "2999-01-01"], "--end 2999-01-01 is in the future", "leave out --end"),
+        (["--end", "1970-02-01"], "--days 90 before --end 1970-02-01", "fewer --days"),
         (["--out", "/nowhere/events.jsonl"], "--out /nowhere/events.jsonl", "directory that exists"),
         (["--kafka"], "no Kafka broker answers", ""),
     ],
