@@ -28,8 +28,8 @@ PREFIX: Final = "soak."
 PARTITIONS: Final = 4
 CUSTOMERS: Final = 20_000
 #: More than one worker can take beside its servers on the same cores.
-_FLOOD_PER_S: Final = 40_000
-_FLOOD_S: Final = 60
+_FLOOD_PER_S: Final = 20_000
+_FLOOD_S: Final = 30
 _SAMPLE_S: Final = 10
 _WARM_UP_SHARE: Final = 0.25
 SLOPE_MAX: Final = 0.02  # of the mean, in ten minutes
