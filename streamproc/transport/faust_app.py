@@ -6,6 +6,7 @@ from typing import Any, cast
 import faust
 from faust.agents import Agent
 from faust.agents.actor import Actor
+from faust.app.base import BootStrategy
 from faust.types import TP, AppT, EventT, Message, StreamT, TopicT
 from mode import BaseSignalT
 from mode.supervisors import SupervisorStrategy
@@ -36,7 +37,15 @@ class _ChunksTaken(faust.Sensor):
         cast(Consumer, self._app.consumer).on_chunk_taken(tp)
 
 
+class _WithoutProducer(BootStrategy):
+    """The relay sends, by a producer of its own: Faust's would only fail where Kafka is away at a start."""
+
+    enable_kafka_producer = False
+
+
 class _App(faust.App):
+    BootStrategy = _WithoutProducer
+
     def _create_directories(self) -> None:
         """Faust's data directories are for tables."""
 

@@ -148,6 +148,9 @@ def main() -> int:
         "--replicas", default="", help="STREAMPROC_REDIS_REPLICAS; default: 1 and auto in turn"
     )
     parser.add_argument("--mutation", default="", help="a deliberate bug that must be noticed")
+    parser.add_argument(
+        "--beside", type=int, default=0, help="how many other runs share the machine: for the report"
+    )
     parser.add_argument("--json", type=Path, default=None, help="add the outcomes to this file, a line each")
     parser.add_argument("--keep", type=Path, default=None, help="keep servers' data and logs here")
     given = parser.parse_args()
@@ -179,6 +182,7 @@ def main() -> int:
                     replicas=given.replicas or ("1" if seed % 2 else "auto"),
                 )
             )
+        result["beside"] = given.beside
         results.append(result)
         for wrong in result["wrong"]:
             print(f"  WRONG: {wrong}")
