@@ -98,7 +98,7 @@ def test_the_playbook_on_a_long_stream(
         found = list(processes.map(check_shard, paths))
     records, signals = sum(one[0] for one in found), sum(one[1] for one in found)
     assert records >= len(logs)
-    assert min(one[2] for one in found) >= 15, "hardly any segment was ever entered"
+    assert min(one[2] for one in found) >= 10, "hardly any segment was ever entered"
     record_property("records", records)
     record_property("signals", signals)
     record_property("seconds", round(time.monotonic() - begin_s))
