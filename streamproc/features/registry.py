@@ -29,9 +29,9 @@ Measure = Literal["count", "value", "active_days"]
 CHANNEL_SERIES: Final = (WEB, APP, SUPPORT)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Feature:
-    """One feature.
+    """One feature. There is one object of each, and only that is equal to it: they are looked up in every evaluation.
 
     `kind`: an age grows with time from an anchor; a window sums panes and shrinks in silence; a total stands still; a
     relation is made of windows and changes with them.

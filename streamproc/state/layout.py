@@ -66,15 +66,15 @@ def pack(table: CustomerTable) -> list[bytes]:
     heads = _pack_heads(table.head, counts).tobytes()
     sections = []
     for place, name in enumerate(SPARSE_TABLES):
+        if not len(getattr(table, name)):
+            continue
         wire = _pack_rows(name, getattr(table, name))
         ends = [0, *(np.cumsum(counts[:, place]) * wire.itemsize).tolist()]
         data = wire.tobytes()
         sections.append([data[start:end] for start, end in pairwise(ends)])
     size = _HEAD_WIRE.itemsize
-    return [
-        b"".join((heads[i * size : (i + 1) * size], *parts))
-        for i, parts in enumerate(zip(*sections, strict=True))
-    ]
+    packed_heads = [heads[at : at + size] for at in range(0, n * size, size)]
+    return [b"".join(parts) for parts in zip(packed_heads, *sections, strict=True)]
 
 
 def unpack(ids: Sequence[str], blobs: Sequence[bytes | None]) -> CustomerTable:
@@ -106,6 +106,8 @@ def unpack(ids: Sequence[str], blobs: Sequence[bytes | None]) -> CustomerTable:
     table.head[rows] = _unpack_heads(heads)
     for place, name in enumerate(SPARSE_TABLES):
         count = heads["rows"][:, place].astype(np.int64)
+        if not count.any():
+            continue
         wire = _WIRE[name]
         nth = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
         section = _gather(data, np.repeat(at, count) + nth * wire.itemsize, wire)

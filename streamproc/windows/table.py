@@ -130,6 +130,9 @@ class CustomerTable:
         sparse = {}
         for name in SPARSE_TABLES:
             table: Table = getattr(self, name)
+            if not len(table):
+                sparse[name] = table
+                continue
             new_row = renumbered[table["row"]]
             kept = table[new_row >= 0]
             kept["row"] = new_row[new_row >= 0]
@@ -164,12 +167,18 @@ def concat(tables: Sequence[CustomerTable]) -> CustomerTable:
     parts: dict[str, list[Table]] = {name: [] for name in SPARSE_TABLES}
     for table in tables:
         for name, rows in parts.items():
-            shifted = getattr(table, name).copy()
-            shifted["row"] += first_row
-            rows.append(shifted)
+            mine: Table = getattr(table, name)
+            if len(mine):
+                shifted = mine.copy()
+                shifted["row"] += first_row
+                rows.append(shifted)
         first_row += len(table)
+    sparse = {
+        name: np.concatenate(rows) if rows else np.empty(0, SPARSE_TABLES[name])
+        for name, rows in parts.items()
+    }
     return CustomerTable(
         [customer for table in tables for customer in table.ids],
         np.concatenate([table.head for table in tables]),
-        **{name: np.concatenate(rows) for name, rows in parts.items()},
+        **sparse,
     )

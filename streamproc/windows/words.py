@@ -23,15 +23,17 @@ Ints = NDArray[np.int64]
 
 def follow_words(words: Table, row: Ints, events: EventColumns, customers: int) -> Table:
     """The words after new events (apply order; `row`: int64[n], their customers), sorted by row, about, key."""
+    said, answered, moved = (
+        np.flatnonzero(column) for column in (events.consent >= 0, events.survey >= 0, events.ticket)
+    )
+    if not len(said) and not len(answered) and not len(moved):
+        return words
     parts = [words]
-    said = np.flatnonzero(events.consent >= 0)
     for channel in range(len(CONSENT_CHANNELS)):
         given = said[(events.consent[said] >> (2 * channel)) & 1 == 1]
         granted = (events.consent[given] >> (2 * channel + 1)) & 1
         parts.append(_words(row, events, given, CONSENT, np.full(len(given), channel), granted))
-    answered = np.flatnonzero(events.survey >= 0)
     parts.append(_words(row, events, answered, SURVEY, events.survey[answered], events.score[answered]))
-    moved = np.flatnonzero(events.ticket)
     tickets = _words(row, events, moved, TICKET, events.ticket_hash[moved], events.ticket[moved] > 0)
     latest = _latest(np.concatenate((*parts, tickets)))
     if not len(tickets):
