@@ -83,13 +83,9 @@ def backtest_command(
     shown = track(events, "replaying", console=console, disable=as_json or not console.is_terminal)
     asyncio.run(_collect(replay, flows, shown, silence))
     if not replay.time_ms:
-        what = (
-            f"{replay.refused:,} events, and none of them is accepted"
-            if replay.refused
-            else "there is no event"
-        )
+        fix = "`streamproc validate FILE --channel web` says what is wrong with each"
         raise StreamprocError(
-            what, fix="`streamproc validate FILE --channel web` says what is wrong with each"
+            f"none of the lines is an event that is accepted ({replay.events:,} read)", fix=fix
         )
     if plot is not None:
         draw(plot, definitions.ruleset.segments, flows.of, replay.time_ms)
