@@ -32,6 +32,7 @@ CUSTOMERS: Final = 5_000
 _FLOOD_PER_S: Final = 20_000
 #: With more, a customer's message ids take no more room.
 _FILLED: Final = RING_IDS * CUSTOMERS
+_MEASURED: Final = 300_000
 _MEASURED_S: Final = 30
 _SAMPLE_S: Final = 10
 _WARM_UP_SHARE: Final = 0.25
@@ -52,12 +53,13 @@ async def applied(installation: Installation) -> int:
 async def maximum_per_s(installation: Installation, kafka: KafkaProcess) -> float:
     """Records a second that the worker applies of a backlog, once its customers have all the history they can have."""
     load = start_load(kafka, _FLOOD_PER_S, seed=1)
-    while await applied(installation) < _FILLED:
+    while (last := sum((await installation.ends()).values())) < _FILLED + _MEASURED:
         await asyncio.sleep(1)
     load.terminate()
     load.wait()
-    begun, begin_s = await applied(installation), time.monotonic()
-    last = sum((await installation.ends()).values())
+    while (begun := await applied(installation)) < _FILLED:
+        await asyncio.sleep(1)
+    begin_s = time.monotonic()
     assert last > begun, "no backlog: the worker takes more than the load gives"
     done = begun
     while done < last and time.monotonic() - begin_s < _MEASURED_S:
