@@ -1,5 +1,6 @@
 """The servers of a test run, started when the first test asks for one, and gone with the run."""
 
+import signal
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -18,6 +19,8 @@ settings.register_profile(
     phases=[phase for phase in Phase if phase is not Phase.explain],
 )
 settings.load_profile("streamproc")
+# A shell starts background jobs with SIGINT ignored, and the programs that tests interrupt would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> list[str]:

@@ -26,7 +26,7 @@ EXPOSED_BY: Final[dict[str, tuple[str, ...]]] = {
 }
 #: Where the fault `step` ends workers: between the trim and the ack of a bug that has them the wrong way round.
 POINTS: Final = ("send:before", "unpack:after")
-SEEDS: Final = 3
+SEEDS: Final = 5
 _FAULTS_MIN: Final = 8
 _RATE: Final = 2_500
 

@@ -1,7 +1,8 @@
 """Is memory flat? `python -m tests.faults.soak --minutes 30`, or `make soak`.
 
-One worker with the packaged rules, real Kafka and Redis. First the most that it can take is measured, then it is given
-half of that for the given time, and its memory is looked at: after the warm-up it may grow by 2 % in ten minutes.
+One worker with the packaged rules, real Kafka and Redis. First customers get as much history as they can have, for a
+customer with more of it costs more. Then the most that the worker can take is measured, it is given half of that for
+the given time, and its memory is looked at: after the warm-up it may grow by 2 % in ten minutes.
 """
 
 import argparse
@@ -19,16 +20,20 @@ from rich.progress import Progress
 
 from streamproc.transport.brokers import Brokers
 from streamproc.transport.topics import create_topics
+from streamproc.windows.dedup import RING_IDS
 from tests.integration.worker import Installation, WorkerProcess
 from tests.servers.kafka import KafkaProcess
 from tests.servers.redis import RedisProcess
 
 PREFIX: Final = "soak."
 PARTITIONS: Final = 4
-CUSTOMERS: Final = 20_000
+CUSTOMERS: Final = 5_000
 #: More than one worker can take beside its servers on the same cores.
 _FLOOD_PER_S: Final = 20_000
-_FLOOD_S: Final = 30
+#: With more, a customer's message ids take no more room.
+_FILLED: Final = RING_IDS * CUSTOMERS
+_MEASURED: Final = 300_000
+_MEASURED_S: Final = 30
 _SAMPLE_S: Final = 10
 _WARM_UP_SHARE: Final = 0.25
 SLOPE_MAX: Final = 0.02  # of the mean, in ten minutes
@@ -46,17 +51,24 @@ async def applied(installation: Installation) -> int:
 
 
 async def maximum_per_s(installation: Installation, kafka: KafkaProcess) -> float:
-    """Records a second that the worker applies while more than it can take is published, and until it is done."""
+    """Records a second that the worker applies of a backlog, once its customers have all the history they can have."""
     load = start_load(kafka, _FLOOD_PER_S, seed=1)
-    begun, begin_s = await applied(installation), time.monotonic()
-    await asyncio.sleep(_FLOOD_S)
-    done = await applied(installation) - begun
-    seconds = time.monotonic() - begin_s
+    while (last := sum((await installation.ends()).values())) < _FILLED + _MEASURED:
+        await asyncio.sleep(1)
     load.terminate()
     load.wait()
-    while await applied(installation) < sum((await installation.ends()).values()):
+    while (begun := await applied(installation)) < _FILLED:
         await asyncio.sleep(1)
-    return done / seconds
+    begin_s = time.monotonic()
+    assert last > begun, "no backlog: the worker takes more than the load gives"
+    done = begun
+    while done < last and time.monotonic() - begin_s < _MEASURED_S:
+        await asyncio.sleep(1)
+        done = await applied(installation)
+    per_s = (done - begun) / (time.monotonic() - begin_s)
+    while await applied(installation) < last:
+        await asyncio.sleep(1)
+    return per_s
 
 
 def resident_mb(worker: WorkerProcess) -> float:
