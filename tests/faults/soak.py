@@ -8,6 +8,7 @@ the given time, and its memory is looked at: after the warm-up it may grow by 2 
 import argparse
 import asyncio
 import json
+import shutil
 import statistics
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from streamproc.transport.topics import create_topics
 from streamproc.windows.dedup import RING_IDS
 from tests.integration.worker import Installation, WorkerProcess
 from tests.servers.kafka import KafkaProcess
+from tests.servers.process import DIE_WITH_PARENT
 from tests.servers.redis import RedisProcess
 
 PREFIX: Final = "soak."
@@ -42,7 +44,8 @@ SLOPE_MAX: Final = 0.02  # of the mean, in ten minutes
 def start_load(kafka: KafkaProcess, rate: int, seed: int) -> subprocess.Popen[bytes]:
     """A process that publishes `rate` events per second."""
     arguments = [kafka.bootstrap, PREFIX, PARTITIONS, seed, rate, CUSTOMERS]
-    return subprocess.Popen([sys.executable, "-m", "tests.faults.load", *map(str, arguments)])
+    guard = DIE_WITH_PARENT if shutil.which(DIE_WITH_PARENT[0]) else []
+    return subprocess.Popen([*guard, sys.executable, "-m", "tests.faults.load", *map(str, arguments)])
 
 
 async def applied(installation: Installation) -> int:
