@@ -52,11 +52,7 @@ CATALOGUE: Final = (
     Definition("gauge", "shard_time_seconds", "The shard's time, seconds since 1970", ("partition",)),
     Definition("gauge", "lag_records", "Records behind the end of the topic", ("topic", "partition")),
     Definition("gauge", "assigned_shards", "Shards this worker owns"),
-    Definition(
-        "gauge",
-        "waiting_shards",
-        "Shards of this worker that wait for Redis or Kafka",
-    ),
+    Definition("gauge", "waiting_shards", "Shards of this worker that wait for Redis or Kafka"),
     Definition("counter", "rebalances_total", "Partition assignments received"),
     Definition(
         "counter", "superseded_total", "Commits or loads refused because the shard was not where we left it"

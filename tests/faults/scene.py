@@ -5,7 +5,6 @@ load → Kafka ← proxy ← workers → proxy → Redis → proxy → replica
 
 import asyncio
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -80,11 +79,10 @@ class Scene:
 
     def _start_load(self) -> subprocess.Popen[bytes]:
         arguments = (PREFIX, self.partitions, self.seed, self.rate, self.customers)
-        guard = DIE_WITH_PARENT if shutil.which(DIE_WITH_PARENT[0]) else []
         command = [sys.executable, "-m", "tests.faults.load", self.logs.bootstrap, *map(str, arguments)]
         with (self.directory / "load.log").open("wb") as log:
             return subprocess.Popen(
-                [*guard, *command],
+                [*DIE_WITH_PARENT, *command],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},

@@ -8,7 +8,6 @@ the given time, and its memory is looked at: after the warm-up it may grow by 2 
 import argparse
 import asyncio
 import json
-import shutil
 import statistics
 import subprocess
 import sys
@@ -34,6 +33,7 @@ CUSTOMERS: Final = 5_000
 _FLOOD_PER_S: Final = 20_000
 #: With more, a customer's message ids take no more room.
 _FILLED: Final = RING_IDS * CUSTOMERS
+#: Records beyond that of which the maximum is measured, for so long at most.
 _MEASURED: Final = 300_000
 _MEASURED_S: Final = 30
 _SAMPLE_S: Final = 10
@@ -44,8 +44,8 @@ SLOPE_MAX: Final = 0.02  # of the mean, in ten minutes
 def start_load(kafka: KafkaProcess, rate: int, seed: int) -> subprocess.Popen[bytes]:
     """A process that publishes `rate` events per second."""
     arguments = [kafka.bootstrap, PREFIX, PARTITIONS, seed, rate, CUSTOMERS]
-    guard = DIE_WITH_PARENT if shutil.which(DIE_WITH_PARENT[0]) else []
-    return subprocess.Popen([*guard, sys.executable, "-m", "tests.faults.load", *map(str, arguments)])
+    command = [sys.executable, "-m", "tests.faults.load", *map(str, arguments)]
+    return subprocess.Popen([*DIE_WITH_PARENT, *command])
 
 
 async def applied(installation: Installation) -> int:
@@ -56,10 +56,11 @@ async def applied(installation: Installation) -> int:
 async def maximum_per_s(installation: Installation, kafka: KafkaProcess) -> float:
     """Records a second that the worker applies of a backlog, once its customers have all the history they can have."""
     load = start_load(kafka, _FLOOD_PER_S, seed=1)
-    while (last := sum((await installation.ends()).values())) < _FILLED + _MEASURED:
+    while sum((await installation.ends()).values()) < _FILLED + _MEASURED:
         await asyncio.sleep(1)
     load.terminate()
     load.wait()
+    last = sum((await installation.ends()).values())
     while (begun := await applied(installation)) < _FILLED:
         await asyncio.sleep(1)
     begin_s = time.monotonic()

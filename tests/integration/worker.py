@@ -6,7 +6,6 @@ A test takes an `Installation`: topics of its own, a consumer group of its own, 
 import asyncio
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -194,10 +193,9 @@ class Installation:
         """Start `streamproc worker`. It has an HTTP port unless `http_port` is given."""
         port = free_port()
         log = self.directory / f"worker-{len(self.workers)}.log"
-        guard = DIE_WITH_PARENT if shutil.which(DIE_WITH_PARENT[0]) else []
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [*guard, sys.executable, "-m", self.program, "worker", *arguments],
+                [*DIE_WITH_PARENT, sys.executable, "-m", self.program, "worker", *arguments],
                 env=self.environment(**{"http_port": port, **settings}),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

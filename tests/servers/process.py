@@ -18,8 +18,8 @@ from typing import Self
 #: server could otherwise be given that very port as its own and connect to itself.
 PORTS = range(20_000, 32_000)
 
-#: Before a command, on Linux: the kernel kills it as soon as the thread that started it is gone.
-DIE_WITH_PARENT = ["setpriv", "--pdeathsig", "KILL", "--"]
+#: Before a command, on Linux: the kernel kills it as soon as the thread that started it is gone. Elsewhere nothing.
+DIE_WITH_PARENT = ["setpriv", "--pdeathsig", "KILL", "--"] if shutil.which("setpriv") else []
 
 
 class ServerFailed(Exception):
@@ -96,10 +96,9 @@ class ServerProcess(ABC):
         """Start on the port and the data; returns once requests are served, else raises ServerFailed."""
         begin_s = time.monotonic()
         self.prepare()
-        guard = DIE_WITH_PARENT if shutil.which(DIE_WITH_PARENT[0]) else []
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                [*guard, *self.command()],
+                [*DIE_WITH_PARENT, *self.command()],
                 cwd=self.directory,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
