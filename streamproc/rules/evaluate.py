@@ -5,7 +5,9 @@ docs/semantics.md, section 6, follows from the truth of `>=` and from maximum an
 that of `>=` in the same way.
 """
 
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import repeat
 from typing import Final
 
 import numpy as np
@@ -27,6 +29,9 @@ TRUE: Final = 2
 
 Truths = NDArray[np.int8]
 Instants = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+#: Places of some customers in the frame: int64[k].
+Rows = NDArray[np.int64]
 
 _HOLDS: Final = {FALSE: False, UNKNOWN: None, TRUE: True}
 
@@ -104,13 +109,26 @@ class Evaluation:
         return flips_ms
 
     def evidence(self, expr: Expr, row: int) -> list[Evidence]:
-        """The comparisons that decide the truth of `expr` for the customer at `row`, in the rule's order.
+        """`evidences` of one customer."""
+        return self.evidences(expr, np.array([row]))[0]
+
+    def evidences(self, expr: Expr, rows: Rows) -> list[list[Evidence]]:
+        """For each customer at `rows`, the comparisons that decide the truth of `expr`, in the rule's order.
 
         All of them if all were needed (a true `and`, a false `or`), else those that sufficed; of an unknown
         expression, those that are unknown. One under a `not` stays as written, and `holds` says what it is.
         """
-        deciding = dict.fromkeys(self._deciding(expr, row))
-        return [self._as_evidence(comparison, row) for comparison in deciding]
+        found: list[list[Evidence]] = [[] for _ in range(len(rows))]
+        nobody = np.zeros(len(rows), np.bool_)
+        told: dict[Comparison, Bools] = {}
+        for comparison, decides in self._deciding(expr, rows, ~nobody):
+            before = told.get(comparison, nobody)
+            told[comparison] = before | decides
+            places = np.flatnonzero(decides & ~before)
+            evidences = self._as_evidences(comparison, rows[places])
+            for place, evidence in zip(places.tolist(), evidences, strict=True):
+                found[place].append(evidence)
+        return found
 
     def _answer(self) -> Truths:
         program = self._program
@@ -172,55 +190,70 @@ class Evaluation:
             values = np.minimum(values, INF // factor) * factor
         return values, columns.exact[place]
 
-    def _deciding(self, expr: Expr, row: int) -> list[Comparison]:
+    def _truth_at(self, expr: Expr, rows: Rows) -> Truths:
+        node, negated = self._program.node(expr)
+        truth: Truths = self._truth[node][rows]
+        return TRUE - truth if negated else truth
+
+    def _deciding(self, expr: Expr, rows: Rows, asked: Bools) -> Iterator[tuple[Comparison, Bools]]:
+        """The comparisons of `expr`, and for which of the customers `asked` about each decides: bool[k]."""
         match expr:
             case Comparison():
-                return [expr]
+                yield expr, asked
             case Not(child):
-                return self._deciding(child, row)
+                yield from self._deciding(child, rows, asked)
             case And(children) | Or(children):
-                truth = self.truth_at(expr, row)
-                # A true `and` and a false `or` have only such children; elsewhere, the others decide nothing.
-                alike = [child for child in children if self.truth_at(child, row) == truth]
-                return [comparison for child in alike for comparison in self._deciding(child, row)]
+                truth = self._truth_at(expr, rows)
+                for child in children:
+                    # A true `and` and a false `or` have only such children; elsewhere, the others decide nothing.
+                    alike = asked & (self._truth_at(child, rows) == truth)
+                    if alike.any():
+                        yield from self._deciding(child, rows, alike)
 
-    def _as_evidence(self, comparison: Comparison, row: int) -> Evidence:
+    def _as_evidences(self, comparison: Comparison, rows: Rows) -> list[Evidence]:
+        """What a comparison says of each customer at `rows`."""
         feature, unit = self._program.features[comparison.feature], comparison.unit
-        exact = self._is_exact(feature, row)
-        shown: int | float | str
+        exact = self._of(feature)[1][rows]
+        thresholds: Iterable[int | float | str]
         match comparison.threshold:
             case int(amount):
-                shown = _in_unit(amount, unit)
+                thresholds = repeat(_in_unit([amount], unit)[0], len(rows))
             case Text(text):
-                shown = text
+                thresholds = repeat(text, len(rows))
             case str(name):
                 other = self._program.features[name]
-                relation = "=" if self._is_exact(other, row) else ">="
-                value = self._shown_value(other, row, unit, comparison.times)
-                shown = f"{multiplied(name, comparison.times)}{relation}{value}"
-                exact = exact and relation == "="
-        return Evidence(
-            feature=multiplied(feature.name, comparison.factor),
-            value=self._shown_value(feature, row, unit, comparison.factor),
-            op=comparison.op,
-            threshold=shown,
-            unit=unit,
-            holds=_HOLDS[self.truth_at(comparison, row)],
-            exact=exact,
+                other_exact = self._of(other)[1][rows]
+                exact = exact & other_exact
+                left = multiplied(name, comparison.times)
+                values = self._shown_values(other, rows, unit, comparison.times)
+                thresholds = [
+                    f"{left}={value}" if is_exact else f"{left}>={value}"
+                    for value, is_exact in zip(values, other_exact.tolist(), strict=True)
+                ]
+        name, op = multiplied(feature.name, comparison.factor), comparison.op
+        columns = zip(
+            self._shown_values(feature, rows, unit, comparison.factor),
+            thresholds,
+            self._truth_at(comparison, rows).tolist(),
+            exact.tolist(),
+            strict=True,
         )
+        return [
+            Evidence(name, value, op, threshold, unit, _HOLDS[truth], is_exact)
+            for value, threshold, truth, is_exact in columns
+        ]
 
-    def _shown_value(
-        self, feature: Feature, row: int, unit: str, factor: int = 1
-    ) -> int | float | str | None:
+    def _shown_values(
+        self, feature: Feature, rows: Rows, unit: str, factor: int
+    ) -> Sequence[int | float | str | None]:
         if unit == "text":
-            return self._frame.text(feature, row)
-        values, exact = self._of(feature, factor)
-        if values[row] < 0 and not exact[row]:
-            return None
-        return _in_unit(int(values[row]), unit)
-
-    def _is_exact(self, feature: Feature, row: int) -> bool:
-        return bool(self._of(feature)[1][row])
+            return [self._frame.text(feature, row) for row in rows.tolist()]
+        values, exact = (column[rows] for column in self._of(feature, factor))
+        absent = (values < 0) & ~exact
+        shown = _in_unit(values.tolist(), unit)
+        if not absent.any():
+            return shown
+        return [None if is_absent else value for value, is_absent in zip(shown, absent.tolist(), strict=True)]
 
 
 def _shortfall(exact: NDArray[np.bool_]) -> Truths:
@@ -228,6 +261,6 @@ def _shortfall(exact: NDArray[np.bool_]) -> Truths:
     return (~exact).view(np.int8)
 
 
-def _in_unit(amount: int, unit: str) -> int | float:
+def _in_unit(amounts: list[int], unit: str) -> Sequence[int | float]:
     """ms, counts and percent as they are, millionths of money as currency units."""
-    return amount if unit in ("ms", "count", "percent") else amount / MICROS
+    return amounts if unit in ("ms", "count", "percent") else [amount / MICROS for amount in amounts]

@@ -124,6 +124,16 @@ def test_evidence_suffices(expr: Expr, group: list[Customer]) -> None:
     assert truth(expr) == truth_at(expr, customer, NOW_MS)
 
 
+@given(expressions, populations, st.lists(st.integers(0, 9)))
+def test_evidence_of_many_customers_is_that_of_each_alone(
+    expr: Expr, group: list[Customer], picks: list[int]
+) -> None:
+    """In the order in which they are asked about."""
+    rows = [pick % len(group) for pick in picks]
+    found = Group(group).of(expr).evidences(expr, np.array(rows, np.int64))
+    assert found == [Group([group[row]]).evidence(expr, 0) for row in rows]
+
+
 def one(**features: Age | Window | Total) -> Group:
     return Group([features])
 
