@@ -4,11 +4,15 @@ These are contributing signals, not causes.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import starmap
+from typing import NamedTuple
+
+import numpy as np
 
 from streamproc.churn.model import ChurnModel
-from streamproc.churn.score import DAY_MS, ChurnColumns, Score
+from streamproc.churn.score import DAY_MS, ChurnColumns, Floats, Ints, Score
 from streamproc.contracts.signal_types import Reason
 
 #: Reasons given per customer, at most.
@@ -19,20 +23,30 @@ _DECIMALS = 6
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One customer's logit, taken apart: base + the sum of the contributions = logit."""
+    """Logits of k customers, taken apart: base + the sum of the contributions = logit."""
 
     base: float  # the logit of a customer whose terms are all at the model's means
-    contributions: dict[str, float]  # by code
+    contributions: dict[str, Floats]  # by code: float64[k]
 
 
-def explain(model: ChurnModel, score: Score, row: int) -> Explanation:
-    """Take the logit of one row apart into what each group of terms adds to the model's mean."""
+class _Life(NamedTuple):
+    """What the words about one customer are made of."""
+
+    silence_days: float
+    active_days: int
+    span_days: int  # from the first active day to the last
+    e30: float  # as of the last activity
+    e90: float
+
+
+def explain(model: ChurnModel, score: Score, rows: Ints) -> Explanation:
+    """Take the logits of some rows apart into what each group of terms adds to the model's mean."""
     w, mean, terms = model.weights, model.means, score.terms
-    silence = w.w1 * (float(terms.logit_p0[row]) - mean.logit_p0)
-    silence += w.w2 * (float(terms.log_silence[row]) - mean.log_silence)
-    rate_drop = w.w4 * (mean.log_e30 - float(terms.log_e30[row]))
-    rate_drop += w.w5 * (mean.log_e90 - float(terms.log_e90[row]))
-    low_history = w.w3 * (mean.log_days - float(terms.log_days[row]))
+    silence = w.w1 * (terms.logit_p0[rows] - mean.logit_p0)
+    silence += w.w2 * (terms.log_silence[rows] - mean.log_silence)
+    rate_drop = w.w4 * (mean.log_e30 - terms.log_e30[rows])
+    rate_drop += w.w5 * (mean.log_e90 - terms.log_e90[rows])
+    low_history = w.w3 * (mean.log_days - terms.log_days[rows])
     return Explanation(
         base=(
             w.w0
@@ -49,45 +63,65 @@ def explain(model: ChurnModel, score: Score, row: int) -> Explanation:
 def reasons(
     model: ChurnModel, columns: ChurnColumns, score: Score, row: int, now_ms: int
 ) -> tuple[Reason, ...]:
-    """The positive contributions of one row, largest first (equal ones by code), REASONS_MAX at most.
+    """`reasons_of` one customer."""
+    return reasons_of(model, columns, score, np.array([row]), np.array([now_ms]))[0]
 
-    `score` must be the score of `columns` at `now_ms`. Contributions and values are rounded to 6 decimals,
-    and what rounds to 0 is left out. A few microseconds: meant for customers whose band changed.
+
+def reasons_of(
+    model: ChurnModel, columns: ChurnColumns, score: Score, rows: Ints, now_ms: Ints
+) -> list[tuple[Reason, ...]]:
+    """For each of `rows` its positive contributions, largest first (equal ones by code), REASONS_MAX at most.
+
+    `score` must be the score of `columns`, that of `rows` at `now_ms` (int64[k]). Contributions and values are
+    rounded to 6 decimals, and what rounds to 0 is left out. Meant for customers whose band changed.
     """
-    ranked = sorted(
-        (-round(value, _DECIMALS), code) for code, value in explain(model, score, row).contributions.items()
+    contributions = explain(model, score, rows).contributions
+    by_customer = zip(*(column.tolist() for column in contributions.values()), strict=True)
+    return [
+        _worded(zip(contributions, values, strict=True), life)
+        for values, life in zip(by_customer, _lives(columns.take(rows), now_ms), strict=True)
+    ]
+
+
+def _lives(columns: ChurnColumns, now_ms: Ints) -> Iterator[_Life]:
+    silence_days = np.maximum(now_ms - columns.last_activity_ms, 0) / DAY_MS
+    of_each = zip(
+        silence_days.tolist(),
+        columns.active_days.tolist(),
+        (columns.last_day - columns.first_day).tolist(),
+        columns.e30.tolist(),
+        columns.e90.tolist(),
+        strict=True,
     )
-    positive = [(code, -negated) for negated, code in ranked if negated < 0.0]
+    return starmap(_Life, of_each)
+
+
+def _worded(contributions: Iterable[tuple[str, float]], life: _Life) -> tuple[Reason, ...]:
+    ranked = sorted((-round(value, _DECIMALS), code) for code, value in contributions)
     given = []
-    for code, contribution in positive[:REASONS_MAX]:
-        value, text = _WORDING[code](columns, row, now_ms)
-        given.append(Reason(code, text, round(value, _DECIMALS), contribution))
+    for negated, code in ranked[:REASONS_MAX]:
+        if negated < 0.0:
+            value, text = _WORDING[code](life)
+            given.append(Reason(code, text, round(value, _DECIMALS), -negated))
     return tuple(given)
 
 
-def _silence(columns: ChurnColumns, row: int, now_ms: int) -> tuple[float, str]:
-    days = _silence_days(columns, row, now_ms)
-    repeats = int(columns.active_days[row]) - 1
+def _silence(life: _Life) -> tuple[float, str]:
+    days, repeats = life.silence_days, life.active_days - 1
     if repeats < 1:
         return days, f"{_number(days)} d silent, active on a single day so far"
-    gap_days = int(columns.last_day[row] - columns.first_day[row]) / repeats
-    return days, f"{_number(days)} d silent, usual gap {_number(gap_days)} d"
+    return days, f"{_number(days)} d silent, usual gap {_number(life.span_days / repeats)} d"
 
 
-def _rate_drop(columns: ChurnColumns, row: int, now_ms: int) -> tuple[float, str]:
-    days = _silence_days(columns, row, now_ms)
-    e30 = float(columns.e30[row]) * math.exp(-days / 30)
-    e90 = float(columns.e90[row]) * math.exp(-days / 90)
+def _rate_drop(life: _Life) -> tuple[float, str]:
+    e30 = life.e30 * math.exp(-life.silence_days / 30)
+    e90 = life.e90 * math.exp(-life.silence_days / 90)
     return e30, f"recent active days: {_number(e30)} (30 d decay), {_number(e90)} (90 d decay)"
 
 
-def _low_history(columns: ChurnColumns, row: int, now_ms: int) -> tuple[float, str]:
-    days = int(columns.active_days[row])
+def _low_history(life: _Life) -> tuple[float, str]:
+    days = life.active_days
     return float(days), f"active on {days} {'day' if days == 1 else 'days'} in all"
-
-
-def _silence_days(columns: ChurnColumns, row: int, now_ms: int) -> float:
-    return max(now_ms - int(columns.last_activity_ms[row]), 0) / DAY_MS
 
 
 def _number(value: float) -> str:
@@ -96,7 +130,7 @@ def _number(value: float) -> str:
 
 
 #: The number and the text of each code.
-_WORDING: Mapping[str, Callable[[ChurnColumns, int, int], tuple[float, str]]] = {
+_WORDING: Mapping[str, Callable[[_Life], tuple[float, str]]] = {
     "SILENCE": _silence,
     "RATE_DROP": _rate_drop,
     "LOW_HISTORY": _low_history,

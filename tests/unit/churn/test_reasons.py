@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamproc.churn.model import P0, ChurnModel, Scorecard, load_model
-from streamproc.churn.reasons import explain, reasons
+from streamproc.churn.reasons import explain, reasons, reasons_of
 from streamproc.churn.score import DAY_MS, score
 from streamproc.contracts.signal_types import Reason
 from tests.unit.churn.customers import columns_of, lives, model_of, models
@@ -26,10 +26,9 @@ def test_base_and_contributions_add_up_to_the_logit(
 ) -> None:
     columns = columns_of(batch)
     scored = score(model, columns, columns.last_activity_ms + silence_ms)
-    for row in range(len(batch)):
-        parts = explain(model, scored, row)
-        assert set(parts.contributions) == CODES
-        assert parts.base + sum(parts.contributions.values()) == pytest.approx(scored.logit[row], abs=1e-9)
+    parts = explain(model, scored, np.arange(len(batch)))
+    assert set(parts.contributions) == CODES
+    assert parts.base + sum(parts.contributions.values()) == pytest.approx(scored.logit, abs=1e-9)
 
 
 @given(models, lives, st.integers(0, 2000))
@@ -40,7 +39,8 @@ def test_reasons_are_the_positive_contributions_largest_first(
     now_ms = int(columns.last_activity_ms[0]) + silence_days * DAY_MS
     scored = score(model, columns, now_ms)
     given_ = reasons(model, columns, scored, 0, now_ms)
-    parts = explain(model, scored, 0).contributions
+    explained = explain(model, scored, np.array([0])).contributions
+    parts = {code: float(values[0]) for code, values in explained.items()}
     assert {reason.code for reason in given_} == {
         code for code, value in parts.items() if round(value, 6) > 0
     }
@@ -88,5 +88,8 @@ def test_each_row_of_a_batch_has_its_own_reasons() -> None:
     columns = columns_of([[10_000], list(range(9_900, 10_001))])
     now_ms = 10_030 * DAY_MS
     scored = score(model, columns, np.array([now_ms, now_ms]))
-    assert reasons(model, columns, scored, 0, now_ms)[0].code == "LOW_HISTORY"
-    assert "LOW_HISTORY" not in {reason.code for reason in reasons(model, columns, scored, 1, now_ms)}
+    first, second = reasons_of(model, columns, scored, np.array([0, 1]), np.array([now_ms, now_ms]))
+    assert first[0].code == "LOW_HISTORY"
+    assert "LOW_HISTORY" not in {reason.code for reason in second}
+    assert first == reasons(model, columns, scored, 0, now_ms)
+    assert second == reasons(model, columns, scored, 1, now_ms)
