@@ -67,12 +67,14 @@ def abort_type(
     return None
 
 
-def consents_to(table: CustomerTable, row: int, channel: str) -> bool:
-    """Whether the customer at `row` consents to `channel`. Default: no."""
+def consenting(table: CustomerTable, channel: str) -> NDArray[np.bool_]:
+    """Which customers consent to `channel`: bool[n]. Default: no."""
     words = table.words
-    mine = (
-        (words["row"] == row)
-        & (words["about"] == CONSENT)
+    granted = (
+        (words["about"] == CONSENT)
         & (words["key"] == CONSENT_CHANNELS.index(channel))
+        & (words["value"] != 0)
     )
-    return bool(words["value"][mine].any())
+    consents = np.zeros(len(table), np.bool_)
+    consents[words["row"][granted]] = True
+    return consents

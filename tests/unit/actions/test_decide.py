@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from streamproc.actions.decide import abort_type, consents_to, read_history, write_history
+from streamproc.actions.decide import abort_type, consenting, read_history, write_history
 from streamproc.rules.model import Campaign, Trigger
 from streamproc.windows.panes import NEVER
 from streamproc.windows.table import CAMPAIGN_DTYPE, WORD_DTYPE, new_customers
@@ -37,9 +37,9 @@ def test_consent_is_denied_unless_given_for_that_channel() -> None:
     table.words = np.array(
         [(0, CONSENT, 1, 1, 0, 0), (1, CONSENT, 1, 0, 0, 0), (1, CONSENT, 0, 1, 0, 0)], WORD_DTYPE
     )
-    assert consents_to(table, 0, "push")
-    assert not consents_to(table, 0, "email")
-    assert not consents_to(table, 1, "push")
+    assert consenting(table, "push").tolist() == [True, False]
+    assert consenting(table, "email").tolist() == [False, True]
+    assert consenting(table, "sms").tolist() == [False, False]
 
 
 def test_history_keeps_campaigns_that_the_rules_no_longer_have() -> None:
