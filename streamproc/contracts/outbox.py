@@ -1,6 +1,7 @@
 """A record on its way out through the outbox, and the ids that make repeats recognisable."""
 
 import hashlib
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -14,7 +15,7 @@ _ABSENT: Final = b"\xff\xff\xff\xff"
 Headers = list[tuple[str, bytes | None]]
 
 
-class OutRecord(msgspec.Struct, frozen=True, array_like=True):
+class OutRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A record to produce. topic: the name without a prefix. headers: see `Headers`."""
 
     topic: str
@@ -37,11 +38,12 @@ def unpack(blob: bytes) -> OutRecord:
 
 def stable_id(*parts: str | int | None) -> str:
     """128 bits of BLAKE2b in hex over the parts, each with its length in front; the same for ever."""
-    framed = bytearray()
-    for part in parts:
-        if part is None:
-            framed += _ABSENT
-        else:
-            text = str(part).encode()
-            framed += len(text).to_bytes(4) + text
-    return hashlib.blake2b(framed, digest_size=16).hexdigest()
+    return hashlib.blake2b(b"".join(map(_framed, parts)), digest_size=16).hexdigest()
+
+
+@lru_cache(maxsize=4096)  # most parts of an id are also in the ids before it
+def _framed(part: str | int | None) -> bytes:
+    if part is None:
+        return _ABSENT
+    text = str(part).encode()
+    return len(text).to_bytes(4) + text

@@ -5,7 +5,7 @@ a crash. Every count and instant must be a Python number (no numpy scalar).
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -55,6 +55,31 @@ __all__ = [
 _ENCODER: Final = msgspec.json.Encoder()
 
 
+class _Kind(NamedTuple):
+    """Signals of one topic and CloudEvents type, and the headers that tell both."""
+
+    topic: str
+    source: tuple[str, bytes]
+    type: tuple[str, bytes]
+
+
+def _kind(topic: str, ce_type: str) -> _Kind:
+    return _Kind(
+        topic,
+        ("ce_source", f"/streamproc/{topic}".encode()),
+        ("ce_type", f"io.streamproc.{ce_type}".encode()),
+    )
+
+
+_ENTERED: Final = _kind(AUDIENCE_TOPIC, "audience.entered")
+_EXITED: Final = _kind(AUDIENCE_TOPIC, "audience.exited")
+_CHURN: Final = _kind(CHURN_TOPIC, "churn.changed")
+_REQUESTED: Final = _kind(ACTION_TOPIC, "reactivation.requested")
+_SUPPRESSED: Final = _kind(ACTION_TOPIC, "reactivation.suppressed")
+_SPEC_VERSION: Final = ("ce_specversion", b"1.0")
+_CONTENT_TYPE: Final = ("content-type", b"application/json")
+
+
 def audience_signal(
     *,
     customer: str,
@@ -94,14 +119,7 @@ def audience_signal(
             ),
         ),
     )
-    return _record(
-        signal,
-        AUDIENCE_TOPIC,
-        f"audience.{direction}",
-        customer=customer,
-        version=version,
-        causation_id=causation_id,
-    )
+    return _record(_ENTERED if entered else _EXITED, signal, customer, version, causation_id)
 
 
 def churn_signal(
@@ -144,9 +162,7 @@ def churn_signal(
             )
         ),
     )
-    return _record(
-        signal, CHURN_TOPIC, "churn.changed", customer=customer, version=version, causation_id=causation_id
-    )
+    return _record(_CHURN, signal, customer, version, causation_id)
 
 
 def action_signal(
@@ -206,23 +222,14 @@ def action_signal(
             )
         ),
     )
-    return _record(
-        signal,
-        ACTION_TOPIC,
-        f"reactivation.{outcome}",
-        customer=customer,
-        version=version,
-        causation_id=causation_id,
-    )
+    return _record(_REQUESTED if requested else _SUPPRESSED, signal, customer, version, causation_id)
 
 
 def _to_iso_or_null(at_ms: int | None) -> str | None:
     return None if at_ms is None else to_iso(at_ms)
 
 
-def _record(
-    signal: Signal, topic: str, ce_type: str, *, customer: str, version: int, causation_id: str
-) -> OutRecord:
+def _record(kind: _Kind, signal: Signal, customer: str, version: int, causation_id: str) -> OutRecord:
     """The signal in CloudEvents 1.0 Kafka binary mode, keyed by the customer."""
     if customer.startswith(ANONYMOUS_PREFIX):
         signal.anonymous_id = customer.removeprefix(ANONYMOUS_PREFIX)
@@ -230,15 +237,15 @@ def _record(
         signal.user_id = customer
     key = customer.encode()
     headers: Headers = [
-        ("ce_specversion", b"1.0"),
+        _SPEC_VERSION,
         ("ce_id", signal.message_id.encode()),
-        ("ce_source", f"/streamproc/{topic}".encode()),
-        ("ce_type", f"io.streamproc.{ce_type}".encode()),
+        kind.source,
+        kind.type,
         ("ce_time", signal.timestamp.encode()),
         ("ce_subject", key),
         ("ce_partitionkey", key),
         sequence_header(version),
         ("ce_causationid", causation_id.encode()),
-        ("content-type", b"application/json"),
+        _CONTENT_TYPE,
     ]
-    return OutRecord(topic, key, headers, _ENCODER.encode(signal))
+    return OutRecord(kind.topic, key, headers, _ENCODER.encode(signal))

@@ -20,7 +20,7 @@ def version_of(rewinds: int, counter: int) -> int:
 
 def sequence_header(version: int) -> tuple[str, bytes]:
     """The header that carries a version: 20 digits, so that it sorts as text too."""
-    return _SEQUENCE, b"%020d" % version
+    return _SEQUENCE, str(version).zfill(20).encode()
 
 
 def raise_version(record: OutRecord, rewinds: int) -> OutRecord:
