@@ -182,13 +182,21 @@ class Evaluation:
 
     def _of(self, feature: Feature, factor: int = 1) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Values, times a factor, and exactness of one of the program's features."""
-        asked, columns = self._by_kind[feature.kind]
-        assert columns is not None
-        place = asked.features.index(feature)
+        columns, place = self._places[feature.name]
         values = columns.values[place]
         if factor > 1:
             values = np.minimum(values, INF // factor) * factor
         return values, columns.exact[place]
+
+    @cached_property
+    def _places(self) -> dict[str, tuple[Columns, int]]:
+        """Where the values of each feature are."""
+        return {
+            feature.name: (columns, place)
+            for asked, columns in self._by_kind.values()
+            if columns is not None
+            for place, feature in enumerate(asked.features)
+        }
 
     def _truth_at(self, expr: Expr, rows: Rows) -> Truths:
         node, negated = self._program.node(expr)
@@ -212,8 +220,8 @@ class Evaluation:
 
     def _as_evidences(self, comparison: Comparison, rows: Rows) -> list[Evidence]:
         """What a comparison says of each customer at `rows`."""
-        feature, unit = self._program.features[comparison.feature], comparison.unit
-        exact = self._of(feature)[1][rows]
+        unit = comparison.unit
+        values, exact = self._shown(comparison.feature, rows, unit, comparison.factor)
         thresholds: Iterable[int | float | str]
         match comparison.threshold:
             case int(amount):
@@ -221,39 +229,38 @@ class Evaluation:
             case Text(text):
                 thresholds = repeat(text, len(rows))
             case str(name):
-                other = self._program.features[name]
-                other_exact = self._of(other)[1][rows]
+                others, other_exact = self._shown(name, rows, unit, comparison.times)
                 exact = exact & other_exact
                 left = multiplied(name, comparison.times)
-                values = self._shown_values(other, rows, unit, comparison.times)
                 thresholds = [
-                    f"{left}={value}" if is_exact else f"{left}>={value}"
-                    for value, is_exact in zip(values, other_exact.tolist(), strict=True)
+                    f"{left}={other}" if is_exact else f"{left}>={other}"
+                    for other, is_exact in zip(others, other_exact.tolist(), strict=True)
                 ]
-        name, op = multiplied(feature.name, comparison.factor), comparison.op
-        columns = zip(
-            self._shown_values(feature, rows, unit, comparison.factor),
-            thresholds,
-            self._truth_at(comparison, rows).tolist(),
-            exact.tolist(),
-            strict=True,
-        )
+        feature, op = multiplied(comparison.feature, comparison.factor), comparison.op
+        truths = self._truth_at(comparison, rows).tolist()
         return [
-            Evidence(name, value, op, threshold, unit, _HOLDS[truth], is_exact)
-            for value, threshold, truth, is_exact in columns
+            Evidence(feature, value, op, threshold, unit, _HOLDS[truth], is_exact)
+            for value, threshold, truth, is_exact in zip(
+                values, thresholds, truths, exact.tolist(), strict=True
+            )
         ]
 
-    def _shown_values(
-        self, feature: Feature, rows: Rows, unit: str, factor: int
-    ) -> Sequence[int | float | str | None]:
+    def _shown(
+        self, name: str, rows: Rows, unit: str, factor: int
+    ) -> tuple[Sequence[int | float | str | None], Bools]:
+        """A feature's values in `unit`, times a factor, None where there is none; and whether each is exact."""
+        feature = self._program.features[name]
+        of_all, exact_of_all = self._of(feature, factor)
+        values, exact = of_all[rows], exact_of_all[rows]
         if unit == "text":
-            return [self._frame.text(feature, row) for row in rows.tolist()]
-        values, exact = (column[rows] for column in self._of(feature, factor))
+            return [self._frame.text(feature, row) for row in rows.tolist()], exact
+        shown: Sequence[int | float | None] = _in_unit(values.tolist(), unit)
         absent = (values < 0) & ~exact
-        shown = _in_unit(values.tolist(), unit)
-        if not absent.any():
-            return shown
-        return [None if is_absent else value for value, is_absent in zip(shown, absent.tolist(), strict=True)]
+        if absent.any():
+            shown = [
+                None if is_absent else value for value, is_absent in zip(shown, absent.tolist(), strict=True)
+            ]
+        return shown, exact
 
 
 def _shortfall(exact: NDArray[np.bool_]) -> Truths:

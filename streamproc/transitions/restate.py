@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from streamproc.churn.reasons import reasons
+from streamproc.churn.reasons import reasons_of
 from streamproc.churn.score import score
 from streamproc.contracts.signal_types import BANDS
 from streamproc.contracts.signals import Evidence, audience_signal, churn_signal
@@ -43,10 +43,14 @@ class _Witness:
     ) -> None:
         self._table, self._now_ms, self._definitions = table, now_ms, definitions
         self._rewinds = origin.rewinds
-        self._evaluation = Evaluation(Frame(table, now_ms), definitions.plan.program)
         self._memberships = read_memberships(table, definitions.plan)
-        self._columns = churn_columns(table)
-        self._score = score(definitions.model, self._columns, now_ms)
+        evaluation, rows = Evaluation(Frame(table, now_ms), definitions.plan.program), np.arange(len(table))
+        self._evidence = [
+            evaluation.evidences(segment.enter, rows) for segment in definitions.ruleset.segments
+        ]
+        columns = churn_columns(table)
+        self._score = score(definitions.model, columns, now_ms)
+        self._reasons = reasons_of(definitions.model, columns, self._score, rows, now_ms)
 
     def testify(self, row: int) -> Iterator[Signal]:
         """Segments in file order, then the band if there is one."""
@@ -80,7 +84,7 @@ class _Witness:
             rule_version=segment.version,
             entry_seq=int(memberships.entry_seq[place, row]),
             entered_at_ms=int(memberships.entered_ms[place, row]) if inside else at_ms,
-            evidence=self._evaluation.evidence(segment.enter, row),
+            evidence=self._evidence[place][row],
             displaced_by=None,
         )
         return Signal(at_ms, self._table.ids[row], _CAUSE, segment.key, record)
@@ -104,7 +108,7 @@ class _Witness:
             band=BANDS[band],
             previous_band=BANDS[band],
             horizon_days=model.horizon_days,
-            reasons=reasons(model, self._columns, self._score, row, at_ms),
+            reasons=self._reasons[row],
             model_version=model.version,
             evidence=[crossed],
         )
