@@ -6,6 +6,7 @@
 Due customers go the same way without events. Nothing here knows Faust or a Kafka client.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
@@ -357,8 +358,9 @@ class Shard:
         metrics.count("events_rekeyed_total", len(records.rekeyed))
         metrics.count("evaluations_total", lives.evaluations)
         metrics.count("swept_customers_total", len(batch.recheck))
-        for signal in lives.signals:
-            metrics.count("signals_total", 1, signal.record.topic, signal.kind, signal.key)
+        told = Counter((signal.record.topic, signal.kind, signal.key) for signal in lives.signals)
+        for labels, count in told.items():
+            metrics.count("signals_total", count, *labels)
         metrics.count("commits_total", 1, "applied")
         metrics.observe("commit_seconds", commit_s)
         metrics.observe("prepare_seconds", prepare_s)
