@@ -1,8 +1,9 @@
 """Is memory flat? `python -m tests.faults.soak --minutes 30`, or `make soak`.
 
-One worker with the packaged rules, real Kafka and Redis. First customers get as much history as they can have, for a
-customer with more of it costs more. Then the most that the worker can take is measured, it is given half of that for
-the given time, and its memory is looked at: after the warm-up it may grow by 2 % in ten minutes.
+One worker with the packaged rules, real Kafka and Redis. First customers get two days of history, and as many message
+ids as are remembered: one with more of it costs more, and windows that fill up during the soak would look like a leak.
+Then the most that the worker can take is measured, it is given half of that for the given time, and its memory is looked
+at: after the warm-up it may grow by 2 % in ten minutes.
 """
 
 import argparse
@@ -33,6 +34,7 @@ CUSTOMERS: Final = 5_000
 _FLOOD_PER_S: Final = 20_000
 #: With more, a customer's message ids take no more room.
 _FILLED: Final = RING_IDS * CUSTOMERS
+_HISTORY_MS: Final = 48 * 3_600_000
 #: Records beyond that of which the maximum is measured, for so long at most.
 _MEASURED: Final = 300_000
 _MEASURED_S: Final = 30
@@ -41,9 +43,9 @@ _WARM_UP_SHARE: Final = 0.25
 SLOPE_MAX: Final = 0.02  # of the mean, in ten minutes
 
 
-def start_load(kafka: KafkaProcess, rate: int, seed: int) -> subprocess.Popen[bytes]:
+def start_load(kafka: KafkaProcess, rate: int, seed: int, history_ms: int = 0) -> subprocess.Popen[bytes]:
     """A process that publishes `rate` events per second."""
-    arguments = [kafka.bootstrap, PREFIX, PARTITIONS, seed, rate, CUSTOMERS]
+    arguments = [kafka.bootstrap, PREFIX, PARTITIONS, seed, rate, CUSTOMERS, history_ms]
     command = [sys.executable, "-m", "tests.faults.load", *map(str, arguments)]
     return subprocess.Popen([*DIE_WITH_PARENT, *command])
 
@@ -55,7 +57,7 @@ async def applied(installation: Installation) -> int:
 
 async def maximum_per_s(installation: Installation, kafka: KafkaProcess) -> float:
     """Records a second that the worker applies of a backlog, once its customers have all the history they can have."""
-    load = start_load(kafka, _FLOOD_PER_S, seed=1)
+    load = start_load(kafka, _FLOOD_PER_S, seed=1, history_ms=_HISTORY_MS)
     while sum((await installation.ends()).values()) < _FILLED + _MEASURED:
         await asyncio.sleep(1)
     load.terminate()
