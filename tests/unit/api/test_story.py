@@ -10,11 +10,12 @@ from streamproc.api.story import (
     describe_timeline,
 )
 from streamproc.contracts.instants import to_iso
+from streamproc.contracts.meanings import name_hash
 from streamproc.windows.panes import DAY_MS
 from streamproc.windows.table import CustomerTable
 from tests.unit.api.customers import (
     APP,
-    PLAYBOOK,
+    SMALL,
     START_MS,
     SUPPORT,
     consent,
@@ -29,7 +30,6 @@ segments:
 funnels:
   - {key: onboarding, version: 1, steps: [Signed Up, Profile Completed, Order Completed], within: 14d}
 """)
-NAMES = FUNNEL.ruleset.meanings.table.code
 
 
 def table_of(*happened: tuple[float, dict[str, Any]], until_days: float) -> CustomerTable:
@@ -37,7 +37,7 @@ def table_of(*happened: tuple[float, dict[str, Any]], until_days: float) -> Cust
 
 
 def told(table: CustomerTable) -> list[tuple[str, str]]:
-    return [(moment["about"], moment["what"]) for moment in describe_timeline(table, PLAYBOOK)]
+    return [(moment["about"], moment["what"]) for moment in describe_timeline(table, SMALL)]
 
 
 def iso(days: float) -> str:
@@ -78,7 +78,7 @@ def test_the_timeline_is_sorted_and_counts() -> None:
         (5, {"cart": 1}),
         until_days=5.01,
     )
-    moments = describe_timeline(table, PLAYBOOK)
+    moments = describe_timeline(table, SMALL)
     assert [moment["at"] for moment in moments] == sorted(moment["at"] for moment in moments)
     assert [(moment["at"], moment["what"]) for moment in moments if moment["about"] != "segment"] == [
         (iso(0), "first seen"),
@@ -118,7 +118,7 @@ def test_names_of_older_rules() -> None:
 def test_funnels() -> None:
     """How far, what would be next, and until when; only those that were begun."""
     begun = customer(
-        [(0, {"name": NAMES["Signed Up"]}), (1, {"name": NAMES["Profile Completed"]})], 2, FUNNEL
+        [(0, {"name": name_hash("Signed Up")}), (1, {"name": name_hash("Profile Completed")})], 2, FUNNEL
     ).table
     assert describe_funnels(begun, FUNNEL.ruleset) == [
         {
