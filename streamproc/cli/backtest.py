@@ -16,6 +16,7 @@ from streamproc.app import load_definitions
 from streamproc.backtest.chart import draw
 from streamproc.backtest.flows import Flow, Flows
 from streamproc.backtest.replay import HistoricEvent, Replay
+from streamproc.cli.rules_file import with_rules
 from streamproc.contracts.instants import to_iso
 from streamproc.errors import StreamprocError
 from streamproc.rules.literals import LiteralError, parse_duration, spell_duration
@@ -75,7 +76,7 @@ def backtest_command(
     """
     if bool(files) == bool(data):
         raise click.UsageError("give files, or a published history with --data")
-    settings = load_settings({**os.environ, **({"STREAMPROC_RULES": str(rules)} if rules else {})})
+    settings = load_settings(with_rules(rules))
     definitions = load_definitions(settings)
     events: Iterable[HistoricEvent] = _published(data) if data else _lines(files)
     flows, replay = Flows(), Replay(definitions)

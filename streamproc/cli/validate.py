@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
 
+from streamproc.cli.rules_file import rules_path
 from streamproc.clock import wall_ms
 from streamproc.contracts.decode import Failure, decode_chunk
 from streamproc.contracts.events import EVENT_BYTES_MAX
@@ -72,7 +73,6 @@ class Tally:
 @click.option(
     "--rules",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    envvar="STREAMPROC_RULES",
     help="Rules file, for its event meanings.  [default: STREAMPROC_RULES, else the packaged playbook]",
 )
 @click.option(
@@ -85,7 +85,7 @@ def validate_command(file: str, channel: str, rules: Path | None, as_json: bool)
     every bad line with its number, reason, field and fix. Exit code 0: all events are good; 1: some are bad; 2:
     there is nothing to check.
     """
-    meanings = load_ruleset(rules).meanings
+    meanings = load_ruleset(rules_path(rules)).meanings
     tally = Tally()
     name = "<stdin>" if file == "-" else file
     out = Console(highlight=False, soft_wrap=True)
