@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from streamproc.clock import monotonic_s, wall_ms
 from streamproc.contracts.decode import decode_chunk
 from streamproc.contracts.meanings import CHANNELS, Meanings
+from streamproc.contracts.printable import printable
 from streamproc.errors import StreamprocError
 from streamproc.rules.load import load_ruleset
 from streamproc.settings import Settings, load_settings
@@ -287,7 +288,9 @@ def _report(tally: Tally, name: str, as_json: bool) -> None:
         return
     for line, reason, where, message in tally.problems:
         place = click.style(f"{name}:{line}", bold=True)
-        click.echo(f"{place}: {click.style(reason, fg='red')} at {where}: {message}", err=True)
+        click.echo(
+            f"{place}: {click.style(reason, fg='red')} at {printable(where)}: {printable(message)}", err=True
+        )
     if tally.refused > len(tally.problems):
         click.echo(f"... and {tally.refused - len(tally.problems):,} more", err=True)
     if tally.refused and not tally.published:

@@ -21,6 +21,7 @@ from streamproc.clock import wall_ms
 from streamproc.contracts.decode import Failure, decode_chunk
 from streamproc.contracts.events import EVENT_BYTES_MAX
 from streamproc.contracts.meanings import CHANNELS, Meanings
+from streamproc.contracts.printable import printable
 from streamproc.errors import StreamprocError
 from streamproc.rules.load import load_ruleset
 from streamproc.transport.lines import CHANNEL_TOPICS, LineError, parse_line
@@ -178,7 +179,11 @@ def _print_failure(out: Console, failure: Failure, name: str, as_json: bool) -> 
         out.print(Text(json.dumps(told, ensure_ascii=False)))
     else:
         place, reason = (f"{name}:{failure.offset}", "bold"), (failure.reason.value, "red")
-        out.print(Text.assemble(place, ": ", reason, f" at {failure.field}: {failure.message}"))
+        out.print(
+            Text.assemble(
+                place, ": ", reason, f" at {printable(failure.field)}: {printable(failure.message)}"
+            )
+        )
 
 
 def _print_summary(out: Console, tally: Tally, as_json: bool) -> None:

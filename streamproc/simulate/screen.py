@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from streamproc.contracts.failures import REASONS, FailureReason
+from streamproc.contracts.printable import printable
 from streamproc.simulate.history import History
 from streamproc.simulate.watch import Change, Tally
 
@@ -119,12 +120,12 @@ def _lines(items: Sequence[Change], whens: Sequence[str], *, with_customer: bool
     what_width = min(_NAME_MAX, max((len(item.what) for item in items), default=0))
     text = Text(no_wrap=True, overflow="ellipsis")
     for item, when in zip(items, whens, strict=True):
-        customer = f"{_cut(item.customer, customer_width)} " if with_customer else ""
+        customer = f"{_cut(printable(item.customer), customer_width)} " if with_customer else ""
         cause = _CAUSE_WORD.get(item.cause, item.cause)
         text.append(f"{when} {customer}{cause:7} {_KIND_WORD[item.kind]:8} ", "dim")
         style = _BAND_STYLE[item.what] if item.kind == "risk" else _KIND_STYLE[item.kind]
-        text.append(_cut(item.what, what_width), style)
-        text.append(f" {item.why}\n", "dim")
+        text.append(_cut(printable(item.what), what_width), style)
+        text.append(f" {printable(item.why)}\n", "dim")
     text.rstrip()
     return text
 
