@@ -49,4 +49,7 @@ def _sides(item: dict[str, Any], parts: int) -> tuple[str, str]:
     if item["unit"] == "ms":
         value = value if value is None else spell_duration(value, parts)
         threshold = spell_duration(threshold, parts) if isinstance(threshold, int) else threshold
+    elif item["unit"] == "percent":
+        value = value if value is None else f"{value}%"
+        threshold = f"{threshold}%" if isinstance(threshold, int) else threshold
     return "no value" if value is None else str(value), str(threshold)

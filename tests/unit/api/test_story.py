@@ -137,6 +137,21 @@ def test_funnels() -> None:
     assert describe_funnels(customer([(0, {})], 1, FUNNEL).table, FUNNEL.ruleset) == []
 
 
+def test_a_funnel_that_has_become_shorter() -> None:
+    """Without a later version, so that what was done counts on: who has done all the steps that are left is through."""
+    shorter = definitions_of("""
+funnels:
+  - {key: onboarding, version: 1, steps: [Signed Up, Order Completed], within: 14d}
+""")
+    names = [name_hash(name) for name in FUNNEL.ruleset.funnels[0].steps]
+    through = customer([(place, {"name": name}) for place, name in enumerate(names)], 3, FUNNEL).table
+    (told,) = describe_funnels(through, shorter.ruleset)
+    assert (told["steps_done"], told["next_step"]) == (2, None)
+    assert {"at": iso(2), "about": "funnel", "what": "onboarding: Order Completed (step 2 of 2)"} in (
+        describe_timeline(through, shorter)
+    )
+
+
 def test_preferences_come_with_the_most_first() -> None:
     """Of equal ones, the least name."""
     kinds = [b"shoes", b"hats", b"hats", b"bags"]

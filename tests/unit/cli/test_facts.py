@@ -59,6 +59,11 @@ def test_reasons_are_true_sentences() -> None:
         ({"value": 30 * DAY_MS + 1_000}, "recency 30d 1s > 30d"),  # not rounded to what it is greater than
         ({"holds": None}, "recency > 30d is unknown"),
         ({"threshold": "3 * usual_gap=86400000"}, "recency 31d 2h > 3 * usual_gap=86400000"),
+        ({"feature": "trend", "value": 40, "unit": "percent", "op": "<", "threshold": 50}, "trend 40% < 50%"),
+        (
+            {"feature": "trend", "value": None, "unit": "percent", "threshold": "app_share_30d=40"},
+            "trend no value > app_share_30d=40",
+        ),
         (
             {"value": None, "unit": "count", "threshold": 9, "op": "==", "holds": False},
             "recency no value != 9",
