@@ -13,11 +13,12 @@ from rich.progress import track
 from rich.table import Table
 
 from streamproc.app import load_definitions
-from streamproc.backtest.chart import draw
+from streamproc.backtest.chart import check_picture, draw
 from streamproc.backtest.flows import Flow, Flows
 from streamproc.backtest.replay import HistoricEvent, Replay
 from streamproc.cli.rules_file import with_rules
 from streamproc.contracts.instants import to_iso
+from streamproc.contracts.meanings import CHANNELS
 from streamproc.errors import StreamprocError
 from streamproc.rules.literals import LiteralError, parse_duration, spell_duration
 from streamproc.rules.model import Ruleset
@@ -25,10 +26,11 @@ from streamproc.settings import load_settings
 from streamproc.simulate.cdnow import load_cdnow
 from streamproc.simulate.ecom import load_ecom
 from streamproc.simulate.history import HistoryEvent
-from streamproc.transport.lines import LineError, parse_line
+from streamproc.transport.lines import CHANNEL_TOPICS, LineError, parse_line
 
 _DATA: Final = ("ecom", "cdnow", "cdnow-full")
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+_FILE_OR_STDIN = click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True)
 #: Durations are shown with so many units.
 _UNITS: Final = 2
 
@@ -46,21 +48,28 @@ class _Duration(click.ParamType):
 
 
 @click.command("backtest")
-@click.argument("files", nargs=-1, type=_FILE)
+@click.argument("files", nargs=-1, type=_FILE_OR_STDIN)
 @click.option("--rules", type=_FILE, help="The rules file.  [default: STREAMPROC_RULES, else the playbook]")
 @click.option("--data", type=click.Choice(_DATA), help="A published history instead of files.")
+@click.option(
+    "--topic", type=click.Choice(["auto", *CHANNELS]), default="auto", show_default=True,
+    help="Where events without an envelope belong, as for `publish`; auto: every line is an envelope.",
+)  # fmt: skip
 @click.option(
     "--silence", type=_Duration(), default="14d", show_default=True,
     help="How long time goes on after the last event.",
 )  # fmt: skip
 @click.option(
-    "--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw the sizes over time: a PNG or SVG."
+    "--plot",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Draw the sizes over time: a PNG or SVG. Needs the extra: pip install 'streamproc[science]'.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with the sizes by day.")
 def backtest_command(
     files: Sequence[Path],
     rules: Path | None,
     data: str | None,
+    topic: str,
     silence: int,
     plot: Path | None,
     as_json: bool,
@@ -68,17 +77,20 @@ def backtest_command(
     """Replay history through the rules, in memory, and show what becomes of each segment.
 
     FILES hold one record a line, as `streamproc simulate` writes and `streamproc publish` reads them, in about the
-    order of their time. No server is needed, and nothing is published.
+    order of their time; - is standard input. No server is needed, and nothing is published.
 
     \b
       streamproc simulate --out events.jsonl && streamproc backtest events.jsonl
+      streamproc backtest --topic web examples/events.jsonl
       streamproc backtest --data ecom --rules rules.yaml
     """
     if bool(files) == bool(data):
         raise click.UsageError("give files, or a published history with --data")
+    if plot is not None:
+        check_picture(plot)
     settings = load_settings(with_rules(rules))
     definitions = load_definitions(settings)
-    events: Iterable[HistoricEvent] = _published(data) if data else _lines(files)
+    events: Iterable[HistoricEvent] = _published(data) if data else _lines(files, _topic(topic))
     flows, replay = Flows(), Replay(definitions)
     console = Console(stderr=True)
     shown = track(events, "replaying", console=console, disable=as_json or not console.is_terminal)
@@ -107,22 +119,31 @@ def _published(name: str) -> Sequence[HistoryEvent]:
     return load_cdnow(os.environ, one_in=1 if name == "cdnow-full" else 10).events
 
 
-def _lines(files: Sequence[Path]) -> Iterator[HistoryEvent]:
+def _topic(name: str) -> str | None:
+    """Of events without an envelope; None: there are none."""
+    return None if name == "auto" else CHANNEL_TOPICS[CHANNELS.index(name)]
+
+
+def _lines(files: Sequence[Path], topic: str | None) -> Iterator[HistoryEvent]:
     """The records of the files, one after the other; their time is not looked at."""
     for path in files:
-        with path.open("rb") as file:
+        with click.open_file(str(path), "rb") as file:
             for number, line in enumerate(file, 1):
                 if line.strip():
-                    yield _record(path, number, line)
+                    yield _record(path, number, line, topic)
 
 
-def _record(path: Path, number: int, line: bytes) -> HistoryEvent:
+def _record(path: Path, number: int, line: bytes, topic: str | None) -> HistoryEvent:
     try:
-        parsed = parse_line(line, None)
+        parsed = parse_line(line, topic)
     except LineError as error:
-        raise StreamprocError(
-            f"{path}:{number}: {error}", fix="docs/events.md shows how a line looks"
-        ) from None
+        place = "<stdin>" if str(path) == "-" else path
+        fix = "docs/events.md shows how a line looks"
+        if topic is None:
+            fix = (
+                f"if the lines are events without an envelope, say where they belong: --topic web; else {fix}"
+            )
+        raise StreamprocError(f"{place}:{number}: {error}", fix=fix) from None
     return HistoryEvent(0, parsed.topic, "", parsed.value or b"")
 
 

@@ -6,7 +6,7 @@ _UNPRINTABLE: Final = "\ufffd"
 
 
 def printable(text: str, keep: str = "") -> str:
-    """The text with U+FFFD for each sign that is not printable, line ends too; as long as before. `keep`: these stay."""
+    """The text with U+FFFD for each sign that is not printable, line ends too; as long as before. `keep`: stay."""
     if text.isprintable():
         return text
     return "".join(sign if sign.isprintable() or sign in keep else _UNPRINTABLE for sign in text)
