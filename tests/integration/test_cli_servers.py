@@ -1,6 +1,7 @@
 """`streamproc servers`: a broker and a Redis that answer until Ctrl-C."""
 
 import asyncio
+import os
 import signal
 import socket
 import subprocess
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import redis
 from aiokafka.admin import AIOKafkaAdminClient
 
@@ -62,6 +64,23 @@ def test_both_answer_until_ctrl_c_and_leave_nothing_behind(tmp_path: Path) -> No
         process.send_signal(signal.SIGINT)
         assert process.wait(WITHIN_S) == 0
     assert out.read_text().endswith("stopped; nothing is left behind\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize(("name", "program"), [("Tansu", "tansu"), ("Valkey", "valkey-server")])
+def test_one_that_dies_is_named_and_ends_both(name: str, program: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with servers(free_port(), free_port(), tmp_path) as process:
+        wait_until(lambda: process.poll() is not None or "Ctrl-C" in out.read_text(), within_s=WITHIN_S)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        programs = {Path(f"/proc/{child}/exe").resolve().name: int(child) for child in children}
+        os.kill(programs[program], signal.SIGKILL)
+        assert process.wait(WITHIN_S) == 2
+    said = out.read_text()
+    assert f"error: {name} has ended by itself, with -9" in said
+    assert "fix:" in said
+    assert "Traceback" not in said
+    assert not any(Path(f"/proc/{child}").exists() for child in children)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
