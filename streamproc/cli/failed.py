@@ -18,7 +18,7 @@ from streamproc.clock import wall_ms
 from streamproc.contracts.failed import Source
 from streamproc.contracts.failures import REASONS, FailureReason
 from streamproc.contracts.instants import to_iso
-from streamproc.contracts.printable import printable
+from streamproc.contracts.printable import printable, printable_json
 from streamproc.errors import StreamprocError
 from streamproc.rules.literals import LiteralError, parse_duration
 from streamproc.settings import load_settings
@@ -63,7 +63,7 @@ def list_command(reason: str | None, topic: str | None, since: str | None, limit
     refusals = _read(wanted)
     shown = refusals[-limit:]
     if as_json:
-        click.echo(orjson.dumps([_as_dict(refusal) for refusal in shown], option=orjson.OPT_INDENT_2))
+        _print_json([_as_dict(refusal) for refusal in shown])
     else:
         print_list(Console(), shown, refusals)
 
@@ -78,7 +78,7 @@ def show_command(failed_id: str, as_json: bool) -> None:
     """
     refusal = only(_read(Filter()), failed_id)
     if as_json:
-        click.echo(refusal.envelope)
+        click.echo(printable_json(refusal.envelope))
     else:
         print_refusal(Console(), refusal)
 
@@ -114,7 +114,7 @@ def replay_command(
     settings = load_settings(os.environ)
     done = asyncio.run(replay(brokers_of(settings), settings.topic_prefix, refusals, dry_run=dry_run))
     if as_json:
-        click.echo(orjson.dumps(_replay_as_dict(done, dry_run), option=orjson.OPT_INDENT_2))
+        _print_json(_replay_as_dict(done, dry_run))
     else:
         _print_replay(Console(), done, dry_run)
     if done.gone:
@@ -160,6 +160,10 @@ def only(refusals: Sequence[Refusal], failed_id: str) -> Refusal:
 
 
 # -- what is shown
+
+
+def _print_json(value: object) -> None:
+    click.echo(printable_json(orjson.dumps(value, option=orjson.OPT_INDENT_2)))
 
 
 def _as_dict(refusal: Refusal) -> dict[str, Any]:

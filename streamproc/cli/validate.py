@@ -21,7 +21,7 @@ from streamproc.clock import wall_ms
 from streamproc.contracts.decode import Failure, decode_chunk
 from streamproc.contracts.events import EVENT_BYTES_MAX
 from streamproc.contracts.meanings import CHANNELS, Meanings
-from streamproc.contracts.printable import printable
+from streamproc.contracts.printable import printable, printable_json
 from streamproc.errors import StreamprocError
 from streamproc.rules.load import load_ruleset
 from streamproc.transport.lines import CHANNEL_TOPICS, LineError, parse_line
@@ -176,7 +176,7 @@ def _print_failure(out: Console, failure: Failure, name: str, as_json: bool) -> 
             "field": failure.field,
             "message": failure.message,
         }
-        out.print(Text(json.dumps(told, ensure_ascii=False)))
+        out.print(Text(printable_json(json.dumps(told, ensure_ascii=False).encode())))
     else:
         place, reason = (f"{name}:{failure.offset}", "bold"), (failure.reason.value, "red")
         out.print(

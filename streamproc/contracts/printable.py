@@ -12,6 +12,19 @@ def printable(text: str, keep: str = "") -> str:
     return "".join(sign if sign.isprintable() or sign in keep else _UNPRINTABLE for sign in text)
 
 
+def printable_json(text: bytes) -> str:
+    """JSON that says the same, with every sign that is not printable escaped; line ends between values stay."""
+    plain = text.decode()
+    if plain.replace("\n", "").isprintable():
+        return plain
+    return "".join(sign if sign.isprintable() or sign == "\n" else _escaped(sign) for sign in plain)
+
+
+def _escaped(sign: str) -> str:
+    units = sign.encode("utf-16-be").hex()
+    return "".join(f"\\u{units[place : place + 4]}" for place in range(0, len(units), 4))
+
+
 def printable_values(value: Any) -> Any:
     """JSON values with all texts printable. Keys of objects stay as they are: no two may become one."""
     match value:

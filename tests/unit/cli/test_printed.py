@@ -1,6 +1,7 @@
 """What events hold cannot write on the operator's terminal: clear it, colour it, or forge a line."""
 
 import io
+import json
 from typing import Any
 
 import click
@@ -10,7 +11,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from streamproc.api.profile import describe_customer
-from streamproc.cli import group, publish, validate
+from streamproc.cli import failed, group, publish, validate
 from streamproc.cli.failed import print_list, print_refusal
 from streamproc.cli.profile import _features_table
 from streamproc.cli.story import print_story
@@ -93,6 +94,30 @@ def test_lines_that_are_bad() -> None:
         publish._report(publish.Tally(refused=1, problems=[problem]), "events.jsonl", False)
 
     check(CliRunner().invoke(report).stderr, 2)
+
+
+def test_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says what it said, in signs that are no escape codes."""
+    evil = "\x9b2J\x7f"
+    one = refusal(evil.encode())
+    monkeypatch.setattr(failed, "_read", lambda _: [one])
+    shown = CliRunner().invoke(failed.failed_group, ["show", one.data.id, "--json"]).stdout
+    listed = CliRunner().invoke(failed.failed_group, ["list", "--json"]).stdout
+    assert json.loads(shown) == json.loads(one.envelope)
+    assert json.loads(listed)[0]["key"] == EVIL
+    screen, out = console()
+    failure = Failure(position=0, offset=1, reason=FailureReason.NOT_JSON, field=evil, message=evil)
+    validate._print_failure(screen, failure, "events.jsonl", True)
+    assert json.loads(out.getvalue())["field"] == evil
+
+    @click.command()
+    def report() -> None:
+        publish._report(publish.Tally(refused=1, problems=[publish.Problem(1, "", evil, evil)]), "", True)
+
+    reported = CliRunner().invoke(report).stdout
+    assert json.loads(reported)["problems"][0]["field"] == evil
+    for text in (shown, listed, out.getvalue(), reported):
+        assert not {"\x9b", "\x7f", "\x1b"} & set(text)
 
 
 def test_errors(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -59,6 +59,13 @@ def test_json(show: Show) -> None:
     assert told["outlook"]["if_silent"]
 
 
+def test_json_holds_no_escape_codes(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profile, "describe_customer", lambda *_: {"favorite_category": "\x9b2J"})
+    shown = show("ada", "--json").stdout
+    assert "\x9b" not in shown
+    assert json.loads(shown) == {"favorite_category": "\x9b2J"}
+
+
 def test_who_is_not_known(show: Show) -> None:
     """Exit code 1; ids are exact."""
     result = show("Ada")

@@ -1,8 +1,9 @@
 """Texts that others wrote, on a terminal."""
 
+import orjson
 import pytest
 
-from streamproc.contracts.printable import printable, printable_values
+from streamproc.contracts.printable import printable, printable_json, printable_values
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,16 @@ def test_what_moves_a_cursor_is_replaced(text: str, shown: str) -> None:
     """One sign by one sign."""
     assert printable(text) == shown
     assert printable(text, keep=text) == text
+
+
+@pytest.mark.parametrize("option", [None, orjson.OPT_INDENT_2])
+def test_json_says_the_same(option: int | None) -> None:
+    """What JSON does not escape by itself: DEL, the signs of one byte that are escape codes, direction, others."""
+    value = {"a\x9b": ["\x7f\x1b[2J\x9b2J\n\u202e", "Zoë 李 😀", "\U000e0001", "\\"]}
+    shown = printable_json(orjson.dumps(value, option=option))
+    assert shown.replace("\n", "").isprintable()
+    assert "Zoë 李 😀" in shown
+    assert orjson.loads(shown) == value
 
 
 def test_values_at_any_depth() -> None:
