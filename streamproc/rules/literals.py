@@ -103,7 +103,7 @@ def spell_duration(duration_ms: int, parts: int = 4) -> str:
 
 
 def spell_other(threshold: str, unit: str, parts: int = 4) -> str:
-    """`3 * usual_gap=25d` of `3 * usual_gap=2160000000`: for people, a threshold of evidence that is another feature."""
+    """`3 * usual_gap=25d` of `3 * usual_gap=2160000000`: a threshold of evidence that is another feature."""
     found = _OTHER.fullmatch(threshold)
     if found is None or unit not in ("ms", "percent"):
         return threshold
