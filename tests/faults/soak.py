@@ -2,8 +2,8 @@
 
 One worker with the packaged rules, real Kafka and Redis. First customers get two days of history, and as many message
 ids as are remembered: one with more of it costs more, and windows that fill up during the soak would look like a leak.
-Then the most that the worker can take is measured, it is given half of that for the given time, and its memory is looked
-at: after the warm-up it may grow by 2 % in ten minutes.
+Then the most that the worker can take is measured, it is given half of that for the given time, and its memory is
+looked at: after the warm-up it may grow by 2 % in ten minutes.
 """
 
 import argparse
