@@ -2,14 +2,14 @@
 
 import asyncio
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import click
 import orjson
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 from rich.table import Table
 
 from streamproc.app import load_definitions
@@ -17,6 +17,7 @@ from streamproc.backtest.chart import check_picture, draw
 from streamproc.backtest.flows import Flow, Flows
 from streamproc.backtest.replay import HistoricEvent, Replay
 from streamproc.cli.rules_file import with_rules
+from streamproc.clock import wall_ms
 from streamproc.contracts.instants import to_iso
 from streamproc.contracts.meanings import CHANNELS
 from streamproc.errors import StreamprocError
@@ -25,8 +26,8 @@ from streamproc.rules.model import Ruleset
 from streamproc.settings import load_settings
 from streamproc.simulate.cdnow import load_cdnow
 from streamproc.simulate.ecom import load_ecom
-from streamproc.simulate.history import HistoryEvent
 from streamproc.transport.lines import CHANNEL_TOPICS, LineError, parse_line
+from streamproc.windows.panes import DAY_MS
 
 _DATA: Final = ("ecom", "cdnow", "cdnow-full")
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -76,8 +77,8 @@ def backtest_command(
 ) -> None:
     """Replay history through the rules, in memory, and show what becomes of each segment.
 
-    FILES hold one record a line, as `streamproc simulate` writes and `streamproc publish` reads them, in about the
-    order of their time; - is standard input. No server is needed, and nothing is published.
+    FILES hold one record a line, as `streamproc simulate` writes and `streamproc publish` reads them; those of one
+    topic stand in about the order of their time. - is standard input. No server is needed, and nothing is published.
 
     \b
       streamproc simulate --out events.jsonl && streamproc backtest events.jsonl
@@ -90,11 +91,11 @@ def backtest_command(
         check_picture(plot)
     settings = load_settings(with_rules(rules))
     definitions = load_definitions(settings)
-    events: Iterable[HistoricEvent] = _published(data) if data else _lines(files, _topic(topic))
-    flows, replay = Flows(), Replay(definitions)
+    events = _published(data) if data else list(_lines(files, _topic(topic)))
+    flows, replay = Flows(), Replay(definitions, wall_ms())
     console = Console(stderr=True)
-    shown = track(events, "replaying", console=console, disable=as_json or not console.is_terminal)
-    asyncio.run(_collect(replay, flows, shown, silence))
+    with Progress(console=console, disable=as_json or not console.is_terminal) as progress:
+        asyncio.run(_collect(replay, flows, events, silence, progress))
     if not replay.time_ms:
         fix = "`streamproc validate FILE --channel web` says what is wrong with each"
         raise StreamprocError(
@@ -108,15 +109,21 @@ def backtest_command(
         _print(Console(), flows, definitions.ruleset, replay)
 
 
-async def _collect(replay: Replay, flows: Flows, events: Iterable[HistoricEvent], silence_ms: int) -> None:
+async def _collect(
+    replay: Replay, flows: Flows, events: Sequence[HistoricEvent], silence_ms: int, progress: Progress
+) -> None:
+    bar = progress.add_task("replaying", total=len(events))
     async for signal in replay.signals(events, silence_ms):
         flows.add(signal)
+        progress.update(bar, completed=replay.events)
 
 
-def _published(name: str) -> Sequence[HistoryEvent]:
+def _published(name: str) -> Sequence[HistoricEvent]:
     if name == "ecom":
-        return load_ecom().events
-    return load_cdnow(os.environ, one_in=1 if name == "cdnow-full" else 10).events
+        events = load_ecom().events
+    else:
+        events = load_cdnow(os.environ, one_in=1 if name == "cdnow-full" else 10).events
+    return [HistoricEvent(event.topic, event.value) for event in events]
 
 
 def _topic(name: str) -> str | None:
@@ -124,7 +131,7 @@ def _topic(name: str) -> str | None:
     return None if name == "auto" else CHANNEL_TOPICS[CHANNELS.index(name)]
 
 
-def _lines(files: Sequence[Path], topic: str | None) -> Iterator[HistoryEvent]:
+def _lines(files: Sequence[Path], topic: str | None) -> Iterator[HistoricEvent]:
     """The records of the files, one after the other; their time is not looked at."""
     for path in files:
         with click.open_file(str(path), "rb") as file:
@@ -133,7 +140,7 @@ def _lines(files: Sequence[Path], topic: str | None) -> Iterator[HistoryEvent]:
                     yield _record(path, number, line, topic)
 
 
-def _record(path: Path, number: int, line: bytes, topic: str | None) -> HistoryEvent:
+def _record(path: Path, number: int, line: bytes, topic: str | None) -> HistoricEvent:
     try:
         parsed = parse_line(line, topic)
     except LineError as error:
@@ -144,12 +151,21 @@ def _record(path: Path, number: int, line: bytes, topic: str | None) -> HistoryE
                 f"if the lines are events without an envelope, say where they belong: --topic web; else {fix}"
             )
         raise StreamprocError(f"{place}:{number}: {error}", fix=fix) from None
-    return HistoryEvent(0, parsed.topic, "", parsed.value or b"")
+    return HistoricEvent(parsed.topic, parsed.value or b"")
 
 
 def _print(console: Console, flows: Flows, ruleset: Ruleset, replay: Replay) -> None:
-    refused = f", {replay.refused:,} of them refused" if replay.refused else ""
-    console.print(f"{replay.events:,} events{refused}, until {to_iso(replay.time_ms)}", highlight=False)
+    console.print(f"{replay.events:,} events, until {to_iso(replay.time_ms)}", highlight=False)
+    for count, what in (
+        (replay.refused, "refused: `streamproc validate` says why"),
+        (replay.repeats, "repeats of a messageId, not counted"),
+        (
+            replay.too_late,
+            "more than 89 days older than what came before them, not counted: sort them by time",
+        ),
+    ):
+        if count:
+            console.print(f"{count:>{len(f'{replay.events:,}')},} {what}", highlight=False)
     table = Table(box=None, header_style="dim")
     table.add_column(
         "segment", no_wrap=True, min_width=max((len(segment.key) for segment in ruleset.segments), default=7)
@@ -171,6 +187,8 @@ def _as_json(flows: Flows, ruleset: Ruleset, replay: Replay) -> dict[str, Any]:
     return {
         "events": replay.events,
         "refused": replay.refused,
+        "repeats": replay.repeats,
+        "too_late": replay.too_late,
         "until": to_iso(replay.time_ms),
         "segments": [
             {
@@ -182,7 +200,7 @@ def _as_json(flows: Flows, ruleset: Ruleset, replay: Replay) -> dict[str, Any]:
                 "at_most": flow.greatest,
                 "at_the_end": flow.size,
                 "median_stay_ms": flow.median_stay_ms,
-                "sizes": {to_iso(day * 86_400_000)[:10]: size for day, size in flow.sizes.items()},
+                "sizes": {to_iso(day * DAY_MS)[:10]: size for day, size in flow.sizes.items()},
             }
             for segment, flow in found
         ],

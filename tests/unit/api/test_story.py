@@ -9,8 +9,8 @@ from streamproc.api.story import (
     describe_tallies,
     describe_timeline,
 )
+from streamproc.contracts.hashes import text_hash
 from streamproc.contracts.instants import to_iso
-from streamproc.contracts.meanings import name_hash
 from streamproc.windows.panes import DAY_MS
 from streamproc.windows.table import CustomerTable
 from tests.unit.api.customers import (
@@ -118,7 +118,7 @@ def test_names_of_older_rules() -> None:
 def test_funnels() -> None:
     """How far, what would be next, and until when; only those that were begun."""
     begun = customer(
-        [(0, {"name": name_hash("Signed Up")}), (1, {"name": name_hash("Profile Completed")})], 2, FUNNEL
+        [(0, {"name": text_hash("Signed Up")}), (1, {"name": text_hash("Profile Completed")})], 2, FUNNEL
     ).table
     assert describe_funnels(begun, FUNNEL.ruleset) == [
         {
@@ -143,7 +143,7 @@ def test_a_funnel_that_has_become_shorter() -> None:
 funnels:
   - {key: onboarding, version: 1, steps: [Signed Up, Order Completed], within: 14d}
 """)
-    names = [name_hash(name) for name in FUNNEL.ruleset.funnels[0].steps]
+    names = [text_hash(name) for name in FUNNEL.ruleset.funnels[0].steps]
     through = customer([(place, {"name": name}) for place, name in enumerate(names)], 3, FUNNEL).table
     (told,) = describe_funnels(through, shorter.ruleset)
     assert (told["steps_done"], told["next_step"]) == (2, None)

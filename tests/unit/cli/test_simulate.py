@@ -16,7 +16,8 @@ from streamproc.cli import simulate
 from streamproc.cli.publish import Line, Reader
 from streamproc.cli.simulate import simulate_command
 from streamproc.cli.validate import validate_command
-from streamproc.contracts.meanings import DEFAULT_MEANINGS, Meanings
+from streamproc.contracts.meanings import Meanings
+from streamproc.contracts.vocabulary import DEFAULT_MEANINGS
 from streamproc.errors import StreamprocError
 from streamproc.simulate.lives.delivery import Went
 from streamproc.simulate.lives.records import EventRecord
