@@ -91,7 +91,7 @@ def figures(tally: Tally) -> RenderableType:
     """Segments, churn bands and actions, side by side."""
     rows = _rows(tally)
     panels = (
-        _panel("segments", _bars(_segments(tally, rows))),
+        _panel("segments" if len(tally.sizes) <= rows else "largest segments", _bars(_segments(tally, rows))),
         _panel("churn risk", _bars(_bands(tally))),
         _panel("reactivation", _actions(tally, rows)),
     )
@@ -204,8 +204,9 @@ class _Lines:
 
 
 def _segments(tally: Tally, rows: int) -> list[tuple[str, int, str]]:
-    # In the order of their first appearance: rows that jump cannot be read.
-    return [(key, size, "cyan") for key, size in list(tally.sizes.items())[:rows]]
+    # The largest, in the order of their first appearance: rows that jump cannot be read.
+    largest = {key for key, _ in tally.sizes.most_common(rows)}
+    return [(key, size, "cyan") for key, size in tally.sizes.items() if key in largest]
 
 
 def _bands(tally: Tally) -> list[tuple[str, int, str]]:
