@@ -24,7 +24,7 @@ demo: setup ## Run the whole program on real history, without Docker: about two 
 test: setup kafka redis faust-tests ## Run all tests; starts its own Kafka and Redis. ARGS="-k name" chooses.
 	$(BIN)/pytest $(ARGS)
 
-acceptance: setup kafka redis ## Replay 200,000 events of 90 days, kill workers on the way, compare with the reference: an hour or two.
+acceptance: setup kafka redis ## Replay 200,000 and a million events, kill workers on the way, compare with the reference: an hour or two.
 	$(BIN)/pytest tests/acceptance $(ARGS)
 
 faults: setup kafka redis ## Break real servers and workers under load, SEEDS=1 times each fault; ARGS=--help tells more.

@@ -6,6 +6,8 @@ All of it JSON values: instants as ISO 8601, durations in ms.
 from collections.abc import Iterator
 from typing import Any, Final
 
+import numpy as np
+
 from streamproc.api.instants import iso_or_none
 from streamproc.contracts.events import SURVEYS
 from streamproc.contracts.instants import to_iso
@@ -53,9 +55,9 @@ def describe_funnels(table: CustomerTable, ruleset: Ruleset) -> list[dict[str, A
     return [
         {
             "key": funnel.key,
-            "steps_done": int(row["steps"]),
+            "steps_done": _done(funnel, row),
             "steps": list(funnel.steps),
-            "next_step": _next_step(funnel, int(row["steps"])),
+            "next_step": _next_step(funnel, _done(funnel, row)),
             "started_at": to_iso(int(row["started_ms"])),
             "last_at": to_iso(int(row["last_ms"])),
             "until": to_iso(int(row["started_ms"]) + funnel.within_ms),
@@ -137,9 +139,14 @@ def _of_funnels(table: CustomerTable, ruleset: Ruleset) -> Iterator[_Moment]:
     funnels = {funnel.id: funnel for funnel in ruleset.funnels}
     for row in table.funnels:
         if (funnel := funnels.get(int(row["funnel"]))) is not None:
-            done = int(row["steps"])
+            done = _done(funnel, row)
             told = f"{funnel.key}: {funnel.steps[done - 1]} (step {done} of {len(funnel.steps)})"
             yield int(row["last_ms"]), "funnel", told
+
+
+def _done(funnel: Funnel, row: np.void) -> int:
+    """No more steps than the funnel has now: it may have lost some without a later version."""
+    return min(int(row["steps"]), len(funnel.steps))
 
 
 def _next_step(funnel: Funnel, done: int) -> str | None:

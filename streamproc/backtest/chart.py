@@ -1,5 +1,6 @@
 """The sizes of segments over time as a picture. Needs the extra `science`."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -15,17 +16,30 @@ from streamproc.windows.panes import DAY_MS
 _INCHES: Final = (11.0, 2.6)  # of each part: width, height
 
 
-def draw(path: Path, segments: Sequence[Segment], flows: Mapping[str, Flow], until_ms: int) -> None:
-    """Write a picture (PNG, SVG or PDF, by the name): one part a group, stacked, for at most one of a group holds.
-
-    Segments without a group are lines in the last part. Raises StreamprocError if matplotlib is missing or the file
-    cannot be written.
-    """
+def check_picture(path: Path) -> None:
+    """Raises StreamprocError if `draw` could not write this picture, as far as that can be known before."""
     try:
-        from matplotlib.figure import Figure  # noqa: PLC0415 (an extra)
+        from matplotlib.backend_bases import FigureCanvasBase  # noqa: PLC0415 (an extra)
     except ImportError:
         fix = "install it: `pip install 'streamproc[science]'`"
         raise StreamprocError("a picture needs matplotlib", fix=fix) from None
+    if path.suffix.lower().removeprefix(".") not in FigureCanvasBase.get_supported_filetypes():
+        raise StreamprocError(f"cannot draw {path}", fix="use a name that ends with .png or .svg")
+    place = path if path.exists() else path.parent
+    if not os.access(place, os.W_OK):
+        reason = "you may not write there" if place.exists() else f"there is no directory {place}"
+        fix = "name a file in a directory that exists, and that you may write to"
+        raise StreamprocError(f"cannot write {path}: {reason}", fix=fix)
+
+
+def draw(path: Path, segments: Sequence[Segment], flows: Mapping[str, Flow], until_ms: int) -> None:
+    """Write a picture (PNG, SVG or PDF, by the name): one part a group, stacked, for at most one of a group holds.
+
+    Segments without a group are lines in the last part. Needs what `check_picture` checks. Raises
+    StreamprocError if the file cannot be written all the same.
+    """
+    from matplotlib.figure import Figure  # noqa: PLC0415 (an extra)
+
     parts = _parts([segment for segment in segments if flows.get(segment.key, Flow()).entries])
     figure = Figure(figsize=(_INCHES[0], _INCHES[1] * max(len(parts), 1)), layout="constrained")
     for place, (name, members) in enumerate(parts.items(), 1):
@@ -45,10 +59,9 @@ def draw(path: Path, segments: Sequence[Segment], flows: Mapping[str, Flow], unt
         axes.margins(x=0)
     try:
         figure.savefig(path, dpi=110)
-    except (OSError, ValueError) as error:
-        raise StreamprocError(
-            f"cannot write {path}: {error}", fix="use a name that ends with .png or .svg"
-        ) from None
+    except OSError as error:
+        fix = "make room, or name a file elsewhere"
+        raise StreamprocError(f"cannot write {path}: {error.strerror or error}", fix=fix) from None
 
 
 def _parts(segments: Sequence[Segment]) -> dict[str, list[Segment]]:

@@ -61,7 +61,10 @@ def print_config(console: Console, settings: Sequence[ShownSetting], definitions
 def _rules_told(rules: dict[str, Any]) -> str:
     if "error" in rules:
         return ""
-    counts = ", ".join(f"{rules[what]} {what}" for what in ("segments", "campaigns", "funnels"))
+    counts = ", ".join(
+        f"{rules[f'{what}s']} {what}{'' if rules[f'{what}s'] == 1 else 's'}"
+        for what in ("segment", "campaign", "funnel")
+    )
     return f"fingerprint {rules['fingerprint']}, {counts}, money in {rules['currency']}"
 
 

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.padding import Padding
 
 from streamproc.clock import monotonic_s
+from streamproc.contracts.printable import printable
 from streamproc.settings import load_settings
 from streamproc.simulate.cdnow import load_cdnow
 from streamproc.simulate.demo import (
@@ -135,7 +136,9 @@ def print_summary(console: Console, view: View) -> None:
     )
     console.print(figures(tally))
     if changes := tally.story(_STORY_LINES):
-        console.print(f"\n[bold]One customer's story[/]  {escape(changes[0].customer)}", highlight=False)
+        console.print(
+            f"\n[bold]One customer's story[/]  {escape(printable(changes[0].customer))}", highlight=False
+        )
         console.print(Padding(story(changes), (0, 0, 0, 2)))
     if tally.refused:
         console.print(

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from streamproc.features.registry import Feature
 from streamproc.rules.expression import NEGATED
-from streamproc.rules.literals import spell_duration
+from streamproc.rules.literals import spell_duration, spell_other
 
 _OUTCOMES: Final = {True: "holds", False: "does not hold", None: "unknown: not enough history"}
 
@@ -36,7 +36,7 @@ def because(evidence: Iterable[dict[str, Any]]) -> str:
 
 def _fact(item: dict[str, Any]) -> str:
     value, threshold = _sides(item, parts=2)
-    if value == threshold:  # not quite
+    if value == threshold.rpartition("=")[2]:  # not quite
         value, threshold = _sides(item, parts=4)
     if item["holds"] is None:
         return f"{item['feature']} {item['op']} {threshold} is unknown"
@@ -45,8 +45,15 @@ def _fact(item: dict[str, Any]) -> str:
 
 
 def _sides(item: dict[str, Any], parts: int) -> tuple[str, str]:
-    value, threshold = item["value"], item["threshold"]
-    if item["unit"] == "ms":
-        value = value if value is None else spell_duration(value, parts)
-        threshold = spell_duration(threshold, parts) if isinstance(threshold, int) else threshold
-    return "no value" if value is None else str(value), str(threshold)
+    value, threshold, unit = item["value"], item["threshold"], item["unit"]
+    if isinstance(threshold, str):
+        return _shown(value, unit, parts), spell_other(threshold, unit, parts)
+    return _shown(value, unit, parts), _shown(threshold, unit, parts)
+
+
+def _shown(value: Any, unit: str, parts: int) -> str:
+    if value is None:
+        return "no value"
+    if unit == "ms":
+        return spell_duration(value, parts)
+    return f"{value}%" if unit == "percent" else str(value)

@@ -18,6 +18,7 @@ from streamproc.clock import wall_ms
 from streamproc.contracts.failed import Source
 from streamproc.contracts.failures import REASONS, FailureReason
 from streamproc.contracts.instants import to_iso
+from streamproc.contracts.printable import printable, printable_json
 from streamproc.errors import StreamprocError
 from streamproc.rules.literals import LiteralError, parse_duration
 from streamproc.settings import load_settings
@@ -62,7 +63,7 @@ def list_command(reason: str | None, topic: str | None, since: str | None, limit
     refusals = _read(wanted)
     shown = refusals[-limit:]
     if as_json:
-        click.echo(orjson.dumps([_as_dict(refusal) for refusal in shown], option=orjson.OPT_INDENT_2))
+        _print_json([_as_dict(refusal) for refusal in shown])
     else:
         print_list(Console(), shown, refusals)
 
@@ -77,7 +78,7 @@ def show_command(failed_id: str, as_json: bool) -> None:
     """
     refusal = only(_read(Filter()), failed_id)
     if as_json:
-        click.echo(refusal.envelope)
+        click.echo(printable_json(refusal.envelope))
     else:
         print_refusal(Console(), refusal)
 
@@ -113,7 +114,7 @@ def replay_command(
     settings = load_settings(os.environ)
     done = asyncio.run(replay(brokers_of(settings), settings.topic_prefix, refusals, dry_run=dry_run))
     if as_json:
-        click.echo(orjson.dumps(_replay_as_dict(done, dry_run), option=orjson.OPT_INDENT_2))
+        _print_json(_replay_as_dict(done, dry_run))
     else:
         _print_replay(Console(), done, dry_run)
     if done.gone:
@@ -159,6 +160,10 @@ def only(refusals: Sequence[Refusal], failed_id: str) -> Refusal:
 
 
 # -- what is shown
+
+
+def _print_json(value: object) -> None:
+    click.echo(printable_json(orjson.dumps(value, option=orjson.OPT_INDENT_2)))
 
 
 def _as_dict(refusal: Refusal) -> dict[str, Any]:
@@ -208,6 +213,11 @@ def _cut(key: str) -> str:
     return key if len(key) <= _KEY_SHOWN else key[: _KEY_SHOWN - 1] + "…"
 
 
+def _plain(text: str) -> str:
+    """What others wrote, as markup that prints as it is."""
+    return escape(printable(text))
+
+
 def _table(refusals: Sequence[Refusal]) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False)
     for column, least in (("id", _ID_SHOWN), ("reason", 13), ("field", 10), ("source", 16), ("key", 6)):
@@ -219,9 +229,9 @@ def _table(refusals: Sequence[Refusal]) -> Table:
         table.add_row(
             data.id[:_ID_SHOWN],
             f"[red]{data.failure.reason}[/]",
-            escape(data.failure.field),
-            escape(_place(refusal)),
-            escape(_cut(data.source.key or "")),
+            _plain(data.failure.field),
+            _plain(_place(refusal)),
+            _plain(_cut(data.source.key or "")),
         )
     return table
 
@@ -234,8 +244,8 @@ def _place(refusal: Refusal) -> str:
 def print_refusal(console: Console, refusal: Refusal) -> None:
     """Everything there is to know about one."""
     data = refusal.data
-    console.print(f"[bold red]{data.failure.reason}[/] at {escape(data.failure.field)}", highlight=False)
-    console.print(escape(data.failure.message), highlight=False, soft_wrap=True)
+    console.print(f"[bold red]{data.failure.reason}[/] at {_plain(data.failure.field)}", highlight=False)
+    console.print(_plain(data.failure.message), highlight=False, soft_wrap=True)
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim")
     table.add_column(overflow="fold")
@@ -249,12 +259,12 @@ def print_refusal(console: Console, refusal: Refusal) -> None:
         ("size", f"{payload.bytes:,} bytes, SHA-256 {payload.sha256}"),
         ("by", f"{data.processor.name} {data.processor.version}"),
     ):
-        table.add_row(name, escape(value))
+        table.add_row(name, _plain(value))
     console.print()
     console.print(table)
     cut = len(payload.raw) > _RAW_SHOWN or payload.truncated
     console.print(f"\n[dim]what it held ({payload.encoding}{', cut' if cut else ''}):[/]", highlight=False)
-    console.print(escape(payload.raw[:_RAW_SHOWN]), highlight=False, soft_wrap=True)
+    console.print(escape(printable(payload.raw[:_RAW_SHOWN], keep="\n\t")), highlight=False, soft_wrap=True)
     console.print(
         f"\n[dim]send it again: streamproc failed replay --id {data.id[:_ID_SHOWN]}[/]", highlight=False
     )

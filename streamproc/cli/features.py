@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from streamproc.cli.reference import families, meaning_of, windows_of
+from streamproc.cli.rules_file import rules_path
 from streamproc.errors import StreamprocError
 from streamproc.features.registry import Feature
 from streamproc.rules.load import load_ruleset
@@ -32,7 +33,6 @@ _NEAR_MAX: Final = 3
 @click.option(
     "--rules",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    envvar="STREAMPROC_RULES",
     help="Rules file, for its funnels.  [default: STREAMPROC_RULES, else the packaged playbook]",
 )
 @click.option("--kind", type=click.Choice(list(_TITLES)), help="Only this kind.")
@@ -48,12 +48,11 @@ def features_command(pattern: str, rules: Path | None, kind: str | None, as_json
       streamproc features --kind age
       streamproc features --json | jq -r '.[].name'
     """
-    features = [
-        feature for feature in load_ruleset(rules).features.values() if kind is None or feature.kind == kind
-    ]
-    found = [feature for feature in features if pattern.lower() in feature.name]
+    features = list(load_ruleset(rules_path(rules)).features.values())
+    named = [feature for feature in features if pattern.lower() in feature.name]
+    found = [feature for feature in named if kind is None or feature.kind == kind]
     if not found:
-        raise _nothing(pattern, kind, [feature.name for feature in features])
+        raise _nothing(pattern, kind, features, named)
     console = Console(highlight=False)
     if as_json:
         click.echo(json.dumps([_as_dict(feature) for feature in found], indent=2, ensure_ascii=False))
@@ -105,10 +104,16 @@ def _as_dict(feature: Feature) -> dict[str, object]:
     }
 
 
-def _nothing(pattern: str, kind: str | None, names: Sequence[str]) -> StreamprocError:
+def _nothing(
+    pattern: str, kind: str | None, features: Sequence[Feature], named: Sequence[Feature]
+) -> StreamprocError:
+    """`named`: those of other kinds that have the pattern in their name."""
+    names = [feature.name for feature in features if kind is None or feature.kind == kind]
     near = difflib.get_close_matches(pattern.lower(), names, n=_NEAR_MAX, cutoff=0.5)
     which = f"feature of kind {kind}" if kind else "feature"
-    return StreamprocError(
-        f"no {which} has {pattern!r} in its name",
-        fix=f"did you mean {one_of(near)}?" if near else "`streamproc features` lists all",
-    )
+    if named:
+        kinds = one_of(list(dict.fromkeys(feature.kind for feature in named)))
+        fix = f"leave out --kind: features of kind {kinds} have it"
+    else:
+        fix = f"did you mean {one_of(near)}?" if near else "`streamproc features` lists all"
+    return StreamprocError(f"no {which} has {pattern!r} in its name", fix=fix)

@@ -27,6 +27,7 @@ from streamproc.cli.state import state_group
 from streamproc.cli.topics import topics_group
 from streamproc.cli.validate import validate_command
 from streamproc.cli.worker import worker_command
+from streamproc.contracts.printable import printable
 from streamproc.errors import StreamprocError
 
 _EPILOG = """
@@ -83,9 +84,10 @@ def main() -> None:
         group.main(standalone_mode=False)
     except StreamprocError as error:
         console = Console(stderr=True)
-        console.print(f"[bold red]error:[/] {escape(error.message)}", highlight=False, soft_wrap=True)
-        if error.fix:
-            console.print(f"[bold green]fix:[/]   {escape(error.fix)}", highlight=False, soft_wrap=True)
+        message, fix = (escape(printable(text, keep="\n\t")) for text in (error.message, error.fix))
+        console.print(f"[bold red]error:[/] {message}", highlight=False, soft_wrap=True)
+        if fix:
+            console.print(f"[bold green]fix:[/]   {fix}", highlight=False, soft_wrap=True)
         sys.exit(2)
     except click.ClickException as error:
         error.show()

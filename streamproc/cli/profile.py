@@ -17,6 +17,7 @@ from streamproc.app import load_definitions
 from streamproc.cli.facts import readable
 from streamproc.cli.story import print_story
 from streamproc.clock import wall_ms
+from streamproc.contracts.printable import printable_json, printable_values
 from streamproc.features.registry import Feature
 from streamproc.settings import Settings, load_settings
 from streamproc.state.redis_store import RedisStore
@@ -46,12 +47,12 @@ def show_command(customer_id: str, why: bool, as_json: bool) -> None:
     except CustomerUnknown as error:
         shown = customer_id.encode(errors="replace").decode()
         if as_json:
-            click.echo(orjson.dumps({"customer_id": shown, "error": error.message}))
+            click.echo(printable_json(orjson.dumps({"customer_id": shown, "error": error.message})))
         else:
             click.echo(f"{error.message}\n  {error.fix}", err=True)
         sys.exit(1)
     if as_json:
-        click.echo(orjson.dumps(profile, option=orjson.OPT_INDENT_2))
+        click.echo(printable_json(orjson.dumps(profile, option=orjson.OPT_INDENT_2)))
     else:
         console = Console(highlight=False)
         print_story(console, profile, why=why)
@@ -73,7 +74,7 @@ async def _read(settings: Settings, customer_id: str) -> tuple[dict[str, Any], F
 
 def _features_table(profile: dict[str, Any], features: Features) -> Table:
     table = Table("feature", "value", "meaning", box=None, header_style="dim")
-    for name, value in profile["features"].items():
+    for name, value in printable_values(profile["features"]).items():
         if value:
             at_least = "≥ " if name in profile["incomplete"] else ""
             shown = at_least + readable(features[name], value)

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from streamproc.clock import monotonic_s, wall_ms
 from streamproc.contracts.decode import decode_chunk
 from streamproc.contracts.meanings import CHANNELS, Meanings
+from streamproc.contracts.printable import printable, printable_json
 from streamproc.errors import StreamprocError
 from streamproc.rules.load import load_ruleset
 from streamproc.settings import Settings, load_settings
@@ -272,22 +273,20 @@ def _progress(file: IO[bytes], verb: str) -> Progress:
 
 def _report(tally: Tally, name: str, as_json: bool) -> None:
     if as_json:
-        click.echo(
-            orjson.dumps(
-                {
-                    "published": tally.published,
-                    "refused": tally.refused,
-                    "seconds": round(tally.seconds, 3),
-                    "events_per_second": tally.per_second,
-                    "problems": [problem._asdict() for problem in tally.problems],
-                },
-                option=orjson.OPT_INDENT_2,
-            )
-        )
+        told = {
+            "published": tally.published,
+            "refused": tally.refused,
+            "seconds": round(tally.seconds, 3),
+            "events_per_second": tally.per_second,
+            "problems": [problem._asdict() for problem in tally.problems],
+        }
+        click.echo(printable_json(orjson.dumps(told, option=orjson.OPT_INDENT_2)))
         return
     for line, reason, where, message in tally.problems:
         place = click.style(f"{name}:{line}", bold=True)
-        click.echo(f"{place}: {click.style(reason, fg='red')} at {where}: {message}", err=True)
+        click.echo(
+            f"{place}: {click.style(reason, fg='red')} at {printable(where)}: {printable(message)}", err=True
+        )
     if tally.refused > len(tally.problems):
         click.echo(f"... and {tally.refused - len(tally.problems):,} more", err=True)
     if tally.refused and not tally.published:

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from streamproc.api.explain import describe_segment, explain_segment
 from streamproc.cli.explained import print_explained, print_segments
+from streamproc.cli.rules_file import rules_path
 from streamproc.errors import StreamprocError
 from streamproc.rules.load import PLAYBOOK, check_ruleset, load_ruleset
 from streamproc.rules.model import Ruleset, Segment
@@ -22,9 +23,7 @@ from streamproc.rules.problems import Problem
 
 _STYLES: Final = {"error": "bold red", "warning": "bold yellow"}
 
-_file = click.argument(
-    "file", required=False, envvar="STREAMPROC_RULES", type=click.Path(dir_okay=False, path_type=Path)
-)
+_file = click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
 
 
 @click.group("segments")
@@ -41,8 +40,9 @@ def lint_command(file: Path | None, as_json: bool) -> None:
     Prints every problem with its place, the line, and what was probably meant. Warnings are about rules that
     work but hardly say what was meant. Exit code 0: the worker can use the file; 2: it cannot.
     """
-    ruleset, problems = check_ruleset(file)
-    name = PLAYBOOK if file is None else str(file)
+    path = rules_path(file)
+    ruleset, problems = check_ruleset(path)
+    name = PLAYBOOK if path is None else str(path)
     if as_json:
         click.echo(json.dumps(_as_json(name, ruleset, problems), indent=2, ensure_ascii=False))
     else:
@@ -56,7 +56,7 @@ def lint_command(file: Path | None, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_command(file: Path | None, as_json: bool) -> None:
     """List the segments of FILE (or of $STREAMPROC_RULES, or else of the packaged playbook)."""
-    described = [describe_segment(segment) for segment in load_ruleset(file).segments]
+    described = [describe_segment(segment) for segment in load_ruleset(rules_path(file)).segments]
     if as_json:
         click.echo(json.dumps(described, indent=2, ensure_ascii=False))
     else:
@@ -75,7 +75,7 @@ def explain_command(key: str, file: Path | None, as_json: bool) -> None:
     \b
       streamproc segments explain dormant
     """
-    ruleset = load_ruleset(file)
+    ruleset = load_ruleset(rules_path(file))
     explained = explain_segment(_find(key, ruleset), ruleset)
     if as_json:
         click.echo(json.dumps(explained, indent=2, ensure_ascii=False))

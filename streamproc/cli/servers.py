@@ -3,12 +3,17 @@
 import asyncio
 import signal
 import tempfile
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 import click
 from rich.console import Console
 
 from streamproc.simulate.embedded import embedded_servers
+
+#: How often we look whether both still run.
+_LOOK_S: Final = 0.5
 
 
 @click.command("servers")
@@ -18,7 +23,8 @@ def servers_command(kafka_port: int, redis_port: int) -> None:
     """Run a Kafka-compatible broker and a Redis-compatible server, until Ctrl-C.
 
     To try things out without Docker, on 127.0.0.1 alone: what they hold is gone when they end. They come with the extra
-    `embedded`. On the ports of the defaults all other commands find them with no setting at all.
+    `embedded`. On the ports of the defaults all other commands find them with no setting at all. If one of them ends by
+    itself, so does the other, with an error that says which it was.
     """
     asyncio.run(_serve(Console(), kafka_port, redis_port))
 
@@ -31,5 +37,8 @@ async def _serve(console: Console, kafka_port: int, redis_port: int) -> None:
         async with embedded_servers(Path(directory), kafka_port=kafka_port, redis_port=redis_port) as servers:
             console.print(f"Kafka  {servers.kafka}\nRedis  {servers.redis}", highlight=False)
             console.print("[dim]Ctrl-C ends them; what they hold is gone then[/]")
-            await asked.wait()
+            while not asked.is_set():
+                servers.check()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(asked.wait(), _LOOK_S)
     console.print("[dim]stopped; nothing is left behind[/]")

@@ -4,9 +4,10 @@ import asyncio
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import IO, Final
 
 import click
 from rich.console import Console
@@ -119,7 +120,8 @@ def simulate_command(
         )
     console = Console(stderr=True)
     faults = Faults(late_share, repeat_share, malformed_share)
-    with _progress(console, shown=console.is_terminal and (kafka or out or not sys.stdout.isatty())) as bar:
+    shown = console.is_terminal and (kafka or out or not sys.stdout.isatty())
+    with nullcontext() if kafka else _opened(out) as file, _progress(console, shown=shown) as bar:
         if events is not None and not live:
             customers = _count(plan, events, bar)
         people = Population(plan, range(customers or _CUSTOMERS), endless=live)
@@ -142,14 +144,13 @@ def simulate_command(
 
         try:
             asyncio.run(
-                _to_kafka(arriving, rate, currency, went) if kafka else _to_file(arriving, rate, out, went)
+                to_file(arriving, rate, file, went)
+                if file is not None
+                else _to_kafka(arriving, rate, currency, went)
             )
         except KeyboardInterrupt:
             if not live:
                 raise
-        except BrokenPipeError:  # `| head` has enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(1)
     click.echo(str(tally), err=True)
 
 
@@ -201,16 +202,30 @@ def _count(plan: Plan, events: int, bar: Progress) -> int:
     return customers
 
 
-async def _to_file(records: Iterator[EventRecord], rate: float | None, out: str | None, went: Went) -> None:
-    """To a file, or to standard output. Raises StreamprocError if it cannot be opened."""
+@contextmanager
+def _opened(out: str | None) -> Iterator[IO[bytes]]:
+    """A file, or standard output. Raises StreamprocError if it cannot be opened, written, or closed.
+
+    Ends the command with 1 where nobody reads on.
+    """
+    name = "standard output" if out in (None, "-") else f"--out {out}"
+    fix = "name a file in a directory that exists, and that you may write to"
     try:
-        file = click.open_file(out or "-", "wb")
+        with click.open_file(out or "-", "wb") as file:
+            fix = "make room, or name a file elsewhere with --out"
+            yield file
+    except BrokenPipeError:  # `| head` has enough
+        _give_up(out)
+        sys.exit(1)
     except OSError as error:
-        raise StreamprocError(
-            f"--out {out} cannot be written: {error.strerror}", fix="name a file in a directory that exists"
-        ) from error
-    with file:
-        await to_file(records, rate, file, went)
+        _give_up(out)
+        raise StreamprocError(f"{name} cannot be written: {error.strerror}", fix=fix) from error
+
+
+def _give_up(out: str | None) -> None:
+    """What standard output still holds back would fail once more at the end."""
+    if out in (None, "-"):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 async def _to_kafka(records: Iterator[EventRecord], rate: float | None, currency: str, went: Went) -> None:

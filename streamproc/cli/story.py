@@ -10,6 +10,7 @@ from rich.text import Text
 from streamproc.cli.facts import because, sentence
 from streamproc.cli.outlook import print_outlook
 from streamproc.cli.times import Told, minute, relative, teller
+from streamproc.contracts.printable import printable, printable_values
 from streamproc.rules.literals import spell_duration
 
 _WINDOWS: Final = ("24h", "7d", "30d", "90d")
@@ -20,6 +21,7 @@ _LABEL_WIDTH: Final = 12
 
 def print_story(console: Console, profile: dict[str, Any], *, why: bool) -> None:
     """What `describe_customer` says; `why`: with the comparisons behind the segments, and what silence can flip."""
+    profile = printable_values(profile)  # categories, ids and names are what events and rules say
     as_of = profile["as_of"]
     told = teller(as_of)
     title = (profile["customer_id"], "bold"), f"  as of {minute(as_of)} UTC"
@@ -124,7 +126,7 @@ def _preferences(profile: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if channel := features["preferred_channel"]:
         share = features["app_share_30d"]
         yield "channel", channel if share is None else f"{channel} ({share}% on the app in 30d)"
-    categories = [f"{name} {count:,}" for name, count in preferences["categories"].items()]
+    categories = [f"{printable(name)} {count:,}" for name, count in preferences["categories"].items()]
     if categories:
         yield "categories", ", ".join(categories[:_CATEGORIES_SHOWN])
     if (hour := features["best_hour"]) is not None:

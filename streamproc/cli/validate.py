@@ -16,10 +16,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
 
+from streamproc.cli.rules_file import rules_path
 from streamproc.clock import wall_ms
 from streamproc.contracts.decode import Failure, decode_chunk
 from streamproc.contracts.events import EVENT_BYTES_MAX
 from streamproc.contracts.meanings import CHANNELS, Meanings
+from streamproc.contracts.printable import printable, printable_json
 from streamproc.errors import StreamprocError
 from streamproc.rules.load import load_ruleset
 from streamproc.transport.lines import CHANNEL_TOPICS, LineError, parse_line
@@ -72,7 +74,6 @@ class Tally:
 @click.option(
     "--rules",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    envvar="STREAMPROC_RULES",
     help="Rules file, for its event meanings.  [default: STREAMPROC_RULES, else the packaged playbook]",
 )
 @click.option(
@@ -85,7 +86,7 @@ def validate_command(file: str, channel: str, rules: Path | None, as_json: bool)
     every bad line with its number, reason, field and fix. Exit code 0: all events are good; 1: some are bad; 2:
     there is nothing to check.
     """
-    meanings = load_ruleset(rules).meanings
+    meanings = load_ruleset(rules_path(rules)).meanings
     tally = Tally()
     name = "<stdin>" if file == "-" else file
     out = Console(highlight=False, soft_wrap=True)
@@ -175,10 +176,14 @@ def _print_failure(out: Console, failure: Failure, name: str, as_json: bool) -> 
             "field": failure.field,
             "message": failure.message,
         }
-        out.print(Text(json.dumps(told, ensure_ascii=False)))
+        out.print(Text(printable_json(json.dumps(told, ensure_ascii=False).encode())))
     else:
         place, reason = (f"{name}:{failure.offset}", "bold"), (failure.reason.value, "red")
-        out.print(Text.assemble(place, ": ", reason, f" at {failure.field}: {failure.message}"))
+        out.print(
+            Text.assemble(
+                place, ": ", reason, f" at {printable(failure.field)}: {printable(failure.message)}"
+            )
+        )
 
 
 def _print_summary(out: Console, tally: Tally, as_json: bool) -> None:

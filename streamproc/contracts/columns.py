@@ -7,9 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-#: Codes 0 and 1 of `EventColumns.view`.
-VIEWS = ("page", "product")
-
 
 @dataclass(slots=True)
 class EventColumns:
@@ -46,7 +43,7 @@ class EventColumns:
     valence: NDArray[np.int8]
     """-1, 0, 1"""
     view: NDArray[np.int8]
-    """what is shown: index into VIEWS, -1: nothing"""
+    """what is shown: `subjects.PAGE` or `subjects.PRODUCT`, -1: nothing"""
     shown: NDArray[np.uint32]
     """XXH32 of the page or product shown"""
     category: NDArray[np.bytes_]

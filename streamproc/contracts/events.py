@@ -108,7 +108,8 @@ class Field(Struct, frozen=True):
 
 
 _INSTANT_SHAPE: Final = "an ISO 8601 time with a UTC offset, such as 2026-01-31T12:00:00.000Z"
-_MONEY_SHAPE: Final = f"in an order a number from 0 to {MONEY_MAX:,}; elsewhere anything"
+_ANY_SHAPE: Final = "any JSON value; a number must fit a double"
+_MONEY_SHAPE: Final = f"in an order a number from 0 to {MONEY_MAX:,}; elsewhere {_ANY_SHAPE}"
 _NAME_SHAPE: Final = "a string of 1 to 200 characters or an integer"
 _CONSENT_SHAPE: Final = "true or false"
 
@@ -119,7 +120,9 @@ FIELDS: Final[Mapping[str, Field]] = MappingProxyType(
         "$.event": Field(
             "track", "a string of 1 to 200 characters", "the name of what happened, such as Order Completed"
         ),
-        "$.name": Field("no", "anything; a string counts", "the name of the page or screen (page, screen)"),
+        "$.name": Field(
+            "no", f"{_ANY_SHAPE}; a string counts", "the name of the page or screen (page, screen)"
+        ),
         "$.userId": Field(
             "one of the two",
             f'a string of 1 to 200 characters that does not start with "{ANONYMOUS_PREFIX}"',
@@ -147,7 +150,9 @@ FIELDS: Final[Mapping[str, Field]] = MappingProxyType(
         "$.properties.total": Field("no", _MONEY_SHAPE, "an order's money, second choice"),
         "$.properties.value": Field("no", _MONEY_SHAPE, "an order's money, third choice"),
         "$.properties.currency": Field(
-            "no", "a string", "an order's currency; money in another than the rules file's is not counted"
+            "no",
+            "a string",
+            "of an order's money or a piece's price; what is in another than the rules file's is not counted",
         ),
         "$.properties.quantity": Field(
             "no",
@@ -159,15 +164,17 @@ FIELDS: Final[Mapping[str, Field]] = MappingProxyType(
         ),
         "$.properties.product_id": Field("no", _NAME_SHAPE, "in a product view: which product; first choice"),
         "$.properties.sku": Field("no", _NAME_SHAPE, "in a product view: which product; second choice"),
-        "$.properties.path": Field("no", "anything", "in a page or screen call: which, if it has no `name`"),
+        "$.properties.path": Field("no", _ANY_SHAPE, "in a page or screen call: which, if it has no `name`"),
         "$.properties.url": Field(
-            "no", "anything", "in a page or screen call: which, if it has neither `name` nor `path`"
+            "no", _ANY_SHAPE, "in a page or screen call: which, if it has neither `name` nor `path`"
         ),
         "$.properties.category": Field(
-            "no", "anything; a string counts", f"in activity: what it is about, up to {CATEGORY_BYTES} bytes"
+            "no",
+            f"{_ANY_SHAPE}; a string counts",
+            f"in activity: what it is about, up to {CATEGORY_BYTES} bytes",
         ),
         "$.properties.survey": Field(
-            "no", "anything", "in a survey answer: nps, csat or ces; others are counted, no more"
+            "no", _ANY_SHAPE, "in a survey answer: nps, csat or ces; others are counted, no more"
         ),
         "$.properties.score": Field(
             "in an answer to one of these",

@@ -13,8 +13,8 @@ import msgspec
 from streamproc.contracts import asyncapi
 from streamproc.contracts.events import FIELDS, QUANTITY_MAX, Event
 from streamproc.contracts.failed import FailedEvent
-from streamproc.contracts.meanings import DEFAULT_MEANINGS
 from streamproc.contracts.signal_types import ActionSignal, AudienceSignal, ChurnSignal
+from streamproc.contracts.vocabulary import DEFAULT_MEANINGS
 
 Schema = dict[str, Any]
 

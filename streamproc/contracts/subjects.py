@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from streamproc.contracts.chunk import Chunk, Rows
 from streamproc.contracts.events import CATEGORY_BYTES, SURVEYS, Event
 from streamproc.contracts.failures import FailureReason
+from streamproc.contracts.hashes import text_hash
 from streamproc.contracts.meanings import PLAIN, TALLIES
 
-_PAGE: Final = 0
-_PRODUCT: Final = 1
+#: Codes of `EventColumns.view`.
+PAGE, PRODUCT = range(2)
 _PRODUCT_VIEWS: Final = list(TALLIES).index("product_views")
 _SURVEY_CODE: Final = {name: code for code, name in enumerate(SURVEYS)}
 _ID_CHARACTERS_MAX: Final = 200
@@ -26,11 +27,11 @@ def views(chunk: Chunk, code: Rows, activity: Bools) -> tuple[Codes, NDArray[np.
     view = np.full(len(code), -1, np.int8)
     shown = np.zeros(len(code), np.uint32)
     is_product = chunk.meanings.table.tally[code] == _PRODUCT_VIEWS
-    for kind, named, rows in ((_PAGE, _page, code == PLAIN), (_PRODUCT, _product, is_product)):
+    for kind, named, rows in ((PAGE, _page, code == PLAIN), (PRODUCT, _product, is_product)):
         for row in np.flatnonzero(rows & activity).tolist():
             name = named(chunk.events[row])
             if name:
-                view[row], shown[row] = kind, xxhash.xxh32_intdigest(name.encode())
+                view[row], shown[row] = kind, text_hash(name)
     return view, shown
 
 

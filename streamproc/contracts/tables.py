@@ -10,7 +10,8 @@ from streamproc.contracts.asyncapi import HEADERS
 from streamproc.contracts.events import FIELDS
 from streamproc.contracts.export import Schema, json_schema
 from streamproc.contracts.failures import REASONS
-from streamproc.contracts.meanings import DEFAULT_MEANINGS, TALLIES, EventMeaning
+from streamproc.contracts.meanings import TALLIES, EventMeaning
+from streamproc.contracts.vocabulary import DEFAULT_MEANINGS
 from streamproc.errors import StreamprocError
 
 #: The topics of signals; all their values are one shape.

@@ -6,14 +6,15 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from streamproc.contracts.hashes import text_hash
 from streamproc.features.registry import FEATURES, Feature
-from streamproc.features.totals import NO_VALUE, text_code
+from streamproc.features.totals import NO_VALUE
 from streamproc.features.windows import PaneTotals, WindowColumns
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-CHANNEL_OF_CODE: Final = {text_code(channel): channel for channel in ("web", "app")}
+CHANNEL_OF_CODE: Final = {text_hash(channel): channel for channel in ("web", "app")}
 _WEB, _APP = CHANNEL_OF_CODE
 
 

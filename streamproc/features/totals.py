@@ -1,6 +1,6 @@
 """Totals of n customers: what stands still until something happens.
 
-All are int64: counts, money in millionths, durations in ms, and texts as the codes that `text_code` gives them. One
+All are int64: counts, money in millionths, durations in ms, and texts as the codes that `text_hash` gives them. One
 without a value is NO_VALUE and not exact, so that every comparison with it is unknown.
 """
 
@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
-import xxhash
 from numpy.typing import NDArray
 
+from streamproc.contracts.hashes import text_hash
 from streamproc.features.registry import Feature
 from streamproc.windows.panes import DAY_MS
 from streamproc.windows.table import CustomerTable, Table
@@ -31,11 +31,6 @@ class TotalColumns:
         for place, feature in enumerate(features):
             self.values[place] = _TOTALS.get(feature.source, _of_head)(table, feature)
         self.exact: Bools = self.values != NO_VALUE
-
-
-def text_code(text: str) -> int:
-    """What stands for a text in columns."""
-    return xxhash.xxh32_intdigest(text.encode())
 
 
 def favorite_category(table: CustomerTable, row: int) -> str | None:
@@ -89,7 +84,7 @@ def _favorite_category(table: CustomerTable, _: Feature) -> Ints:
     mine = table.categories
     mine = mine[np.lexsort((mine["name"], -mine["count"], mine["row"]))]
     row, first = np.unique(mine["row"], return_index=True)
-    codes[row] = [xxhash.xxh32_intdigest(name) for name in mine["name"][first].tolist()]
+    codes[row] = [text_hash(name.decode()) for name in mine["name"][first].tolist()]
     return codes
 
 
@@ -109,7 +104,9 @@ def _consent(table: CustomerTable, feature: Feature) -> Ints:
 
 
 def _funnel(table: CustomerTable, feature: Feature) -> Ints:
-    return _where(table, table.funnels, table.funnels["funnel"] == feature.code, "steps", 0)
+    """Steps done; the funnel may have had more of them before somebody edited it without raising its version."""
+    steps = _where(table, table.funnels, table.funnels["funnel"] == feature.code, "steps", 0)
+    return np.minimum(steps, feature.whole)
 
 
 def _funnel_left(table: CustomerTable, feature: Feature) -> Ints:

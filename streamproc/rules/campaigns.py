@@ -5,11 +5,12 @@ from typing import Final
 
 from yaml.nodes import Node
 
+from streamproc.contracts.hashes import text_hash
 from streamproc.contracts.meanings import CONSENT_CHANNELS
 from streamproc.contracts.signal_types import BANDS
 from streamproc.rules.document import Document
 from streamproc.rules.fields import Fields
-from streamproc.rules.model import Campaign, Trigger, stable_id
+from streamproc.rules.model import Campaign, Trigger
 from streamproc.rules.nearest import did_you_mean, one_of
 from streamproc.rules.segments import check_keys
 
@@ -48,7 +49,7 @@ def _read_campaign(
             offer=offer,
             expires_after_ms=expires_after_ms,
             cooldown_ms=cooldown_ms,
-            id=stable_id(key),
+            id=text_hash(key),
             line=document.line(node),
         )
     return fields, key, campaign

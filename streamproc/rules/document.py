@@ -1,9 +1,11 @@
 """A YAML document with the places of its values, and what is wrong with it."""
 
+import re
+from itertools import chain
 from typing import Final, Literal
 
 import yaml
-from yaml.nodes import Node, ScalarNode
+from yaml.nodes import MappingNode, Node, ScalarNode
 
 from streamproc.rules.positions import Lines, source_index
 from streamproc.rules.problems import Problem
@@ -12,6 +14,8 @@ from streamproc.rules.problems import Problem
 MAX_ERRORS: Final = 100
 #: Longer lines are not shown beside their problem, and longer messages are cut.
 _SHOWN_CHARACTERS: Final = 500
+
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 _SYNTAX_HINTS: Final = {
     "mapping values are not allowed here": "put texts that contain `: ` in quotes; check the indentation",
@@ -56,8 +60,24 @@ class Document:
         else:
             if root is None:
                 self._report_at(0, "the file is empty", "start with `segments:`; docs/rules.md shows how")
-            return root
+            elif self._is_text(root):
+                return root
         return None
+
+    def _is_text(self, root: Node) -> bool:
+        """Whether all values are texts: an escape such as `\\uD800` is half a character, which no encoding takes."""
+        halves, seen, nodes = False, set(), [root]
+        while nodes:
+            node = nodes.pop()
+            if id(node) in seen:  # an alias
+                continue
+            seen.add(id(node))
+            if not isinstance(node, ScalarNode):
+                nodes += chain.from_iterable(node.value) if isinstance(node, MappingNode) else node.value
+            elif _SURROGATE.search(node.value):
+                halves = True
+                self.report(node, "half of a surrogate pair is no character", "write the character itself")
+        return not halves
 
     def report(self, node: Node, message: str, hint: str = "") -> None:
         """Note an error at the start of `node`."""

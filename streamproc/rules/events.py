@@ -5,13 +5,8 @@ from typing import Final
 
 import msgspec
 
-from streamproc.contracts.meanings import (
-    CHANNELS,
-    CONSENT_CHANNELS,
-    DEFAULT_MEANINGS,
-    TALLIES,
-    EventMeaning,
-)
+from streamproc.contracts.meanings import CHANNELS, CONSENT_CHANNELS, TALLIES, EventMeaning
+from streamproc.contracts.vocabulary import DEFAULT_MEANINGS
 from streamproc.rules.fields import Fields
 
 _KEYS: Final = EventMeaning.__struct_fields__

@@ -13,6 +13,8 @@ from streamproc.rules.segments import check_keys
 _KEYS: Final = ("key", "version", "steps", "within")
 _STEPS_MIN: Final = 2
 _STEPS_MAX: Final = 20
+#: As long as the name of an event may be.
+_NAME_CHARACTERS_MAX: Final = 200
 
 
 def read_funnels(document: Document, items: Sequence[Node]) -> list[Funnel]:
@@ -38,9 +40,14 @@ def _read_funnel(document: Document, node: Node) -> tuple[Fields, str | None, Fu
 def _read_steps(fields: Fields) -> tuple[str, ...]:
     """The names of events."""
     nodes = fields.items("steps")
-    steps = [str(node.value) for node in nodes if isinstance(node, ScalarNode) and node.value.strip()]
+    steps = [str(node.value) for node in nodes if isinstance(node, ScalarNode) and _is_name(node.value)]
     if len(steps) < len(nodes):
-        fields.report("steps", "a step is the name of an event, such as `Signed Up`")
+        message = f"a step is the name of an event, 1 to {_NAME_CHARACTERS_MAX} characters with no space around them"
+        fields.report("steps", message, "such as `Signed Up`")
     elif isinstance(fields.values.get("steps"), SequenceNode) and not _STEPS_MIN <= len(steps) <= _STEPS_MAX:
         fields.report("steps", f"a funnel has {_STEPS_MIN} to {_STEPS_MAX} steps, not {len(steps)}")
     return tuple(steps)
+
+
+def _is_name(text: str) -> bool:
+    return 0 < len(text) <= _NAME_CHARACTERS_MAX and text == text.strip()

@@ -9,6 +9,8 @@ from typing import Final
 DURATION_UNITS_MS: Final = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000}
 DURATION_EXAMPLES: Final = "a duration is written like `90s`, `5m`, `1h`, `14d`, `2w` or `1d12h`"
 MICROS: Final = 1_000_000
+#: Another feature with its value.
+_OTHER: Final = re.compile(r"(.*=)(\d+)")
 
 # Far above every real threshold, and small enough that an instant plus a threshold stays inside int64.
 MAX_DURATION_MS: Final = 36_500 * DURATION_UNITS_MS["d"]
@@ -98,6 +100,15 @@ def spell_duration(duration_ms: int, parts: int = 4) -> str:
     units = [(whole.days, "d"), (hours, "h"), (rest_s // 60, "m"), (rest_s % 60, "s")]
     first = next((i for i, (amount, _) in enumerate(units) if amount), 3)
     return " ".join(f"{amount}{unit}" for amount, unit in units[first : first + parts] if amount) or "0s"
+
+
+def spell_other(threshold: str, unit: str, parts: int = 4) -> str:
+    """`3 * usual_gap=25d` of `3 * usual_gap=2160000000`: a threshold of evidence that is another feature."""
+    found = _OTHER.fullmatch(threshold)
+    if found is None or unit not in ("ms", "percent"):
+        return threshold
+    amount = spell_duration(int(found[2]), parts) if unit == "ms" else f"{found[2]}%"
+    return f"{found[1]}{amount}"
 
 
 def format_money(micros: int) -> str:

@@ -5,18 +5,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-import xxhash
-
-from streamproc.contracts.meanings import Meanings, name_hash
+from streamproc.contracts.hashes import text_hash
+from streamproc.contracts.meanings import Meanings
 from streamproc.features.registry import FEATURES, Feature, funnel_features
 from streamproc.rules.expression import Expr
 from streamproc.windows.apply import Measures
 from streamproc.windows.funnels import FunnelPlan
-
-
-def stable_id(key: str) -> int:
-    """The unsigned 32-bit id under which the state keeps what belongs to `key`. It must never change."""
-    return xxhash.xxh32_intdigest(key.encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +85,7 @@ class Funnel:
     @property
     def id(self) -> int:
         """Of another version, another: everybody begins anew."""
-        return stable_id(f"{self.key}/{self.version}")
+        return text_hash(f"{self.key}/{self.version}")
 
 
 @dataclass(frozen=True)
@@ -120,7 +114,7 @@ class Ruleset:
     def measures(self) -> Measures:
         """How events are counted."""
         plans = (
-            FunnelPlan(funnel.id, tuple(map(name_hash, funnel.steps)), funnel.within_ms)
+            FunnelPlan(funnel.id, tuple(map(text_hash, funnel.steps)), funnel.within_ms)
             for funnel in self.funnels
         )
         return Measures(self.session_gap_ms, tuple(plans))

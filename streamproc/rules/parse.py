@@ -11,9 +11,9 @@ from typing import Final, cast
 
 from lark import Token, Tree
 
+from streamproc.contracts.hashes import text_hash
 from streamproc.contracts.subjects import as_category
 from streamproc.features.registry import FEATURES, Feature, Unit
-from streamproc.features.totals import text_code
 from streamproc.rules.expression import MIRRORED, Comparison, Expr, Not, Op, Text, all_of, any_of
 from streamproc.rules.grammar import Mistake, parse_tree
 from streamproc.rules.literals import (
@@ -185,7 +185,7 @@ class _Checker:
         text = as_category(operand.token[1:-1]).decode()
         if not text:
             raise LiteralError("the text is empty", 'write a text such as `"shoes"`')
-        return Text(text, text_code(text))
+        return Text(text, text_hash(text))
 
     def _value(self, feature: Feature, op: Op, operand: _Operand) -> int:
         """The literal in the unit of `feature`. Raises LiteralError; Mistake if its last word is wrong."""

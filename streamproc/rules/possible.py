@@ -8,7 +8,7 @@ example, there is none; an example may still be impossible for a reason that is 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import lru_cache
 from itertools import permutations, product
 from math import prod
 from typing import Final
@@ -179,7 +179,7 @@ def _relate(ranges: _Ranges, first: Feature, second: Feature) -> bool:
     return False
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _is_at_most(first: Feature, second: Feature) -> bool:
     """Whether no customer's `first` is greater than the `second`."""
     if second.name == "tenure":

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 from unicodedata import east_asian_width
 
+from streamproc.contracts.printable import printable
 from streamproc.errors import StreamprocError
 
 
@@ -31,7 +32,7 @@ class Problem:
         """The problem as compilers show it: place and message, the line with a caret, the hint."""
         lines = [f"{self.place}: {self.severity}: {self.message}"]
         if self.source:
-            shown = "".join(sign if sign.isprintable() or sign == "\t" else "\ufffd" for sign in self.source)
+            shown = printable(self.source, keep="\t")
             lines += [f"    {shown}", f"    {_blank(shown[: self.column - 1])}^"]
         if self.hint:
             lines.append(f"  {self.hint}")

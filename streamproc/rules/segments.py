@@ -7,11 +7,12 @@ from typing import Final
 
 from yaml.nodes import Node, ScalarNode
 
+from streamproc.contracts.hashes import text_hash
 from streamproc.contracts.signals import RESERVED_AUDIENCE_KEY
 from streamproc.features.registry import Feature
 from streamproc.rules.document import Document
 from streamproc.rules.fields import Fields
-from streamproc.rules.model import Segment, stable_id
+from streamproc.rules.model import Segment
 from streamproc.rules.parse import Parsed, parse_expression
 
 _KEYS: Final = ("key", "name", "description", "version", "group", "priority", "enter", "exit", "min_dwell")
@@ -50,12 +51,12 @@ def read_segments(
 
 
 def check_keys(what: str, entries: Sequence[tuple[Fields, str | None]]) -> None:
-    """Note keys that are taken, and keys whose 32-bit ids are equal."""
+    """Note keys that are taken, and keys whose 32-bit ids, the hashes of the keys, are equal."""
     taken: dict[int, tuple[Fields, str]] = {}
     for fields, key in entries:
         if key is None:
             continue
-        other_fields, other = taken.setdefault(stable_id(key), (fields, key))
+        other_fields, other = taken.setdefault(text_hash(key), (fields, key))
         if other_fields is fields:
             continue
         line = other_fields.document.line(other_fields.values["key"])
@@ -92,7 +93,7 @@ def _read_segment(
             min_dwell_ms=min_dwell_ms,
             group=group,
             priority=priority or 0,
-            id=stable_id(key),
+            id=text_hash(key),
             line=document.line(node),
         )
     return SegmentEntry(fields, key, group, priority, enter, exit_, segment)

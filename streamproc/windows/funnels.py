@@ -22,7 +22,13 @@ class FunnelPlan:
 
 
 def follow_funnels(funnels: Table, plans: Sequence[FunnelPlan], row: Ints, events: EventColumns) -> Table:
-    """The progress after new events (apply order; `row`: int64[n], their customers), sorted by row and funnel."""
+    """The progress after new events (apply order; `row`: int64[n], their customers), sorted by row and funnel.
+
+    What is left of funnels that are none of `plans` is forgotten.
+    """
+    current = np.isin(funnels["funnel"], [plan.id for plan in plans])
+    if not current.all():
+        funnels = funnels[current]
     names = [name for plan in plans for name in plan.names]
     stepping = np.flatnonzero(np.isin(events.name, names)) if names else np.empty(0, np.int64)
     if not len(stepping):

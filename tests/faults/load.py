@@ -1,7 +1,8 @@
 """The load: a process that publishes events at a steady rate until it is told to stop, whatever the broker does.
 
 What was published is told by the topics alone, when all is over: a send that failed may have arrived.
-`python -m tests.faults.load BOOTSTRAP PREFIX PARTITIONS SEED RATE CUSTOMERS`.
+`python -m tests.faults.load BOOTSTRAP PREFIX PARTITIONS SEED RATE CUSTOMERS [HISTORY_MS]`: with a history, events are
+as old as that or younger, half of them no older than an hour.
 """
 
 import asyncio
@@ -25,7 +26,8 @@ BAD: Final = ("x-faults", b"bad")
 ORDERS, BAD_RECORDS, LATE, FUTURE, REPEATS, MISPLACED, TARDY = 0.06, 0.01, 0.01, 0.005, 0.05, 0.01, 0.01
 MONEY: Final = 12.5
 _TARDY_MS: Final = (5_000, 20_000)
-_LATE_MS, _FUTURE_MS = 10 * 86_400_000, 3_600_000
+_HOUR_MS: Final = 3_600_000
+_LATE_MS, _FUTURE_MS = 10 * 86_400_000, _HOUR_MS
 _TICK_S: Final = 0.05
 #: Every other customer consents to e-mail, with the first thing they say.
 _POISON: Final = (
@@ -62,8 +64,9 @@ def iso(at_ms: int) -> str:
 class Load:
     """Endless records, the same for the same seed but for their timestamps."""
 
-    def __init__(self, prefix: str, partitions: int, seed: int, customers: int) -> None:
+    def __init__(self, prefix: str, partitions: int, seed: int, customers: int, history_ms: int = 0) -> None:
         self._prefix, self._partitions, self._customers = prefix, partitions, customers
+        self._history_ms = history_ms
         self._chance = random.Random(seed)
         self._place = [partition_of(customer_id(n).encode(), partitions) for n in range(customers)]
         self._number = 0
@@ -98,6 +101,8 @@ class Load:
             at_ms -= chance.randint(*_TARDY_MS)  # about when the customer fell silent, or before
         elif draw < BAD_RECORDS + LATE + FUTURE:
             at_ms, headers = at_ms + _FUTURE_MS, [BAD]
+        elif self._history_ms:
+            at_ms -= int(chance.random() * chance.choice((_HOUR_MS, self._history_ms)))
         is_order = chance.random() < ORDERS
         event = "Order Completed" if is_order else "Product Viewed"
         properties = f'{{"revenue":{MONEY},"currency":"USD"}}' if is_order else "{}"
@@ -146,6 +151,6 @@ async def run(bootstrap: str, load: Load, counts: dict[str, int], rate: int) -> 
 
 if __name__ == "__main__":
     bootstrap_, prefix_, *numbers = sys.argv[1:]
-    partitions_, seed_, rate_, customers_ = map(int, numbers)
-    made = Load(prefix_, partitions_, seed_, customers_)
+    partitions_, seed_, rate_, customers_, *history_ = map(int, numbers)
+    made = Load(prefix_, partitions_, seed_, customers_, *history_)
     asyncio.run(run(bootstrap_, made, {prefix_ + topic: partitions_ for topic in TOPICS}, rate_))

@@ -1,8 +1,9 @@
 """Is memory flat? `python -m tests.faults.soak --minutes 30`, or `make soak`.
 
-One worker with the packaged rules, real Kafka and Redis. First customers get as much history as they can have, for a
-customer with more of it costs more. Then the most that the worker can take is measured, it is given half of that for
-the given time, and its memory is looked at: after the warm-up it may grow by 2 % in ten minutes.
+One worker with the packaged rules, real Kafka and Redis. First customers get two days of history, and as many message
+ids as are remembered: one with more of it costs more, and windows that fill up during the soak would look like a leak.
+Then the most that the worker can take is measured, it is given half of that for the given time, and its memory is
+looked at: after the warm-up it may grow by 2 % in ten minutes.
 """
 
 import argparse
@@ -33,17 +34,17 @@ CUSTOMERS: Final = 5_000
 _FLOOD_PER_S: Final = 20_000
 #: With more, a customer's message ids take no more room.
 _FILLED: Final = RING_IDS * CUSTOMERS
-#: Records beyond that of which the maximum is measured, for so long at most.
-_MEASURED: Final = 300_000
-_MEASURED_S: Final = 30
+_HISTORY_MS: Final = 48 * 3_600_000
+#: Records beyond that of which the maximum is measured.
+_MEASURED: Final = 200_000
 _SAMPLE_S: Final = 10
 _WARM_UP_SHARE: Final = 0.25
 SLOPE_MAX: Final = 0.02  # of the mean, in ten minutes
 
 
-def start_load(kafka: KafkaProcess, rate: int, seed: int) -> subprocess.Popen[bytes]:
+def start_load(kafka: KafkaProcess, rate: int, seed: int, history_ms: int = 0) -> subprocess.Popen[bytes]:
     """A process that publishes `rate` events per second."""
-    arguments = [kafka.bootstrap, PREFIX, PARTITIONS, seed, rate, CUSTOMERS]
+    arguments = [kafka.bootstrap, PREFIX, PARTITIONS, seed, rate, CUSTOMERS, history_ms]
     command = [sys.executable, "-m", "tests.faults.load", *map(str, arguments)]
     return subprocess.Popen([*DIE_WITH_PARENT, *command])
 
@@ -53,26 +54,30 @@ async def applied(installation: Installation) -> int:
     return sum(sum(head.offsets.values()) for head in await installation.heads() if head)
 
 
-async def maximum_per_s(installation: Installation, kafka: KafkaProcess) -> float:
-    """Records a second that the worker applies of a backlog, once its customers have all the history they can have."""
-    load = start_load(kafka, _FLOOD_PER_S, seed=1)
-    while sum((await installation.ends()).values()) < _FILLED + _MEASURED:
-        await asyncio.sleep(1)
+async def flood(installation: Installation, kafka: KafkaProcess, records: int, history_ms: int = 0) -> int:
+    """Publish so many records at once; how many there are in all then."""
+    last = records + sum((await installation.ends()).values())
+    load = start_load(kafka, _FLOOD_PER_S, seed=last, history_ms=history_ms)
+    while sum((await installation.ends()).values()) < last:
+        await asyncio.sleep(0.5)
     load.terminate()
     load.wait()
-    last = sum((await installation.ends()).values())
-    while (begun := await applied(installation)) < _FILLED:
-        await asyncio.sleep(1)
-    begin_s = time.monotonic()
-    assert last > begun, "no backlog: the worker takes more than the load gives"
-    done = begun
-    while done < last and time.monotonic() - begin_s < _MEASURED_S:
-        await asyncio.sleep(1)
-        done = await applied(installation)
-    per_s = (done - begun) / (time.monotonic() - begin_s)
+    return sum((await installation.ends()).values())
+
+
+async def drain(installation: Installation, last: int) -> None:
+    """Return once the worker has applied so many records."""
     while await applied(installation) < last:
-        await asyncio.sleep(1)
-    return per_s
+        await asyncio.sleep(0.5)
+
+
+async def maximum_per_s(installation: Installation, kafka: KafkaProcess) -> float:
+    """Records of now a second that the worker applies, once its customers have all the history they can have."""
+    await drain(installation, await flood(installation, kafka, _FILLED, _HISTORY_MS))
+    begin_s, begun = time.monotonic(), await applied(installation)
+    last = await flood(installation, kafka, _MEASURED)
+    await drain(installation, last)
+    return (last - begun) / (time.monotonic() - begin_s)
 
 
 def resident_mb(worker: WorkerProcess) -> float:

@@ -246,7 +246,11 @@ def _check_signals(
             # Redis went to and fro between histories: the customer's signals do not follow from each other.
             _check_restated(customer, life, by_customer[customer], verdict)
             continue
-        verdict.ghosts += len(by_customer[customer]) - len(live)
+        # What an outbox still held when Redis lost a later commit is sent again: the same change with a new version.
+        again = {signal.id for signal in live}
+        superseded = {(s.id, s.version) for s in by_customer[customer]} - {(s.id, s.version) for s in live}
+        verdict.ghosts += sum(id_ not in again for id_, _ in superseded)
+        verdict.repeats += sum(id_ in again for id_, _ in superseded)
         counters = sorted(signal.counter for signal in live)
         verdict.says(counters == list(range(1, len(live) + 1)), f"{customer}: versions {counters[:10]}...")
         ids = Counter(signal.id for signal in live)

@@ -24,6 +24,7 @@ SHOWN_MAX = 32
 CATEGORIES_MAX = 8
 TICKETS_MAX = 16
 CART_VALUE_MAX = 10**18
+CART_ITEMS_MAX = 4_000_000_000
 
 TOO_LATE, REPEAT, APPLIED = "too_late", "repeat", "applied"
 
@@ -170,7 +171,7 @@ def apply_cart(customer: Customer, event: Event, meaning: Meaning, currency: str
         if meaning.cart == "add":
             if customer.cart_items == 0:
                 customer.cart_since = ts
-            customer.cart_items += pieces
+            customer.cart_items = min(CART_ITEMS_MAX, customer.cart_items + pieces)
             customer.cart_value = min(CART_VALUE_MAX, customer.cart_value + micros)
         else:
             customer.cart_items = max(0, customer.cart_items - pieces)

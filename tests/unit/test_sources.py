@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from streamproc.contracts.decode import decode_chunk
-from streamproc.contracts.meanings import DEFAULT_MEANINGS, Meanings
+from streamproc.contracts.meanings import Meanings
 from streamproc.contracts.outbox import unpack
+from streamproc.contracts.vocabulary import DEFAULT_MEANINGS
 from streamproc.instants.inbox import Inbox, Slice
 from streamproc.sources import REKEY_BYTES_MAX, SOURCE_HEADER, SOURCES, channels_of, sort_slice
 from streamproc.transport.partitioner import partition_of

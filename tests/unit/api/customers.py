@@ -1,6 +1,7 @@
 """Customers made of events, as the store keeps them."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,9 @@ from tests.unit.events import PLAIN, events
 START_MS = 20_454 * DAY_MS + 10 * HOUR_MS
 
 WEB, APP, SUPPORT = range(len(CHANNELS))
-PLAYBOOK = Definitions(load_ruleset(None), load_model(None))
+#: Seven segments and two campaigns, as the playbook once was.
+SMALL_FILE = Path(__file__).parents[1] / "small.yaml"
+SMALL = Definitions(load_ruleset(SMALL_FILE), load_model(None))
 
 HEAD = Head(
     partition=0,
@@ -61,7 +64,7 @@ def consent(channel: str, given: bool) -> int:
 
 
 def customer(
-    happened: Sequence[tuple[float, dict[str, Any]]], until_days: float, definitions: Definitions = PLAYBOOK
+    happened: Sequence[tuple[float, dict[str, Any]]], until_days: float, definitions: Definitions = SMALL
 ) -> StoredCustomer:
     """One who did things so many days after START_MS, and was looked at in time until `until_days`."""
     columns = {

@@ -9,6 +9,7 @@ import pytest
 from streamproc.api.configuration import describe_definitions, shown_settings, without_credentials
 from streamproc.errors import StreamprocError
 from streamproc.settings import Settings, load_settings
+from tests.unit.api.customers import SMALL_FILE
 
 
 def shown(environment: dict[str, str]) -> dict[str, tuple[Any, str, str | None]]:
@@ -76,9 +77,9 @@ def test_mistakes_are_those_of_the_settings() -> None:
 
 
 def test_definitions_in_force() -> None:
-    told = describe_definitions(load_settings({}))
+    told = describe_definitions(load_settings({"STREAMPROC_RULES": str(SMALL_FILE)}))
     assert told["rules"] | {"fingerprint": ""} == {
-        "path": None,
+        "path": str(SMALL_FILE),
         "fingerprint": "",
         "segments": 7,
         "campaigns": 2,

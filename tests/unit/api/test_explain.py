@@ -9,14 +9,15 @@ from streamproc.rules.expression import Expr
 from streamproc.rules.load import check_text, load_ruleset
 from streamproc.rules.model import Ruleset
 from streamproc.windows.panes import DAY_MS
+from tests.unit.api.customers import SMALL_FILE
 from tests.unit.rules import naive
 from tests.unit.rules.customers import Customer
 from tests.unit.rules.strategies import END_MS, NOW_MS, expressions, populations
 
-PLAYBOOK = load_ruleset(None)
+SMALL = load_ruleset(SMALL_FILE)
 
 
-def explained(key: str, ruleset: Ruleset = PLAYBOOK) -> dict:
+def explained(key: str, ruleset: Ruleset = SMALL) -> dict:
     (segment,) = [segment for segment in ruleset.segments if segment.key == key]
     return explain_segment(segment, ruleset)
 
@@ -35,7 +36,7 @@ def ways(explanation: dict, way: str) -> dict[str, str]:
 
 def test_description() -> None:
     """What the file says, `exit` None where it says nothing."""
-    new, dormant, *_ = PLAYBOOK.segments
+    new, dormant, *_ = SMALL.segments
     assert describe_segment(new)["exit"] is None
     assert describe_segment(dormant) == {
         "key": "dormant",
@@ -48,7 +49,7 @@ def test_description() -> None:
         "exit": "recency <= 7d",
         "min_dwell_ms": 0,
     }
-    assert describe_segment(PLAYBOOK.segments[-1])["priority"] is None
+    assert describe_segment(SMALL.segments[-1])["priority"] is None
 
 
 def test_dormant() -> None:

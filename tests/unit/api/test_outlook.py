@@ -14,7 +14,7 @@ from streamproc.sources import SOURCES
 from streamproc.state.layout import pack
 from streamproc.transitions.definitions import Definitions, Origin
 from streamproc.windows.panes import DAY_MS
-from tests.unit.api.customers import PLAYBOOK, START_MS, consent, customer, definitions_of
+from tests.unit.api.customers import SMALL, START_MS, consent, customer, definitions_of
 
 Happened = list[tuple[float, dict[str, Any]]]
 
@@ -28,7 +28,7 @@ segments:
 """)
 
 
-def outlook(stored: StoredCustomer, days: float, definitions: Definitions = PLAYBOOK) -> dict[str, Any]:
+def outlook(stored: StoredCustomer, days: float, definitions: Definitions = SMALL) -> dict[str, Any]:
     return describe_outlook(stored.table, stored.head, definitions, START_MS + int(days * DAY_MS))
 
 
@@ -42,10 +42,10 @@ def test_what_is_foretold_is_what_happens(happened: Happened) -> None:
     until_days = happened[-1][0] + 1
     stored = customer(happened, until_days)
     as_of_ms = START_MS + int(until_days * DAY_MS)
-    signals = foretell(stored.table, stored.head, PLAYBOOK, as_of_ms)
+    signals = foretell(stored.table, stored.head, SMALL, as_of_ms)
     nothing = np.empty(0, np.int64)
     plan = Plan(nothing, nothing, nothing, as_of_ms + 365 * DAY_MS, closed=True)
-    lived = advance(stored.table, None, plan, PLAYBOOK, Origin(SOURCES, 0)).signals
+    lived = advance(stored.table, None, plan, SMALL, Origin(SOURCES, 0)).signals
     assert signals
     assert signals == lived
 
@@ -76,7 +76,7 @@ def test_one_visit() -> None:
 def test_rules_that_decide_now() -> None:
     """For who is inside the rule to stay, else the rule to enter."""
     found = {rule["segment"]: rule for rule in outlook(customer(ONE_VISIT, 1), 1)["rules"]}
-    assert list(found) == [segment.key for segment in PLAYBOOK.ruleset.segments]
+    assert list(found) == [segment.key for segment in SMALL.ruleset.segments]
     assert found["new"] == {
         "segment": "new",
         "inside": True,
@@ -128,6 +128,6 @@ def test_other_rules_than_those_of_the_state() -> None:
 def test_versions_go_on_from_the_shard() -> None:
     """The signals are those that would be sent, after a rewind, too."""
     stored = customer(ONE_VISIT, 1)
-    (first, *_) = foretell(stored.table, stored.head, PLAYBOOK, START_MS)
-    (later, *_) = foretell(stored.table, replace(stored.head, rewinds=1), PLAYBOOK, START_MS)
+    (first, *_) = foretell(stored.table, stored.head, SMALL, START_MS)
+    (later, *_) = foretell(stored.table, replace(stored.head, rewinds=1), SMALL, START_MS)
     assert first.record != later.record

@@ -11,7 +11,7 @@ from streamproc.state.layout import LAYOUT_VERSION, pack
 from streamproc.state.memory_store import MemoryStore
 from streamproc.state.store import Commit
 from streamproc.windows.panes import DAY_MS
-from tests.unit.api.customers import PLAYBOOK, START_MS, consent, customer
+from tests.unit.api.customers import SMALL, START_MS, consent, customer
 
 VISITS = [
     (0, {"consent": consent("email", given=True)}),
@@ -33,12 +33,12 @@ async def test_a_customer_is_found() -> None:
     assert (stored.table.ids, stored.head.time_ms) == (["ada"], START_MS)
     with pytest.raises(CustomerUnknown, match="'Ada' is not known"):
         await find_customer(store, "Ada")
-    assert describe_customer(stored, PLAYBOOK, START_MS + 3 * DAY_MS)["customer_id"] == "ada"
+    assert describe_customer(stored, SMALL, START_MS + 3 * DAY_MS)["customer_id"] == "ada"
 
 
 def test_a_profile_holds_it_all() -> None:
     """What there was before stays: features, segments, churn, consent, timers."""
-    profile = describe_customer(customer(VISITS, 20), PLAYBOOK, START_MS + 20 * DAY_MS)
+    profile = describe_customer(customer(VISITS, 20), SMALL, START_MS + 20 * DAY_MS)
     assert list(profile["features"]) == list(FEATURES)
     assert (profile["features"]["money_90d"], profile["currency"]) == (39.8, "USD")
     assert "orders_90d" in profile["incomplete"]
@@ -52,19 +52,19 @@ def test_segments_come_with_what_let_them_in_if_it_still_holds() -> None:
     """`evidence` is about leaving, `entry_evidence` about entering."""
     by_key = {
         segment["key"]: segment
-        for segment in describe_customer(customer(VISITS, 20), PLAYBOOK, START_MS + 20 * DAY_MS)["segments"]
+        for segment in describe_customer(customer(VISITS, 20), SMALL, START_MS + 20 * DAY_MS)["segments"]
     }
     active = by_key["active"]
     assert [(item["feature"], item["holds"]) for item in active["evidence"]] == [("recency", False)]
     assert active["entry_evidence"] == []  # 18 days ago: no longer let in, not yet let out
-    recent = describe_customer(customer(VISITS, 14.5), PLAYBOOK, START_MS + int(14.5 * DAY_MS))
+    recent = describe_customer(customer(VISITS, 14.5), SMALL, START_MS + int(14.5 * DAY_MS))
     (active,) = [segment for segment in recent["segments"] if segment["key"] == "active"]
     assert [item["feature"] for item in active["entry_evidence"]] == ["recency", "active_days_90d"]
 
 
 def test_segments_of_older_rules_have_no_evidence() -> None:
     stored = customer(VISITS, 20)
-    none_left = replace(PLAYBOOK, ruleset=replace(PLAYBOOK.ruleset, segments=(), campaigns=()))
+    none_left = replace(SMALL, ruleset=replace(SMALL.ruleset, segments=(), campaigns=()))
     segments = describe_customer(stored, none_left, START_MS + 20 * DAY_MS)["segments"]
     assert segments
     assert all(segment["evidence"] == segment["entry_evidence"] == [] for segment in segments)

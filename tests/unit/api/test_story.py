@@ -9,12 +9,13 @@ from streamproc.api.story import (
     describe_tallies,
     describe_timeline,
 )
+from streamproc.contracts.hashes import text_hash
 from streamproc.contracts.instants import to_iso
 from streamproc.windows.panes import DAY_MS
 from streamproc.windows.table import CustomerTable
 from tests.unit.api.customers import (
     APP,
-    PLAYBOOK,
+    SMALL,
     START_MS,
     SUPPORT,
     consent,
@@ -29,7 +30,6 @@ segments:
 funnels:
   - {key: onboarding, version: 1, steps: [Signed Up, Profile Completed, Order Completed], within: 14d}
 """)
-NAMES = FUNNEL.ruleset.meanings.table.code
 
 
 def table_of(*happened: tuple[float, dict[str, Any]], until_days: float) -> CustomerTable:
@@ -37,7 +37,7 @@ def table_of(*happened: tuple[float, dict[str, Any]], until_days: float) -> Cust
 
 
 def told(table: CustomerTable) -> list[tuple[str, str]]:
-    return [(moment["about"], moment["what"]) for moment in describe_timeline(table, PLAYBOOK)]
+    return [(moment["about"], moment["what"]) for moment in describe_timeline(table, SMALL)]
 
 
 def iso(days: float) -> str:
@@ -78,7 +78,7 @@ def test_the_timeline_is_sorted_and_counts() -> None:
         (5, {"cart": 1}),
         until_days=5.01,
     )
-    moments = describe_timeline(table, PLAYBOOK)
+    moments = describe_timeline(table, SMALL)
     assert [moment["at"] for moment in moments] == sorted(moment["at"] for moment in moments)
     assert [(moment["at"], moment["what"]) for moment in moments if moment["about"] != "segment"] == [
         (iso(0), "first seen"),
@@ -118,7 +118,7 @@ def test_names_of_older_rules() -> None:
 def test_funnels() -> None:
     """How far, what would be next, and until when; only those that were begun."""
     begun = customer(
-        [(0, {"name": NAMES["Signed Up"]}), (1, {"name": NAMES["Profile Completed"]})], 2, FUNNEL
+        [(0, {"name": text_hash("Signed Up")}), (1, {"name": text_hash("Profile Completed")})], 2, FUNNEL
     ).table
     assert describe_funnels(begun, FUNNEL.ruleset) == [
         {
@@ -135,6 +135,21 @@ def test_funnels() -> None:
         describe_timeline(begun, FUNNEL)
     )
     assert describe_funnels(customer([(0, {})], 1, FUNNEL).table, FUNNEL.ruleset) == []
+
+
+def test_a_funnel_that_has_become_shorter() -> None:
+    """Without a later version, so that what was done counts on: who has done all the steps that are left is through."""
+    shorter = definitions_of("""
+funnels:
+  - {key: onboarding, version: 1, steps: [Signed Up, Order Completed], within: 14d}
+""")
+    names = [text_hash(name) for name in FUNNEL.ruleset.funnels[0].steps]
+    through = customer([(place, {"name": name}) for place, name in enumerate(names)], 3, FUNNEL).table
+    (told,) = describe_funnels(through, shorter.ruleset)
+    assert (told["steps_done"], told["next_step"]) == (2, None)
+    assert {"at": iso(2), "about": "funnel", "what": "onboarding: Order Completed (step 2 of 2)"} in (
+        describe_timeline(through, shorter)
+    )
 
 
 def test_preferences_come_with_the_most_first() -> None:

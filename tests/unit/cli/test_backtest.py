@@ -1,6 +1,7 @@
 """`streamproc backtest`: a table, JSON, a picture; mistakes in words."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from streamproc.errors import StreamprocError
 from tests.reference.compose import call, encode
 
 DAY_MS = 86_400_000
+ROOT = Path(__file__).parents[3]
 START_MS = 20_514 * DAY_MS
 RULES = """
 segments:
@@ -65,9 +67,56 @@ def test_a_picture_is_drawn(history: str, rules: str, tmp_path: Path) -> None:
     path = tmp_path / "sizes.png"
     assert backtest(history, "--rules", rules, "--plot", str(path)).exit_code == 0
     assert path.read_bytes().startswith(b"\x89PNG")
-    wrong = backtest(history, "--rules", rules, "--plot", str(tmp_path / "sizes.docx"))
-    assert isinstance(wrong.exception, StreamprocError)
-    assert ".png" in wrong.exception.fix
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "fix"),
+    [
+        ("sizes.docx", "cannot draw ", "ends with .png or .svg"),
+        ("sizes", "cannot draw ", "ends with .png or .svg"),
+        ("missing/sizes.png", "there is no directory ", "a directory that exists"),
+    ],
+)
+def test_a_picture_that_cannot_be_drawn_is_told_before_the_replay(
+    name: str, message: str, fix: str, history: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamproc.cli.backtest.Replay", None)
+    error = backtest(history, "--plot", str(tmp_path / name)).exception
+    assert isinstance(error, StreamprocError)
+    assert message in error.message
+    assert fix in error.fix
+
+
+def test_a_picture_without_matplotlib_is_told_before_the_replay(
+    history: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamproc.cli.backtest.Replay", None)
+    for name in ("matplotlib", "matplotlib.figure", "matplotlib.backend_bases"):
+        monkeypatch.setitem(sys.modules, name, None)
+    error = backtest(history, "--plot", "sizes.png").exception
+    assert isinstance(error, StreamprocError)
+    assert "streamproc[science]" in error.fix
+    assert "streamproc[science]" in " ".join(backtest("--help").stdout.split())
+
+
+def test_a_disk_that_is_full_is_told(history: str, rules: str, tmp_path: Path) -> None:
+    (tmp_path / "sizes.png").symlink_to("/dev/full")
+    error = backtest(history, "--rules", rules, "--plot", str(tmp_path / "sizes.png")).exception
+    assert isinstance(error, StreamprocError)
+    assert error.message.endswith("No space left on device")
+    assert "make room" in error.fix
+
+
+@pytest.mark.parametrize("stdin", [False, True])
+def test_plain_events(stdin: bool, rules: str) -> None:
+    """What `publish --topic web` takes, from a file or a pipe."""
+    example = ROOT / "examples" / "events.jsonl"
+    arguments = ["--topic", "web", "--rules", rules, "--json", "-" if stdin else str(example)]
+    result = CliRunner().invoke(backtest_command, arguments, input=example.read_bytes() if stdin else None)
+    assert result.exception is None
+    found = json.loads(result.stdout)
+    assert (found["events"], found["refused"]) == (3, 0)
+    assert [segment["customers"] for segment in found["segments"]] == [1, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -90,6 +139,10 @@ def test_a_line_that_is_no_record_is_named(tmp_path: Path) -> None:
     error = backtest(str(path)).exception
     assert isinstance(error, StreamprocError)
     assert error.message.startswith(f"{path}:2: ")
+    assert "--topic web" in error.fix
+    error = CliRunner().invoke(backtest_command, ["-"], input='{"type": "page"}').exception
+    assert isinstance(error, StreamprocError)
+    assert error.message.startswith("<stdin>:1: ")
 
 
 def test_a_history_without_events_is_refused(tmp_path: Path) -> None:

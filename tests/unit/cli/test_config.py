@@ -8,8 +8,18 @@ from click.testing import CliRunner, Result
 
 from streamproc.cli.config import config_group
 from streamproc.errors import StreamprocError
+from tests.unit.api.customers import SMALL_FILE
 
 CLEAN = dict.fromkeys(("STREAMPROC_RULES", "STREAMPROC_REDIS", "STREAMPROC_KAFKA", "STREAMPROC_CLOCK"))
+
+ONE_OF_EACH = """
+funnels:
+  - {key: way, version: 1, steps: [A, B], within: 1d}
+segments:
+  - {key: s, name: S, version: 1, enter: recency > 1d}
+campaigns:
+  - {key: c, name: C, version: 1, on: enter s, channel: email, reason: R, expires_after: 1d, cooldown: 1d}
+"""
 
 
 def show(*arguments: str, **variables: str) -> Result:
@@ -34,14 +44,21 @@ def test_settings_with_their_sources(tmp_path: Path) -> None:
 
 
 def test_rules_and_model_in_force() -> None:
-    shown = show().stdout
-    assert "rules  the packaged playbook: fingerprint " in shown
+    shown = show(rules=str(SMALL_FILE)).stdout
+    assert f"rules  {SMALL_FILE}: fingerprint " in shown
     assert "7 segments, 2 campaigns, 0 funnels, money in USD\n" in shown
     assert "model  the packaged one: cdnow-1\n" in shown
+    assert "rules  the packaged playbook: fingerprint " in show().stdout
+
+
+def test_one_thing_is_told_in_the_singular(tmp_path: Path) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text(ONE_OF_EACH)
+    assert ", 1 segment, 1 campaign, 1 funnel, money in USD\n" in show(rules=str(path)).stdout
 
 
 def test_json() -> None:
-    told = json.loads(show("--json", redis="redis://me:hush@h").stdout)
+    told = json.loads(show("--json", redis="redis://me:hush@h", rules=str(SMALL_FILE)).stdout)
     (redis,) = [item for item in told["settings"] if item["name"] == "redis"]
     assert redis == {
         "name": "redis",

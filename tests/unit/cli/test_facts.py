@@ -58,7 +58,18 @@ def test_reasons_are_true_sentences() -> None:
     [
         ({"value": 30 * DAY_MS + 1_000}, "recency 30d 1s > 30d"),  # not rounded to what it is greater than
         ({"holds": None}, "recency > 30d is unknown"),
-        ({"threshold": "3 * usual_gap=86400000"}, "recency 31d 2h > 3 * usual_gap=86400000"),
+        ({"threshold": "3 * usual_gap=86400000"}, "recency 31d 2h > 3 * usual_gap=1d"),
+        (
+            {"value": 25 * DAY_MS + 1_000, "threshold": f"3 * usual_gap={25 * DAY_MS}"},
+            "recency 25d 1s > 3 * usual_gap=25d",
+        ),
+        ({"threshold": "usual_gap>=86400000"}, "recency 31d 2h > usual_gap>=1d"),
+        ({"threshold": "usual_gap=None"}, "recency 31d 2h > usual_gap=None"),
+        ({"feature": "trend", "value": 40, "unit": "percent", "op": "<", "threshold": 50}, "trend 40% < 50%"),
+        (
+            {"feature": "trend", "value": None, "unit": "percent", "threshold": "app_share_30d=40"},
+            "trend no value > app_share_30d=40%",
+        ),
         (
             {"value": None, "unit": "count", "threshold": 9, "op": "==", "holds": False},
             "recency no value != 9",

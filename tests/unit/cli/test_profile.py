@@ -12,7 +12,7 @@ from streamproc.state.layout import LAYOUT_VERSION, pack
 from streamproc.state.memory_store import MemoryStore
 from streamproc.state.store import Commit
 from streamproc.windows.panes import DAY_MS
-from tests.unit.api.customers import START_MS, customer
+from tests.unit.api.customers import SMALL_FILE, START_MS, customer
 
 Show = Callable[..., Result]
 
@@ -25,7 +25,7 @@ def show(monkeypatch: pytest.MonkeyPatch) -> Show:
     monkeypatch.setattr(profile, "RedisStore", lambda *_, **__: store)
 
     def run(*arguments: str) -> Result:
-        env = {"STREAMPROC_CLOCK": "event", "STREAMPROC_RULES": None}
+        env = {"STREAMPROC_CLOCK": "event", "STREAMPROC_RULES": str(SMALL_FILE)}
         return CliRunner().invoke(profile.profile_group, ["show", *arguments], env=env)
 
     return run
@@ -57,6 +57,13 @@ def test_json(show: Show) -> None:
     assert told["customer_id"] == "ada"
     assert [segment["key"] for segment in told["segments"]] == ["new"]
     assert told["outlook"]["if_silent"]
+
+
+def test_json_holds_no_escape_codes(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profile, "describe_customer", lambda *_: {"favorite_category": "\x9b2J"})
+    shown = show("ada", "--json").stdout
+    assert "\x9b" not in shown
+    assert json.loads(shown) == {"favorite_category": "\x9b2J"}
 
 
 def test_who_is_not_known(show: Show) -> None:

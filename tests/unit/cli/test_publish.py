@@ -7,7 +7,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from streamproc.cli.publish import Line, Reader, publish_command
-from streamproc.contracts.meanings import DEFAULT_MEANINGS, Meanings
+from streamproc.contracts.meanings import Meanings
+from streamproc.contracts.vocabulary import DEFAULT_MEANINGS
 from streamproc.errors import StreamprocError
 
 MEANINGS = Meanings(DEFAULT_MEANINGS, "USD")

@@ -1,5 +1,8 @@
 """`streamproc simulate`, as far as it goes without Kafka. The rest: tests/integration/test_cli_simulate.py."""
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from itertools import islice
@@ -9,15 +12,18 @@ import orjson
 import pytest
 from click.testing import CliRunner, Result
 
+from streamproc.cli import simulate
 from streamproc.cli.publish import Line, Reader
 from streamproc.cli.simulate import simulate_command
 from streamproc.cli.validate import validate_command
-from streamproc.contracts.meanings import DEFAULT_MEANINGS, Meanings
+from streamproc.contracts.meanings import Meanings
+from streamproc.contracts.vocabulary import DEFAULT_MEANINGS
 from streamproc.errors import StreamprocError
 from streamproc.simulate.lives.delivery import Went
 from streamproc.simulate.lives.records import EventRecord
 from streamproc.transport.brokers import Brokers
 
+ROOT = Path(__file__).parents[3]
 SMALL = ["--customers", "30", "--days", "20", "--end", "2026-05-01T12:00:00Z"]
 NOBODY = {"STREAMPROC_KAFKA": "127.0.0.1:1"}
 
@@ -102,6 +108,7 @@ def test_a_rate_holds_events_back() -> None:
         (["--kafka", "--end", "2999-01-01"], "--end 2999-01-01 is in the future", "leave out --end"),
         (["--end", "1970-02-01"], "--days 90 before --end 1970-02-01", "fewer --days"),
         (["--out", "/nowhere/events.jsonl"], "--out /nowhere/events.jsonl", "directory that exists"),
+        (["--out", "/dev/full"], "--out /dev/full cannot be written: No space left on device", "make room"),
         (["--kafka"], "no Kafka broker answers", ""),
     ],
 )
@@ -112,6 +119,38 @@ def test_mistakes_name_the_option_and_the_fix(options: list[str], message: str, 
         raise result.exception or AssertionError
     assert fix in raised.value.fix
     assert result.stdout == ""
+
+
+def test_a_file_is_opened_before_customers_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --events that takes as long as the lives themselves."""
+    counted: list[int] = []
+    monkeypatch.setattr(simulate, "customers_for", lambda _plan, events, _add: counted.append(events) or 1)
+    result = run("--events", "5", "--out", "/nowhere/events.jsonl")
+    assert isinstance(result.exception, StreamprocError)
+    assert not counted
+    run("--events", "5", "--days", "2")
+    assert counted == [5]
+
+
+@pytest.mark.parametrize(
+    ("output", "exit_code", "said"),
+    [
+        (">/dev/full", 2, "standard output cannot be written: No space left on device"),
+        ("| head -1", 1, ""),
+    ],
+)
+def test_standard_output_that_takes_no_more(output: str, exit_code: int, said: str, tmp_path: Path) -> None:
+    """In words, or in none; with no traceback at the end."""
+    call = f"{sys.executable} -m streamproc simulate --customers 200 --days 30"
+    shell = f"({call} 2>err; echo $? >code) {output}"
+    subprocess.run(
+        ["sh", "-c", shell], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False
+    )
+    assert (tmp_path / "code").read_text() == f"{exit_code}\n"
+    err = (tmp_path / "err").read_text()
+    assert said in err
+    assert "Traceback" not in err
+    assert "ignored" not in err
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,12 @@ from rich.console import Console
 
 from streamproc.api.profile import describe_customer
 from streamproc.cli.story import print_story
+from streamproc.contracts.hashes import text_hash
 from streamproc.transitions.definitions import Definitions
 from streamproc.windows.panes import DAY_MS
 from tests.unit.api.customers import (
     APP,
-    PLAYBOOK,
+    SMALL,
     START_MS,
     SUPPORT,
     consent,
@@ -40,7 +41,7 @@ FULL: list[tuple[float, dict[str, Any]]] = [
 def told(
     happened: list[tuple[float, dict[str, Any]]],
     days: float,
-    definitions: Definitions = PLAYBOOK,
+    definitions: Definitions = SMALL,
     *,
     why: bool = False,
     **changes: Any,
@@ -150,8 +151,7 @@ def test_in_no_segment_of_any_rules() -> None:
 
 @pytest.mark.parametrize(("days", "verb"), [(5, "is"), (20, "was")])
 def test_funnels(days: float, verb: str) -> None:
-    signed_up = FUNNEL.ruleset.meanings.table.code["Signed Up"]
-    (line,) = section(told([(0, {"name": signed_up})], days, FUNNEL), "Open")
+    (line,) = section(told([(0, {"name": text_hash("Signed Up")})], days, FUNNEL), "Open")
     assert line.startswith(
         f"funnel onboarding: 1 of 2 steps; Order Completed {verb} awaited until 2026-01-15 10:00"
     )

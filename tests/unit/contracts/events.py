@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from streamproc.contracts.decode import Decoded, decode_chunk
 from streamproc.contracts.instants import to_iso
-from streamproc.contracts.meanings import DEFAULT_MEANINGS, EventMeaning, Meanings
+from streamproc.contracts.meanings import EventMeaning, Meanings
+from streamproc.contracts.vocabulary import DEFAULT_MEANINGS
 
 #: 2026-11-22T00:00:00Z
 NOW_MS = 1_795_305_600_000

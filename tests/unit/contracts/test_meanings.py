@@ -5,12 +5,12 @@ import pytest
 from streamproc.contracts.meanings import (
     CHANNELS,
     CONSENT_CHANNELS,
-    DEFAULT_MEANINGS,
     IDENTIFY,
     EventMeaning,
     Meanings,
     consent_bits,
 )
+from streamproc.contracts.vocabulary import DEFAULT_MEANINGS
 
 
 def test_codes_are_frozen() -> None:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamproc.contracts.decode import decode_chunk
-from streamproc.contracts.meanings import DEFAULT_MEANINGS, Meanings
+from streamproc.contracts.meanings import Meanings
+from streamproc.contracts.vocabulary import DEFAULT_MEANINGS
 from streamproc.instants.inbox import NO_TIME, Inbox
 
 MEANINGS = Meanings(names=DEFAULT_MEANINGS, currency="USD")

@@ -5,7 +5,7 @@ from random import Random
 
 from hypothesis import strategies as st
 
-from streamproc.features.totals import text_code
+from streamproc.contracts.hashes import text_hash
 from streamproc.rules.expression import NEGATED, And, Comparison, Expr, Not, Or, Text
 from tests.unit.rules.customers import (
     AGES,
@@ -78,7 +78,7 @@ def _some_window(random: Random) -> Window:
 
 
 #: What `favorite_category` may be.
-TEXTS = tuple(Text(text, text_code(text)) for text in ("shoes", "home & garden"))
+TEXTS = tuple(Text(text, text_hash(text)) for text in ("shoes", "home & garden"))
 #: Totals that may have no value.
 _MAYBE = ("nps", "usual_gap")
 

@@ -4,10 +4,10 @@ import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from streamproc.contracts.hashes import text_hash
 from streamproc.contracts.meanings import TALLIES
 from streamproc.features.frame import Frame
 from streamproc.features.registry import FEATURES, Feature
-from streamproc.features.totals import text_code
 from streamproc.rules.evaluate import Evaluation
 from streamproc.rules.expression import NEGATED, And, Comparison, Expr, Not, Or, Text
 from streamproc.rules.program import compile_rules
@@ -24,7 +24,7 @@ THRESHOLDS = {
     "count": st.integers(0, 4),
     "money": st.integers(0, 4).map(lambda amount: amount * 2_500_000),
     "percent": st.sampled_from([0, 1, 50, 99, 100, 101, 200, 428]),
-    "text": st.sampled_from([Text(text, text_code(text)) for text in ("web", "app", "shoes")]),
+    "text": st.sampled_from([Text(text, text_hash(text)) for text in ("web", "app", "shoes")]),
 }
 FACTORS = st.sampled_from([1, 1, 2, 3, 7, 30])
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from streamproc.contracts.meanings import DEFAULT_MEANINGS, EventMeaning
+from streamproc.contracts.meanings import EventMeaning
+from streamproc.contracts.vocabulary import DEFAULT_MEANINGS
 from streamproc.rules.load import check_ruleset, check_text, load_ruleset
 from streamproc.rules.model import BandPolicy, Ruleset, Trigger
 from streamproc.rules.problems import RulesError

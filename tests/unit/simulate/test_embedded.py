@@ -11,7 +11,7 @@ import pytest
 
 from streamproc.errors import StreamprocError
 from streamproc.simulate import embedded
-from streamproc.simulate.embedded import Child, embedded_servers, free_port
+from streamproc.simulate.embedded import Child, Servers, embedded_servers, free_port
 
 
 async def ended(pid: int) -> bool:
@@ -45,6 +45,31 @@ async def test_a_child_is_stopped_in_order(tmp_path: Path) -> None:
     assert child.exit_code() == -signal.SIGTERM
     await child.stop()
     assert str(child.failure("is gone")) == "the sleeper is gone\n  hello"
+
+
+async def test_a_server_that_ends_by_itself_is_named(tmp_path: Path) -> None:
+    """With its last words, and what to do."""
+    well = Child("Tansu", ["sleep", "60"], tmp_path / "tansu.log", os.environ)
+    ill = Child("Valkey", ["sh", "-c", "sleep 0.3; echo out of memory; exit 3"], tmp_path / "log", os.environ)
+    servers = Servers("", "", (well, ill))
+    servers.check()
+    while ill.exit_code() is None:
+        await asyncio.sleep(0.05)
+    with pytest.raises(
+        StreamprocError, match=r"^Valkey has ended by itself, with 3; .*\n  out of memory\n"
+    ) as told:
+        servers.check()
+    assert told.value.fix
+    await well.stop()
+
+
+async def test_two_servers_need_two_ports(tmp_path: Path) -> None:
+    """Told before anything is started."""
+    with pytest.raises(StreamprocError, match="one port, 9092") as told:
+        async with embedded_servers(tmp_path, kafka_port=9092, redis_port=9092):
+            raise AssertionError
+    assert "--redis-port" in told.value.fix
+    assert not list(tmp_path.iterdir())
 
 
 async def test_a_child_that_does_not_listen_is_killed(

@@ -9,7 +9,8 @@ import orjson
 import pytest
 
 from streamproc.contracts.decode import Decoded, decode_chunk
-from streamproc.contracts.meanings import CHANNELS, DEFAULT_MEANINGS, Meanings
+from streamproc.contracts.meanings import CHANNELS, Meanings
+from streamproc.contracts.vocabulary import DEFAULT_MEANINGS
 from streamproc.errors import StreamprocError
 from streamproc.simulate import cdnow
 from streamproc.simulate.cdnow import load_cdnow

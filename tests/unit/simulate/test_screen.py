@@ -5,7 +5,7 @@ from rich.console import Console
 
 from streamproc.contracts import samples
 from streamproc.simulate.history import History, HistoryEvent
-from streamproc.simulate.screen import View, dashboard, progress_line, refused, story
+from streamproc.simulate.screen import View, dashboard, figures, progress_line, refused, story
 from streamproc.simulate.watch import Change, Tally
 
 DAY_MS = 86_400_000
@@ -115,3 +115,16 @@ def test_progress_in_a_line() -> None:
     assert "\n" not in line
     assert "1970-01-06" in line
     assert "dormant=1" in line
+
+
+def test_the_largest_segments_are_shown_in_their_order() -> None:
+    tally = Tally()
+    for number in range(40):
+        tally.sizes[f"segment_{number:02}"] = number
+    console = Console(width=100, color_system=None)
+    with console.capture() as capture:
+        console.print(figures(tally))
+    text = capture.get()
+    assert "largest segments" in text
+    assert [f"segment_{number:02}" in text for number in (0, 30, 31, 39)] == [False, False, True, True]
+    assert text.index("segment_31") < text.index("segment_39")

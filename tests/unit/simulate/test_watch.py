@@ -149,6 +149,10 @@ def test_a_story_is_in_the_order_of_versions_and_not_too_long() -> None:
         (Evidence("events_90d", 1, ">=", 2, "count", None, False), "unknown: events_90d 1+ ≥ 2"),
         (Evidence("money_90d", 12.5, "==", 0.0, "USD", False, True), "money_90d 12.50 USD ≠ 0.00 USD"),
         (Evidence("churn_risk", 0.612, ">=", 0.6, "probability", True, True), "churn_risk 61% ≥ 60%"),
+        (
+            Evidence("recency", 25 * DAY_MS + 1_000, ">", f"3 * usual_gap={25 * DAY_MS}", "ms", True, True),
+            "recency 25d 1s > 3 * usual_gap=25d",
+        ),
         (Evidence("web_recency", 0, "<", "app_recency", "ms", True, True), "web_recency 0s < app_recency"),
     ],
 )

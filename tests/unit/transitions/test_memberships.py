@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from streamproc.contracts.hashes import text_hash
 from streamproc.features.frame import Frame
 from streamproc.rules.evaluate import Evaluation
 from streamproc.rules.expression import Comparison
-from streamproc.rules.model import Segment, stable_id
+from streamproc.rules.model import Segment
 from streamproc.transitions.memberships import (
     Memberships,
     next_flip_ms,
@@ -36,7 +37,7 @@ def segment(
         min_dwell_ms=dwell_ms,
         group="size" if priority else None,
         priority=priority,
-        id=stable_id(key),
+        id=text_hash(key),
     )
 
 
@@ -102,7 +103,7 @@ def test_edited_rules_override_dwell() -> None:
 
 def test_memberships_survive_the_table_and_retired_ones_are_set_apart() -> None:
     table = customer(1)
-    table.members = np.array([(0, stable_id("small"), 5, 2), (0, 77, 6, 1)], MEMBER_DTYPE)
+    table.members = np.array([(0, text_hash("small"), 5, 2), (0, 77, 6, 1)], MEMBER_DTYPE)
     dense = read_memberships(table, PLAN)
     assert dense.inside.tolist() == [[True], [False]]
     assert dense.entry_seq.tolist() == [[2], [0]]

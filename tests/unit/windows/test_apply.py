@@ -76,6 +76,7 @@ def test_a_repeat_changes_nothing() -> None:
     [
         ([event(cart=2), event(NOW_MS + 1, cart=1)], 3),
         ([event(cart=2), event(NOW_MS + 1, cart=-5)], 0),
+        ([event(cart=3_999_999_999), event(NOW_MS + 1, cart=5), event(NOW_MS + 2, cart=-1)], 3_999_999_999),
         ([event(cart=2), event(NOW_MS + 1, order=True)], 0),
         ([event(NOW_MS + 1, order=True), event(cart=2)], 0),  # what was added before the order was bought
         ([event(NOW_MS + 1, cart=2), event(order=True)], 2),  # a late order does not empty a newer cart

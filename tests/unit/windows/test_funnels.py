@@ -47,4 +47,11 @@ def test_funnels_and_customers_are_kept_apart() -> None:
 def test_without_steps_nothing_happens() -> None:
     before = np.array([(0, 1, 2, 3, 4)], FUNNEL_DTYPE)
     assert follow_funnels(before, (PLAN,), np.array([0]), events(["a"], [1], name=99)) is before
-    assert follow_funnels(before, (), np.array([0]), events(["a"], [1], name=A)) is before
+
+
+def test_what_is_left_of_former_funnels_is_forgotten() -> None:
+    before = np.array([(0, 1, 2, 3, 4), (0, 7, 1, 3, 3)], FUNNEL_DTYPE)
+    assert follow_funnels(before, (PLAN,), np.array([0]), events(["a"], [1], name=99)).tolist() == [
+        (0, 1, 2, 3, 4)
+    ]
+    assert len(follow_funnels(before, (), np.array([0]), events(["a"], [1], name=A))) == 0

@@ -6,7 +6,8 @@ from itertools import pairwise
 import pytest
 
 from streamproc.contracts.decode import decode_chunk
-from streamproc.contracts.meanings import DEFAULT_MEANINGS, Meanings
+from streamproc.contracts.meanings import Meanings
+from streamproc.contracts.vocabulary import DEFAULT_MEANINGS
 from streamproc.simulate.lives.faults import Faults, spoilt
 from streamproc.simulate.lives.life import HOUR_MS, MINUTE_MS
 from streamproc.simulate.lives.records import EventRecord, line, recorded

@@ -8,7 +8,8 @@ from itertools import islice, pairwise
 import pytest
 
 from streamproc.contracts.decode import Decoded, decode_chunk
-from streamproc.contracts.meanings import CHANNELS, DEFAULT_MEANINGS, Meanings
+from streamproc.contracts.meanings import CHANNELS, Meanings
+from streamproc.contracts.vocabulary import DEFAULT_MEANINGS
 from streamproc.simulate.lives.life import DAY_MS, HOUR_MS
 from streamproc.simulate.lives.personas import PERSONAS
 from streamproc.simulate.lives.population import Population, customers_for
