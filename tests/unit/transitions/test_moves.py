@@ -4,9 +4,10 @@ from typing import cast
 
 import numpy as np
 
+from streamproc.contracts.hashes import text_hash
 from streamproc.features.frame import Frame
 from streamproc.rules.evaluate import Evaluation
-from streamproc.rules.model import Segment, stable_id
+from streamproc.rules.model import Segment
 from streamproc.rules.parse import parse_expression
 from streamproc.rules.program import compile_rules
 from streamproc.transitions.memberships import Memberships
@@ -19,7 +20,7 @@ from tests.unit.rules.customers import Customer, StepFrame, Total
 def segment(key: str, enter: str, exit_: str | None = None, group: str | None = None) -> Segment:
     rules = [None if text is None else parse_expression(text, currency="USD").expr for text in (enter, exit_)]
     assert rules[0] is not None
-    return Segment(key, key, "", 7, rules[0], rules[1], 0, group, 0, stable_id(key))
+    return Segment(key, key, "", 7, rules[0], rules[1], 0, group, 0, text_hash(key))
 
 
 def memberships(inside: list[list[int]], entered_ms: int, entry_seq: int) -> Memberships:
