@@ -1,6 +1,7 @@
 """Tell Braze what streamproc finds, segments as attributes and changes as events. Needs: pip install aiokafka"""
 
 import asyncio
+import contextlib
 import json
 import os
 import urllib.request
@@ -43,4 +44,5 @@ async def main() -> None:
                 await consumer.commit()
 
 
-asyncio.run(main())
+with contextlib.suppress(KeyboardInterrupt):
+    asyncio.run(main())

@@ -1,6 +1,7 @@
 """Do what streamproc requests, each request once. Needs: pip install aiokafka"""
 
 import asyncio
+import contextlib
 import json
 import os
 from datetime import UTC, datetime
@@ -32,4 +33,5 @@ async def main() -> None:
             await consumer.commit()
 
 
-asyncio.run(main())
+with contextlib.suppress(KeyboardInterrupt):
+    asyncio.run(main())

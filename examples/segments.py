@@ -1,6 +1,7 @@
 """Keep a table of who is in which segment, from segments.changes. Needs: pip install aiokafka"""
 
 import asyncio
+import contextlib
 import json
 import os
 import sqlite3
@@ -30,12 +31,15 @@ async def main() -> None:
             signal, headers = json.loads(record.value), dict(record.headers)
             entered = signal["event"] == "Audience Entered"
             customer, segment = record.key.decode(), signal["properties"]["audience_key"]
-            version = signal["context"]["streamproc"]["version"]
+            version, cause = (signal["context"]["streamproc"][name] for name in ("version", "cause"))
             # First the table, then the offset: after a crash the record comes again, and changes nothing.
             with table:
-                table.execute(UPSERT, (customer, segment, entered, version, headers["ce_id"].decode()))
+                row = (customer, segment, entered, version, headers["ce_id"].decode())
+                changed = table.execute(UPSERT, row).rowcount
             await consumer.commit()
-            print(f"{customer} {'enters' if entered else 'leaves'} {segment}", flush=True)
+            if changed:
+                print(f"{customer} {'enters' if entered else 'leaves'} {segment} ({cause})", flush=True)
 
 
-asyncio.run(main())
+with contextlib.suppress(KeyboardInterrupt):
+    asyncio.run(main())

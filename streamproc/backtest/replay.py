@@ -1,5 +1,6 @@
 """History through the engine, in memory: the worker's own shard under the event clock, without servers."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from itertools import islice
 from typing import Final, NamedTuple
@@ -96,6 +97,7 @@ class Replay:
         self.too_late += lives.too_late
         self.time_ms = shard.time_ms
         await self._forget_outbox(shard)
+        await asyncio.sleep(0)  # for Ctrl-C
         return lives.signals
 
     async def _forget_outbox(self, shard: Shard) -> None:

@@ -102,7 +102,11 @@ def _rules(settings: Settings) -> Iterator[Finding]:
         yield _wrong("rules", error)
         return
     count, source = len(definitions.ruleset.segments), settings.rules or "the packaged playbook"
-    yield Finding("ok", "rules", f"{count} segments from {source}, model {definitions.model.version}")
+    yield Finding(
+        "ok",
+        "rules",
+        f"{count} segment{'' if count == 1 else 's'} from {source}, model {definitions.model.version}",
+    )
 
 
 def _partitions(found: Mapping[str, TopicInfo | None] | None, topics: Topics) -> int:

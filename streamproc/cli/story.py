@@ -151,7 +151,11 @@ def _print_segments(console: Console, profile: dict[str, Any], told: Told, *, wh
         console.print(Text(f"      {reason or 'a segment of older rules'}"), soft_wrap=True)
         if rule:
             at = rule["can_change_at"]
-            ends = f"silence can end it from {told(at)} on" if at else "silence does not end it"
+            ends = (
+                f"by its own rule, silence can end it from {told(at)} on"
+                if at
+                else "by its own rule, silence does not end it"
+            )
             console.print(Text(f"      {ends}", "dim"), soft_wrap=True)
         if why:
             for item in segment["evidence"]:

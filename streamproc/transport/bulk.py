@@ -182,7 +182,22 @@ async def log_bounds(
                 f"Kafka does not say where its logs begin and end: {error!r}",
                 fix="see whether all brokers answer",
             ) from error
+        await _show_ends(consumer, ends)
+        ends = {place: max(end, consumer.highwater(place) or 0) for place, end in ends.items()}
     return {(place.topic, place.partition): (firsts[place], ends[place]) for place in places}
+
+
+async def _show_ends(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> None:
+    """Fetch at the ends that the broker has told: Tansu tells too little, and only a fetch shows the true ones."""
+    for place, end in ends.items():
+        consumer.seek(place, end)
+    hidden = set(ends)
+    for _ in range(_QUIET_POLLS_MAX):
+        await consumer.getmany(*hidden, timeout_ms=_POLL_MS, max_records=1)
+        hidden = {place for place in hidden if consumer.highwater(place) is None}
+        if not hidden:
+            return
+    raise _silent(hidden)
 
 
 async def read_topic(brokers: Brokers, topic: str, partitions: int) -> AsyncIterator[list[Record]]:

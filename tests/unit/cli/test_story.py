@@ -87,10 +87,10 @@ def test_a_full_story() -> None:
     assert section(story, "Segments") == [
         "● active since 2026-01-15 10:00 (26 days ago) (rule version 1, entry 1)",
         "stays, because recency 15d <= 30d",
-        "silence can end it from 2026-02-25 10:00 (in 15 days) on",
+        "by its own rule, silence can end it from 2026-02-25 10:00 (in 15 days) on",
         "● medium since 2026-01-21 10:00 (19 days ago) (rule version 1, entry 1)",
         "stays, because active_days_30d 2 >= 2",
-        "silence can end it from 2026-02-20 00:00 (in 9 days) on",
+        "by its own rule, silence can end it from 2026-02-20 00:00 (in 9 days) on",
     ]
     assert section(story, "Next, if nothing happens")[:2] == [
         "2026-02-20 00:00 in 9 days leaves medium active_days_30d 1 < 2",
