@@ -139,7 +139,7 @@ def test_never_active() -> None:
 
 def test_nothing_comes_for_who_is_gone() -> None:
     story = told([(0, {})], 400)
-    assert section(story, "Segments")[-1] == "silence does not end it"
+    assert section(story, "Segments")[-1] == "by its own rule, silence does not end it"
     assert section(story, "Next, if nothing happens") == ["nothing changes in the next 365 days"]
     assert story.endswith("\nnext check: none needed\n")
 
