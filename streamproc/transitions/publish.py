@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, TypedDict
 
 import numpy as np
 from msgspec import Struct
@@ -78,6 +78,17 @@ def publish(outcome: Outcome, table: CustomerTable, definitions: Definitions, or
     return signals
 
 
+class Occasion(TypedDict):
+    """What every signal says of its customer and its cause. `version` is the signal's own."""
+
+    customer: str
+    at_ms: int
+    version: int
+    cause: Cause
+    causation_id: str
+    next_check_at_ms: int | None
+
+
 class _Change(Struct, gc=False):
     """A customer who has something to publish. `version`: that of the last signal so far, without rewinds."""
 
@@ -92,10 +103,17 @@ class _Change(Struct, gc=False):
     band_before: int
     band_after: int
 
-    def next_version(self) -> int:
-        """Call it once for each signal, in the order in which they are told."""
+    def occasion(self, cause: Cause) -> Occasion:
+        """That of the next signal: call it once for each, in the order in which they are told."""
         self.version += 1
-        return version_of(self.rewinds, self.version)
+        return {
+            "customer": self.customer,
+            "at_ms": self.at_ms,
+            "version": version_of(self.rewinds, self.version),
+            "cause": cause,
+            "causation_id": self.causation_id,
+            "next_check_at_ms": self.next_check_at_ms,
+        }
 
 
 def _changes(rows: Ints, outcome: Outcome, table: CustomerTable, origin: Origin) -> list[_Change]:
@@ -170,12 +188,7 @@ class _Teller:
     def _rebanded(self, change: _Change) -> Signal:
         model, (risk, reasons) = self._definitions.model, self._churn[change.row]
         record = churn_signal(
-            customer=change.customer,
-            at_ms=change.at_ms,
-            version=change.next_version(),
-            causation_id=change.causation_id,
-            next_check_at_ms=change.next_check_at_ms,
-            cause=change.cause,
+            **change.occasion(change.cause),
             risk=risk,
             band=BANDS[change.band_after],
             previous_band=None if change.band_before == NEVER else BANDS[change.band_before],
@@ -222,12 +235,7 @@ class _Teller:
         if refusal is None:
             history.requested_ms[row, place] = change.at_ms
         record = action_signal(
-            customer=change.customer,
-            at_ms=change.at_ms,
-            version=change.next_version(),
-            causation_id=change.causation_id,
-            next_check_at_ms=change.next_check_at_ms,
-            cause=change.cause,
+            **change.occasion(change.cause),
             requested=refusal is None,
             abort_type=refusal,
             campaign=campaign.key,
@@ -246,12 +254,7 @@ class _Teller:
 
 def _moved(change: _Change, move: Move, kind: Literal["entered", "exited"], cause: Cause) -> Signal:
     record = audience_signal(
-        customer=change.customer,
-        at_ms=change.at_ms,
-        version=change.next_version(),
-        causation_id=change.causation_id,
-        next_check_at_ms=change.next_check_at_ms,
-        cause=cause,
+        **change.occasion(cause),
         entered=kind == "entered",
         key=move.key,
         rule_version=move.rule_version,

@@ -5,7 +5,7 @@ band is published once more, `cause: restored`; it is no transition, and no camp
 """
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from streamproc.rules.evaluate import Evaluation
 from streamproc.transitions.definitions import Definitions, Origin
 from streamproc.transitions.evaluate import churn_columns
 from streamproc.transitions.memberships import read_memberships
-from streamproc.transitions.publish import Signal
+from streamproc.transitions.publish import Occasion, Signal
 from streamproc.windows.panes import INF, NEVER
 from streamproc.windows.table import CustomerTable
 
@@ -59,7 +59,7 @@ class _Witness:
         if self._table.head["band"][row] != NEVER:
             yield self._band(row, int(self._table.head["band"][row]))
 
-    def _shared(self, row: int) -> dict[str, Any]:
+    def _occasion(self, row: int) -> Occasion:
         head = self._table.head
         head["version"][row] += 1
         version = version_of(self._rewinds, int(head["version"][row]))
@@ -78,7 +78,7 @@ class _Witness:
         inside = bool(memberships.inside[place, row])
         at_ms = int(self._now_ms[row])
         record = audience_signal(
-            **self._shared(row),
+            **self._occasion(row),
             entered=inside,
             key=segment.key,
             rule_version=segment.version,
@@ -103,7 +103,7 @@ class _Witness:
             exact=True,
         )
         record = churn_signal(
-            **self._shared(row),
+            **self._occasion(row),
             risk=risk,
             band=BANDS[band],
             previous_band=BANDS[band],
