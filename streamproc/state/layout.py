@@ -1,10 +1,12 @@
-"""How one customer is packed into bytes, and a batch of them at once.
+"""How customers are packed into bytes, and a batch of them at once.
 
-A packed customer is a fixed row (`_HEAD_WIRE`, which begins with the layout version and the row counts of the
-sparse tables) followed by the rows of those tables, little endian, unpadded, in the order of `SPARSE_TABLES`.
+A packed customer is the layout version (one byte), how many rows each sparse table has, an instant that all others are
+told from, the fixed row, and the rows of the tables in the order of `SPARSE_TABLES`. All numbers are as short as they
+are small; `wire` writes and reads them.
 """
 
 from collections.abc import Sequence
+from enum import IntEnum
 from itertools import pairwise
 from typing import Final
 
@@ -12,69 +14,90 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamproc.errors import StreamprocError
-from streamproc.windows.panes import INF, pane_key, pane_of, series_of, tier_of
+from streamproc.state import wire
+from streamproc.windows.panes import INF, NEVER, ORDERS, TIERS
 from streamproc.windows.table import (
-    CATEGORY_DTYPE,
     HEAD_DTYPE,
     SPARSE_TABLES,
     CustomerTable,
     Table,
+    as_numbers,
     new_customers,
-    new_heads,
 )
 
 #: Raise it with every change of the packed form; workers refuse state of another layout.
-LAYOUT_VERSION: Final = 3
+LAYOUT_VERSION: Final = 4
 
-#: Instants that are whole seconds, and are packed as such.
-_SECONDS: Final = ("next_check_ms", "churn_due_ms", "timer_ms")
-_COUNTS: Final = ("events", "orders", "sessions", "cart_items", "active_days", "version")
-_COUNT_MAX: Final = 0xFFFFFFFF
-_NARROW: Final = {
-    **dict.fromkeys(_COUNTS, "<u4"),
-    **dict.fromkeys(("first_day", "last_day"), "<i4"),
-    **dict.fromkeys(_SECONDS, "<u4"),
-}
-_NO_SECONDS: Final = 0xFFFFFFFF
-_NO_DAY: Final = 0x7FFFFFFF
 
-_HEAD_FIELDS: Final = tuple(HEAD_DTYPE.names or ())
-_HEAD_WIRE: Final = np.dtype(
-    [("layout", "u1"), ("rows", "<u2", (len(SPARSE_TABLES),))]
-    + [(name, _NARROW.get(name, HEAD_DTYPE[name])) for name in _HEAD_FIELDS]
-)
-_WIRE: Final = {
-    "panes": np.dtype([("kind", "u1"), ("pane", "<u4"), ("count", "<u4"), ("value", "<i8")]),
-    "ring": np.dtype([("hash", "<u8"), ("seen_ms", "<i8")]),
-    "members": np.dtype([("segment", "<u4"), ("entered_ms", "<i8"), ("entry_seq", "<u4")]),
-    "campaigns": np.dtype([("campaign", "<u4"), ("requested_ms", "<i8"), ("seq", "<u4")]),
-    "words": np.dtype([("about", "u1"), ("key", "<u8"), ("value", "i1"), ("ts_ms", "<i8"), ("tie", "<u8")]),
-    "tallies": np.dtype([("tally", "u1"), ("count", "<u4"), ("last_ms", "<i8")]),
-    "views": np.dtype([("view", "u1"), ("shown", "<u4")]),
-    "hours": np.dtype([("hour", "u1"), ("count", "<u4")]),
-    "categories": np.dtype([("name", CATEGORY_DTYPE["name"]), ("count", "<u4")]),
-    "funnels": np.dtype([("funnel", "<u4"), ("steps", "u1"), ("started_ms", "<i8"), ("last_ms", "<i8")]),
+class Code(IntEnum):
+    """What makes a field's number small before it is written."""
+
+    COUNT = 0  # never negative, mostly small
+    SIGNED = 1  # mostly small
+    INSTANT = 2  # ms, from the customer's own instant; NEVER and INF are a byte
+    SECOND = 3  # ms that are whole seconds; others are rounded down
+    DAY = 4  # days since 1970
+    WORD = 5  # eight bytes, without the zeros at its end
+    EIGHT = 6  # eight bytes of a hash or a float
+
+
+_HEAD_CODES: Final = {
+    **dict.fromkeys(("events", "orders", "sessions", "cart_items", "active_days", "version"), Code.COUNT),
+    **dict.fromkeys(("money_micros", "cart_micros", "cause_offset", "cause_topic", "band"), Code.SIGNED),
+    **dict.fromkeys(("next_check_ms", "churn_due_ms", "timer_ms"), Code.SECOND),
+    **dict.fromkeys(("first_day", "last_day"), Code.DAY),
+    **dict.fromkeys(("days_low", "days_high", "pause_ms", "rules"), Code.WORD),
+    "decayed_days": Code.EIGHT,
 }
+_ROW_CODES: Final = {
+    "ring": (Code.EIGHT, Code.INSTANT),
+    "members": (Code.WORD, Code.INSTANT, Code.COUNT),
+    "campaigns": (Code.WORD, Code.INSTANT, Code.COUNT),
+    "words": (Code.COUNT, Code.WORD, Code.SIGNED, Code.INSTANT, Code.EIGHT),
+    "tallies": (Code.COUNT, Code.COUNT, Code.INSTANT),
+    "views": (Code.COUNT, Code.WORD),
+    "hours": (Code.COUNT, Code.COUNT),
+    "categories": (Code.WORD, Code.WORD, Code.WORD, Code.COUNT),
+    "funnels": (Code.WORD, Code.COUNT, Code.INSTANT, Code.INSTANT),
+}
+#: What a number takes at most, and a pane: kind, length, begin, step, gap, value.
+_NUMBER_BYTES: Final = 10
+_PANE_BYTES: Final = 44
+
+_HEAD_WORDS: Final = [
+    _HEAD_CODES.get(name, Code.INSTANT)
+    for name in HEAD_DTYPE.names or ()
+    for _ in range(HEAD_DTYPE[name].itemsize // 8)
+]
+_HEAD: Final = np.array(_HEAD_WORDS, np.uint8)
+_ROWS: Final = {name: np.array(codes, np.uint8) for name, codes in _ROW_CODES.items()}
+_WIDTHS_MS: Final = np.array([tier.width_ms for tier in TIERS], np.int64)
+
+Ints = NDArray[np.int64]
 
 
 def pack(table: CustomerTable) -> list[bytes]:
     """The packed states of the customers of `table`, in order."""
     n = len(table)
-    counts = np.stack(
-        [np.bincount(getattr(table, name)["row"], minlength=n) for name in SPARSE_TABLES], axis=1
-    )
-    heads = _pack_heads(table.head, counts).tobytes()
-    sections = []
-    for place, name in enumerate(SPARSE_TABLES):
-        if not len(getattr(table, name)):
-            continue
-        wire = _pack_rows(name, getattr(table, name))
-        ends = [0, *(np.cumsum(counts[:, place]) * wire.itemsize).tolist()]
-        data = wire.tobytes()
-        sections.append([data[start:end] for start, end in pairwise(ends)])
-    size = _HEAD_WIRE.itemsize
-    packed_heads = [heads[at : at + size] for at in range(0, n * size, size)]
-    return [b"".join(parts) for parts in zip(packed_heads, *sections, strict=True)]
+    counts = [np.bincount(getattr(table, name)["row"], minlength=n) for name in SPARSE_TABLES]
+    size = np.full(n, 1 + (len(counts) + 1 + len(_HEAD)) * _NUMBER_BYTES, np.int64)
+    for name, count in zip(SPARSE_TABLES, counts, strict=True):
+        size += count * (_PANE_BYTES if name == "panes" else len(_ROWS[name]) * _NUMBER_BYTES)
+    end = np.cumsum(size)
+    start = end - size
+    out = np.empty(int(end[-1]) if n else 0, np.uint8)
+    out[start] = LAYOUT_VERSION
+    at = start + 1
+    for count in counts:
+        wire.write_numbers(out, at, count)
+    base_ms = _base_ms(table.head)
+    wire.write_numbers(out, at, base_ms)
+    wire.write_heads(out, at, base_ms, as_numbers(table.head), _HEAD)
+    wire.write_panes(out, at, base_ms, as_numbers(table.panes), _WIDTHS_MS, ORDERS)
+    for name, codes in _ROWS.items():
+        wire.write_rows(out, at, base_ms, as_numbers(getattr(table, name)), codes)
+    data = memoryview(out)
+    return [bytes(data[first:last]) for first, last in zip(start.tolist(), at.tolist(), strict=True)]
 
 
 def unpack(ids: Sequence[str], blobs: Sequence[bytes | None]) -> CustomerTable:
@@ -82,97 +105,54 @@ def unpack(ids: Sequence[str], blobs: Sequence[bytes | None]) -> CustomerTable:
 
     Raises StreamprocError if a state has another layout or is cut short.
     """
-    known = [i for i, blob in enumerate(blobs) if blob]
     table = new_customers(ids)
-    if not known:
+    rows = [i for i, blob in enumerate(blobs) if blob]
+    if not rows:
         return table
     packed = [blob for blob in blobs if blob]
-    sizes = np.array([len(blob) for blob in packed], np.int64)
+    sizes = np.fromiter(map(len, packed), np.int64, len(packed))
     data = np.frombuffer(b"".join(packed), np.uint8)
-    start = np.cumsum(sizes) - sizes
-    if sizes.min() < _HEAD_WIRE.itemsize:
-        raise _broken(ids[known[int(sizes.argmin())]], f"only {sizes.min()} bytes")
-    heads = _gather(data, start, _HEAD_WIRE)
-    wrong = np.flatnonzero(heads["layout"] != LAYOUT_VERSION)
-    if len(wrong):
-        found = int(heads["layout"][wrong[0]])
-        raise _broken(ids[known[int(wrong[0])]], f"layout {found}, this version reads {LAYOUT_VERSION}")
-    at = start + _HEAD_WIRE.itemsize
-    lengths = heads["rows"].astype(np.int64) @ np.array([_WIRE[name].itemsize for name in SPARSE_TABLES])
-    wrong = np.flatnonzero(lengths + _HEAD_WIRE.itemsize != sizes)
-    if len(wrong):
-        raise _broken(ids[known[int(wrong[0])]], f"{sizes[wrong[0]]} bytes, which is not what its head says")
-    rows = np.array(known, np.int64)
-    table.head[rows] = _unpack_heads(heads)
-    for place, name in enumerate(SPARSE_TABLES):
-        count = heads["rows"][:, place].astype(np.int64)
-        if not count.any():
-            continue
-        wire = _WIRE[name]
-        nth = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-        section = _gather(data, np.repeat(at, count) + nth * wire.itemsize, wire)
-        setattr(table, name, _unpack_rows(name, np.repeat(rows, count), section, getattr(table, name).dtype))
-        at = at + count * wire.itemsize
+    end = np.cumsum(sizes)
+    at = end - sizes
+    for place in np.flatnonzero(data[at] != LAYOUT_VERSION)[:1]:
+        raise _broken(ids[rows[place]], f"layout {data[at[place]]}, this version reads {LAYOUT_VERSION}")
+    at += 1
+    counts = np.empty((len(SPARSE_TABLES), len(packed)), np.int64)
+    base_ms = np.empty(len(packed), np.int64)
+    for count in counts:
+        wire.read_numbers(data, at, count)
+    wire.read_numbers(data, at, base_ms)
+    # No row is smaller than a byte: a count that says more would only make us reserve memory for nothing.
+    wrong = (at > end) | ((counts < 0) | (counts > sizes)).any(axis=0)
+    if not wrong.any():
+        heads = np.empty(len(packed), HEAD_DTYPE)
+        found = {name: np.empty(int(counts[place].sum()), dtype) for place, (name, dtype) in enumerate(SPARSE_TABLES.items())}
+        wire.read_heads(data, at, base_ms, as_numbers(heads), _HEAD)
+        for place, (name, rows_found) in enumerate(found.items()):
+            numbers = as_numbers(rows_found)
+            if name == "panes":
+                wire.read_panes(data, at, base_ms, counts[place], numbers, _WIDTHS_MS, ORDERS)
+            else:
+                wire.read_rows(data, at, base_ms, counts[place], numbers, _ROWS[name])
+        wrong = at != end
+    for place in np.flatnonzero(wrong)[:1]:
+        raise _broken(ids[rows[place]], f"{sizes[place]} bytes, which is not what its head says")
+    if len(rows) == len(ids):
+        return CustomerTable(list(ids), heads, **found)
+    table.head[rows] = heads
+    row_of = np.array(rows, np.int64)
+    for name, rows_found in found.items():
+        rows_found["row"] = row_of[rows_found["row"]]
+        setattr(table, name, rows_found)
     return table
 
 
-def _gather(data: NDArray[np.uint8], start: NDArray[np.int64], dtype: np.dtype[np.void]) -> Table:
-    """The items of `dtype` that begin at the byte positions `start`."""
-    matrix = data[start[:, None] + np.arange(dtype.itemsize)]
-    return np.ascontiguousarray(matrix).view(dtype).reshape(len(start))
-
-
-def _pack_heads(head: Table, counts: NDArray[np.int64]) -> Table:
-    wire = np.empty(len(head), _HEAD_WIRE)
-    wire["layout"], wire["rows"] = LAYOUT_VERSION, counts
-    for name in _HEAD_FIELDS:
-        column = head[name]
-        if name in _SECONDS:
-            # An instant after 2106 is kept as 2106: a check that comes early finds nothing to do, and is set again.
-            column = np.where(column == INF, _NO_SECONDS, np.minimum(column // 1000, _NO_SECONDS - 1))
-        elif name == "first_day":
-            column = np.minimum(column, _NO_DAY)
-        elif name in _COUNTS:
-            column = np.minimum(column, _COUNT_MAX)
-        wire[name] = column
-    return wire
-
-
-def _unpack_heads(wire: Table) -> Table:
-    head = new_heads(len(wire))
-    for name in _HEAD_FIELDS:
-        column = wire[name].astype(HEAD_DTYPE[name].base)
-        if name in _SECONDS:
-            column = np.where(column == _NO_SECONDS, INF, column * 1000)
-        elif name == "first_day":
-            column = np.where(column == _NO_DAY, INF, column)
-        head[name] = column
-    return head
-
-
-def _pack_rows(name: str, table: Table) -> Table:
-    wire = np.empty(len(table), _WIRE[name])
-    fields = wire.dtype.names or ()
-    for field in fields:
-        if field in ("kind", "pane"):
-            continue
-        wire[field] = table[field]
-    if name == "panes":
-        wire["kind"] = (tier_of(table["key"]) << 6) | series_of(table["key"])
-        wire["pane"] = pane_of(table["key"])
-    return wire
-
-
-def _unpack_rows(name: str, rows: NDArray[np.int64], wire: Table, dtype: np.dtype[np.void]) -> Table:
-    table = np.empty(len(wire), dtype)
-    table["row"] = rows
-    for field in wire.dtype.names or ():
-        if field not in ("kind", "pane"):
-            table[field] = wire[field]
-    if name == "panes":
-        kind = wire["kind"].astype(np.int64)
-        table["key"] = pane_key(kind >> 6, kind & 0x3F, wire["pane"].astype(np.int64))
-    return table
+def _base_ms(head: Table) -> Ints:
+    """The instant that a customer's others are told from: mostly close to them."""
+    base_ms = np.maximum(head["last_activity_ms"], 0)
+    known = (base_ms == 0) & (head["first_seen_ms"] != INF)
+    base_ms[known] = np.maximum(head["first_seen_ms"][known], 0)
+    return base_ms
 
 
 def _broken(customer: str, what: str) -> StreamprocError:

@@ -69,7 +69,7 @@ _PANE_MASK: Final = (1 << _SERIES_SHIFT) - 1
 _KEY_MASK: Final = (1 << ROW_SHIFT) - 1
 
 #: One pane of one customer: `key` = tier | series | pane; sorted by (row, key).
-PANE_DTYPE: Final = np.dtype([("row", "<i4"), ("key", "<i8"), ("count", "<i8"), ("value", "<i8")])
+PANE_DTYPE: Final = np.dtype([("row", "<i8"), ("key", "<i8"), ("count", "<i8"), ("value", "<i8")])
 
 Ints = NDArray[np.int64]
 Panes = NDArray[np.void]

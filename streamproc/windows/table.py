@@ -1,6 +1,7 @@
 """The state of a batch of customers as columns: what Redis holds packed, unpacked for numpy.
 
-One fixed row a customer (`head`) and sorted, sparse tables that refer to it by row number.
+One fixed row a customer (`head`) and sorted, sparse tables that refer to it by row number. Every field has eight bytes
+(texts a multiple), so that numpy finds them aligned, and `as_numbers` shows a table to compiled code.
 """
 
 from collections.abc import Sequence
@@ -47,38 +48,38 @@ HEAD_DTYPE: Final = np.dtype(
         ("churn_due_ms", "<i8"),  # when, in silence, the churn band may change next; INF: never
         ("timer_ms", "<i8"),  # the due entry that exists in Redis; INF: none
         ("cause_offset", "<i8"),  # last event applied but not yet evaluated; NEVER: none
-        ("cause_topic", "<i1"),
-        ("band", "<i1"),  # churn band, NEVER: none yet
+        ("cause_topic", "<i8"),
+        ("band", "<i8"),  # churn band, NEVER: none yet
         ("version", "<i8"),  # signals published for this customer so far
-        ("rules", "<u4"),  # fingerprint of the rules of the last evaluation
+        ("rules", "<i8"),  # fingerprint of the rules of the last evaluation
     ]
 )
 
 #: The last applied message ids, oldest first within a customer.
-RING_DTYPE: Final = np.dtype([("row", "<i4"), ("hash", "<u8"), ("seen_ms", "<i8")])
+RING_DTYPE: Final = np.dtype([("row", "<i8"), ("hash", "<u8"), ("seen_ms", "<i8")])
 #: Segments ever entered. `entered_ms` NEVER: outside now.
 MEMBER_DTYPE: Final = np.dtype(
-    [("row", "<i4"), ("segment", "<u4"), ("entered_ms", "<i8"), ("entry_seq", "<i8")]
+    [("row", "<i8"), ("segment", "<i8"), ("entered_ms", "<i8"), ("entry_seq", "<i8")]
 )
 #: Campaigns ever triggered. `requested_ms` NEVER: only suppressed so far.
 CAMPAIGN_DTYPE: Final = np.dtype(
-    [("row", "<i4"), ("campaign", "<u4"), ("requested_ms", "<i8"), ("seq", "<i8")]
+    [("row", "<i8"), ("campaign", "<i8"), ("requested_ms", "<i8"), ("seq", "<i8")]
 )
 #: The latest word on something, by (ts_ms, tie): see `windows.words`.
 WORD_DTYPE: Final = np.dtype(
-    [("row", "<i4"), ("about", "<u1"), ("key", "<u8"), ("value", "<i1"), ("ts_ms", "<i8"), ("tie", "<u8")]
+    [("row", "<i8"), ("about", "<i8"), ("key", "<u8"), ("value", "<i8"), ("ts_ms", "<i8"), ("tie", "<u8")]
 )
 #: How often events counted as a tally, and when last.
-TALLY_DTYPE: Final = np.dtype([("row", "<i4"), ("tally", "<u1"), ("count", "<i8"), ("last_ms", "<i8")])
+TALLY_DTYPE: Final = np.dtype([("row", "<i8"), ("tally", "<i8"), ("count", "<i8"), ("last_ms", "<i8")])
 #: Different pages (`view` 0) and products (1) of the latest session.
-VIEW_DTYPE: Final = np.dtype([("row", "<i4"), ("view", "<u1"), ("shown", "<u4")])
+VIEW_DTYPE: Final = np.dtype([("row", "<i8"), ("view", "<i8"), ("shown", "<i8")])
 #: Activity by UTC hour of the day.
-HOUR_DTYPE: Final = np.dtype([("row", "<i4"), ("hour", "<u1"), ("count", "<i8")])
+HOUR_DTYPE: Final = np.dtype([("row", "<i8"), ("hour", "<i8"), ("count", "<i8")])
 #: What activity is about.
-CATEGORY_DTYPE: Final = np.dtype([("row", "<i4"), ("name", f"S{CATEGORY_BYTES}"), ("count", "<i8")])
+CATEGORY_DTYPE: Final = np.dtype([("row", "<i8"), ("name", f"S{CATEGORY_BYTES}"), ("count", "<i8")])
 #: How far the customer came in funnels.
 FUNNEL_DTYPE: Final = np.dtype(
-    [("row", "<i4"), ("funnel", "<u4"), ("steps", "<u1"), ("started_ms", "<i8"), ("last_ms", "<i8")]
+    [("row", "<i8"), ("funnel", "<i8"), ("steps", "<i8"), ("started_ms", "<i8"), ("last_ms", "<i8")]
 )
 
 #: By name, what the rows of each sparse table are.
@@ -103,6 +104,11 @@ _NEVER_AT_FIRST: Final = (
 Table = NDArray[np.void]
 
 
+def as_numbers(table: Table) -> NDArray[np.int64]:
+    """The same memory as int64[rows, words of eight bytes]."""
+    return np.ascontiguousarray(table).view(np.int64).reshape(len(table), table.dtype.itemsize // 8)
+
+
 @dataclass(slots=True)
 class CustomerTable:
     """The states of n customers. Row numbers in the sparse tables index `ids` and `head`."""
@@ -125,8 +131,8 @@ class CustomerTable:
 
     def take(self, rows: NDArray[np.int64]) -> "CustomerTable":
         """The customers at `rows` (ascending), renumbered from 0."""
-        renumbered = np.full(len(self.ids), -1, np.int32)
-        renumbered[rows] = np.arange(len(rows), dtype=np.int32)
+        renumbered = np.full(len(self.ids), -1, np.int64)
+        renumbered[rows] = np.arange(len(rows))
         sparse = {}
         for name in SPARSE_TABLES:
             table: Table = getattr(self, name)
