@@ -4,7 +4,7 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 #: Keep in step with `tool.uv.cache-keys` and the override of mypy in pyproject.toml.
-COMPILED = ("streamproc/state/wire.py",)
+COMPILED = ("streamproc/features/lanes.py", "streamproc/state/wire.py", "streamproc/windows/merge.py")
 
 #: Indices come from loops over the arrays' own lengths; what is read from Redis is checked against its length.
 DIRECTIVES = {

@@ -13,7 +13,7 @@ from streamproc.features.ages import AgeColumns
 from streamproc.features.registry import Feature
 from streamproc.features.relations import CHANNEL_OF_CODE, RelationColumns
 from streamproc.features.totals import TotalColumns, favorite_category
-from streamproc.features.windows import PaneTotals, WindowColumns
+from streamproc.features.windows import PaneRows, WindowColumns
 from streamproc.windows.table import CustomerTable
 
 Ints = NDArray[np.int64]
@@ -28,11 +28,11 @@ class Frame:
         self.n = len(table)
         self.now_ms = now_ms
         self._table = table
-        self._totals: PaneTotals | None = None
+        self._rows: PaneRows | None = None
 
     def windows(self, features: Sequence[Feature]) -> WindowColumns:
         """Window features."""
-        return WindowColumns(self._pane_totals(), tuple(features))
+        return WindowColumns(self._pane_rows(), tuple(features))
 
     def ages(self, features: Sequence[Feature]) -> AgeColumns:
         """Ages."""
@@ -44,7 +44,7 @@ class Frame:
 
     def relations(self, features: Sequence[Feature]) -> RelationColumns:
         """Relations."""
-        return RelationColumns(self._pane_totals(), self.n, features)
+        return RelationColumns(self._pane_rows(), self.n, features)
 
     def value(self, feature: Feature) -> Ints:
         """One feature: int64[n]; where it is not exact, the least it can be."""
@@ -61,8 +61,8 @@ class Frame:
         return CHANNEL_OF_CODE.get(int(self.value(feature)[row]))
 
     def unfolds_at_ms(self) -> Ints:
-        """See PaneTotals.unfolds_at_ms."""
-        return self._pane_totals().unfolds_at_ms()
+        """See PaneRows.unfolds_at_ms."""
+        return self._pane_rows().unfolds_at_ms()
 
     def _columns(self, feature: Feature) -> Columns:
         match feature.kind:
@@ -75,7 +75,7 @@ class Frame:
             case "relation":
                 return self.relations((feature,))
 
-    def _pane_totals(self) -> PaneTotals:
-        if self._totals is None:
-            self._totals = PaneTotals(self._table, self.now_ms)
-        return self._totals
+    def _pane_rows(self) -> PaneRows:
+        if self._rows is None:
+            self._rows = PaneRows(self._table, self.now_ms)
+        return self._rows

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from streamproc.contracts.hashes import text_hash
 from streamproc.features.registry import FEATURES, Feature
 from streamproc.features.totals import NO_VALUE
-from streamproc.features.windows import PaneTotals, WindowColumns
+from streamproc.features.windows import PaneRows, WindowColumns
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -31,12 +31,12 @@ class RelationColumns:
     `changes_ms`: the next instant at which one can change in silence; INF: never.
     """
 
-    def __init__(self, totals: PaneTotals, n: int, features: Sequence[Feature]) -> None:
+    def __init__(self, rows: PaneRows, n: int, features: Sequence[Feature]) -> None:
         self.values: Ints = np.empty((len(features), n), np.int64)
         self.changes_ms: Ints = np.empty((len(features), n), np.int64)
         for place, feature in enumerate(features):
             relation = _RELATIONS[feature.source]
-            windows = WindowColumns(totals, tuple(FEATURES[name] for name in relation.windows))
+            windows = WindowColumns(rows, tuple(FEATURES[name] for name in relation.windows))
             self.values[place] = relation.values(windows)
             changes_ms = np.minimum(windows.changes_at_ms(), windows.known_at_ms())
             self.changes_ms[place] = changes_ms.min(axis=0)

@@ -7,7 +7,6 @@ are small; `wire` writes and reads them.
 
 from collections.abc import Sequence
 from enum import IntEnum
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -15,13 +14,12 @@ from numpy.typing import NDArray
 
 from streamproc.errors import StreamprocError
 from streamproc.state import wire
-from streamproc.windows.panes import INF, NEVER, ORDERS, TIERS
+from streamproc.windows.panes import INF, ORDERS, TIERS, as_numbers
 from streamproc.windows.table import (
     HEAD_DTYPE,
     SPARSE_TABLES,
     CustomerTable,
     Table,
-    as_numbers,
     new_customers,
 )
 

@@ -112,7 +112,7 @@ def _apply_new(
         ts_ms = events.ts_ms[counted_as]
         table.tallies = count_tallies(table.tallies, row[counted_as], tally, ts_ms)
         contributions += _tally_contributions(row[counted_as], tally, ts_ms, at_ms[counted_as])
-    table.panes = union([table.panes, *contributions])
+    table.panes = union(table.panes, contributions)
     _follow_carts(table, row, events)
     table.words = follow_words(table.words, row, events, len(table))
     table.funnels = follow_funnels(table.funnels, measures.funnels, row, events)

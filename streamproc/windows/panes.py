@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamproc.contracts.meanings import TALLIES
+from streamproc.windows.merge import add_panes, keep_panes
 
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 60 * MINUTE_MS
@@ -66,10 +67,13 @@ _SERIES_SHIFT: Final = 32
 _TIER_SHIFT: Final = 40
 ROW_SHIFT: Final = 43
 _PANE_MASK: Final = (1 << _SERIES_SHIFT) - 1
-_KEY_MASK: Final = (1 << ROW_SHIFT) - 1
+_WIDTHS_MS: Final = np.array([tier.width_ms for tier in TIERS], np.int64)
+_KEPT: Final = np.array([tier.kept for tier in TIERS], np.int64)
 
 #: One pane of one customer: `key` = tier | series | pane; sorted by (row, key).
 PANE_DTYPE: Final = np.dtype([("row", "<i8"), ("key", "<i8"), ("count", "<i8"), ("value", "<i8")])
+
+NO_PANES: Final = np.empty(0, PANE_DTYPE)
 
 Ints = NDArray[np.int64]
 Panes = NDArray[np.void]
@@ -94,6 +98,11 @@ def pane_of(key: Ints) -> Ints:
     return key & _PANE_MASK
 
 
+def as_numbers(table: NDArray[np.void]) -> Ints:
+    """A table whose fields have eight bytes each (or a multiple) as int64[rows, words]: the same memory."""
+    return np.ascontiguousarray(table).view(np.int64).reshape(len(table), table.dtype.itemsize // 8)
+
+
 def make_panes(row: Ints, key: Ints, count: Ints, value: Ints) -> Panes:
     """Rows of the pane table, unsorted and not yet summed."""
     panes = np.empty(len(row), PANE_DTYPE)
@@ -101,34 +110,19 @@ def make_panes(row: Ints, key: Ints, count: Ints, value: Ints) -> Panes:
     return panes
 
 
-def union(parts: list[Panes]) -> Panes:
-    """The union of pane tables: equal (row, key) summed, sorted by (row, key).
+def union(stored: Panes, parts: list[Panes]) -> Panes:
+    """The union of pane tables: equal (row, key) summed, sorted by (row, key), as `stored` is already.
 
     The merge of two customers is the same union.
     """
-    panes = np.concatenate(parts)
-    if len(panes) == 0:
-        return panes
-    order_key = (panes["row"].astype(np.int64) << ROW_SHIFT) | panes["key"]
-    order = np.argsort(order_key, kind="stable")
-    order_key, panes = order_key[order], panes[order]
-    first = np.flatnonzero(np.concatenate(([True], order_key[1:] != order_key[:-1])))
-    if len(first) == len(panes):
-        return panes
-    return make_panes(
-        order_key[first] >> ROW_SHIFT,
-        order_key[first] & _KEY_MASK,
-        np.add.reduceat(panes["count"], first),
-        np.add.reduceat(panes["value"], first),
-    )
+    more = np.concatenate([NO_PANES, *parts])
+    more = more[np.argsort((more["row"] << ROW_SHIFT) | more["key"], kind="stable")]
+    merged = np.empty(len(stored) + len(more), PANE_DTYPE)
+    return merged[: add_panes(as_numbers(stored), as_numbers(more), as_numbers(merged))]
 
 
 def prune(panes: Panes, now_ms: Ints) -> Panes:
     """Without the panes that no window can hold at or after `now_ms` (int64[n], per customer)."""
-    if len(panes) == 0:
-        return panes
-    tier, pane = tier_of(panes["key"]), pane_of(panes["key"])
-    widths = np.array([t.width_ms for t in TIERS], np.int64)
-    kept = np.array([t.kept for t in TIERS], np.int64)
-    alive = pane > now_ms[panes["row"]] // widths[tier] - kept[tier]
-    return panes if alive.all() else panes[alive]
+    oldest = now_ms // _WIDTHS_MS[:, None] - _KEPT[:, None] + 1
+    kept = np.empty_like(panes)
+    return kept[: keep_panes(as_numbers(panes), oldest, as_numbers(kept))]

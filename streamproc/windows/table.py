@@ -104,11 +104,6 @@ _NEVER_AT_FIRST: Final = (
 Table = NDArray[np.void]
 
 
-def as_numbers(table: Table) -> NDArray[np.int64]:
-    """The same memory as int64[rows, words of eight bytes]."""
-    return np.ascontiguousarray(table).view(np.int64).reshape(len(table), table.dtype.itemsize // 8)
-
-
 @dataclass(slots=True)
 class CustomerTable:
     """The states of n customers. Row numbers in the sparse tables index `ids` and `head`."""

@@ -1,19 +1,17 @@
-"""Sums by running totals, at sizes where the totals of all customers together no longer fit."""
+"""Sums of panes at their limits."""
 
 import numpy as np
-import pytest
 
 from streamproc.features.frame import Frame
 from streamproc.features.registry import FEATURES
-from streamproc.features.windows import PaneTotals
-from streamproc.windows.panes import DAY_MS, INF, ORDERS, TIERS, make_panes, pane_key, union
+from streamproc.windows.panes import DAY_MS, INF, NO_PANES, ORDERS, TIERS, make_panes, pane_key, union
 from streamproc.windows.table import new_customers
 
 TODAY = 20_000
 MOST_MICROS = 10**16  # the greatest order
 
 
-def test_running_totals_may_wrap_around() -> None:
+def test_great_sums_of_many_customers() -> None:
     """1,000 customers with three of the greatest orders each: sums and falls are exact for every one of them."""
     n = 1_000
     table = new_customers([str(i) for i in range(n)])
@@ -21,7 +19,7 @@ def test_running_totals_may_wrap_around() -> None:
     row = np.repeat(np.arange(n), 3)
     day = np.tile(np.array([TODAY - 20, TODAY - 10, TODAY]), n)
     key = pane_key(TIERS[2].code, ORDERS, day)
-    table.panes = union([make_panes(row, key, np.ones(3 * n, np.int64), np.full(3 * n, MOST_MICROS))])
+    table.panes = union(NO_PANES, [make_panes(row, key, np.ones(3 * n, np.int64), np.full(3 * n, MOST_MICROS))])
     columns = Frame(table, np.full(n, TODAY * DAY_MS)).windows(
         [FEATURES[name] for name in ("money_30d", "money_7d", "orders_30d")]
     )
@@ -44,10 +42,3 @@ def test_who_was_never_seen_will_never_be_known() -> None:
     )
     assert columns.known_at_ms().tolist() == [[INF], [INF]]
     assert columns.changes_at_ms().tolist() == [[INF], [INF]]
-
-
-def test_more_customers_than_the_sort_key_holds_are_refused() -> None:
-    n = 1 << 18
-    table = new_customers([""] * n)
-    with pytest.raises(ValueError, match="at most 262144"):
-        PaneTotals(table, np.zeros(n, np.int64))

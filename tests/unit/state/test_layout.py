@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from streamproc.errors import StreamprocError
 from streamproc.state.layout import LAYOUT_VERSION, pack, unpack
-from streamproc.windows.panes import INF, ORDERS, SERIES_COUNT, make_panes, pane_key, union
+from streamproc.windows.panes import INF, NO_PANES, ORDERS, SERIES_COUNT, make_panes, pane_key, union
 from streamproc.windows.table import SPARSE_TABLES, CustomerTable, new_customers
 
 
@@ -27,6 +27,7 @@ def customers(seed: int, n: int) -> CustomerTable:
     row = np.sort(random.integers(0, n, size))
     series = random.integers(0, SERIES_COUNT, size)
     table.panes = union(
+        NO_PANES,
         [
             make_panes(
                 row,

@@ -6,7 +6,17 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamproc.windows.panes import TIERS, make_panes, pane_key, pane_of, prune, series_of, tier_of, union
+from streamproc.windows.panes import (
+    NO_PANES,
+    TIERS,
+    make_panes,
+    pane_key,
+    pane_of,
+    prune,
+    series_of,
+    tier_of,
+    union,
+)
 
 rows = st.lists(
     st.tuples(st.integers(0, 3), st.integers(0, 2), st.integers(0, 4), st.integers(0, 5), st.integers(0, 9))
@@ -25,7 +35,7 @@ def table_of(entries: list[tuple[int, int, int, int, int]]) -> np.ndarray:
 
 @given(left=rows, right=rows)
 def test_union_sums_equal_panes_and_sorts(left: list, right: list) -> None:
-    merged = union([table_of(left), table_of(right)])
+    merged = union(union(NO_PANES, [table_of(left)]), [table_of(right)])
     counts: Counter[tuple[int, ...]] = Counter()
     values: Counter[tuple[int, ...]] = Counter()
     for *place, value in left + right:
