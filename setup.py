@@ -1,10 +1,9 @@
-"""Compiles the few modules that loop over single numbers. They are plain Python, and run (slowly) without that, too."""
+"""Compiles the few modules that loop over single numbers: `*.pyx`, each beside a `.pyi` with its types."""
+
+from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
-
-#: Keep in step with `tool.uv.cache-keys` and the override of mypy in pyproject.toml.
-COMPILED = ("streamproc/features/lanes.py", "streamproc/state/wire.py", "streamproc/windows/merge.py")
 
 #: Indices come from loops over the arrays' own lengths; what is read from Redis is checked against its length.
 DIRECTIVES = {
@@ -16,15 +15,13 @@ DIRECTIVES = {
 }
 
 
-def _extension(path: str) -> Extension:
-    # optional: where there is no C compiler, the installation goes on, and `streamproc doctor` says so.
-    name = path.removesuffix(".py").replace("/", ".")
-    return Extension(name, [path], extra_compile_args=["-O3"], optional=True)
+def _extension(path: Path) -> Extension:
+    return Extension(".".join(path.with_suffix("").parts), [str(path)], extra_compile_args=["-O3"])
 
 
 setup(
     ext_modules=cythonize(
-        [_extension(path) for path in COMPILED],
+        [_extension(path) for path in sorted(Path("streamproc").rglob("*.pyx"))],
         build_dir="build/cython",
         compiler_directives=DIRECTIVES,
         quiet=True,

@@ -30,9 +30,13 @@ class Frame:
         self._table = table
         self._rows: PaneRows | None = None
 
-    def windows(self, features: Sequence[Feature]) -> WindowColumns:
-        """Window features."""
-        return WindowColumns(self._pane_rows(), tuple(features))
+    def windows(
+        self, features: Sequence[Feature], asked: Ints | None = None, bounds: Ints | None = None
+    ) -> WindowColumns:
+        """Window features; `asked`, `bounds`: when which of them fall below what."""
+        if asked is None or bounds is None:
+            return WindowColumns(self._pane_rows(), tuple(features))
+        return WindowColumns(self._pane_rows(), tuple(features), asked, bounds)
 
     def ages(self, features: Sequence[Feature]) -> AgeColumns:
         """Ages."""

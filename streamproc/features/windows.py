@@ -7,21 +7,20 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from streamproc.features.lanes import Lanes, leaving_panes, sum_windows, survey
+from streamproc.features.lanes import sum_windows, survey
 from streamproc.features.registry import Feature
 from streamproc.windows.panes import INF, TIERS, WINDOWS, as_numbers
-from streamproc.windows.table import BITMAP_DAYS, CustomerTable
+from streamproc.windows.table import CustomerTable
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
+_NONE: Final = np.empty(0, np.int64)
 _WIDTHS_MS: Final = np.array([tier.width_ms for tier in TIERS], np.int64)
 #: Of all windows: tier, length in panes, and width of a pane.
 _TIERS: Final = np.array([window.tier.code for window in WINDOWS], np.int64)
 _LENGTHS: Final = np.array([[window.panes] for window in WINDOWS], np.int64)
 _PANE_MS: Final = np.array([[window.tier.width_ms] for window in WINDOWS], np.int64)
-#: Series of a tier that `features.lanes` tells apart.
-_SERIES: Final = 64
 
 
 class PaneRows:
@@ -45,37 +44,33 @@ class PaneRows:
         """
         return self._unfolds_at_ms
 
-    def lanes(self, tier: Ints, series: Ints) -> Lanes:
-        """The rows as `features.lanes` wants them, for l lanes."""
-        room = np.zeros((len(TIERS) * _SERIES + 2 * BITMAP_DAYS, 4), np.int64)
-        return Lanes(self.panes, self.begin, self.newest, self.days, tier, series, room)
-
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What f window features sum: int64[f] each, in the order of `order`, which puts those of one lane together."""
+    """What f window features sum. `lanes`, `windows`: as `sum_windows` takes them. `place`: of each feature among them.
+    `kind`: int64[f], each one's place in WINDOWS.
+    """
 
-    order: Ints
-    lane: Ints
-    length: Ints
-    measure: Ints
-    window: Ints  # place in WINDOWS
-    tier_of_lane: Ints
-    series_of_lane: Ints
+    lanes: Ints
+    windows: Ints
+    place: Ints
+    kind: Ints
 
 
 @lru_cache(maxsize=1024)
 def _plan(features: tuple[Feature, ...]) -> _Plan:
     lanes = [_lane(feature) for feature in features]
     different = sorted(set(lanes))
-    lane = np.array([different.index(one) for one in lanes], np.int64)
-    order = np.argsort(lane, kind="stable").astype(np.int64)
-    windows = [WINDOWS.index(feature.window) for feature in features if feature.window is not None]
-    window = np.array(windows, np.int64)
-    measure = np.array([feature.measure == "value" for feature in features], np.int64)
-    tier, series = np.array(different, np.int64).reshape(-1, 2).T.copy()
+    rows = [
+        (different.index(lane), feature.window.panes if feature.window else 0, feature.measure == "value")
+        for lane, feature in zip(lanes, features, strict=True)
+    ]
+    order = sorted(range(len(rows)), key=lambda at: rows[at][0])
     return _Plan(
-        order, lane[order], _LENGTHS[window[order], 0], measure[order], window[order], tier, series
+        np.array(different, np.int64).reshape(-1, 2),
+        np.array([rows[at] for at in order], np.int64).reshape(-1, 3),
+        np.argsort(order).astype(np.int64),
+        np.array([WINDOWS.index(feature.window) for feature in features if feature.window], np.int64),
     )
 
 
@@ -88,35 +83,28 @@ def _lane(feature: Feature) -> tuple[int, int]:
 class WindowColumns:
     """f window features of n customers. `values`: int64[f, n], the least they can be; `exact`: bool[f, n].
 
-    A window is exact where the history reaches back to its beginning.
+    A window is exact where the history reaches back to its beginning. `falls_ms`: int64[q, n], from which instant on, in
+    silence, the features at `asked` (int64[q]) are below `bounds` (int64[q]); INF: they are already, or never.
     """
 
-    def __init__(self, rows: PaneRows, features: tuple[Feature, ...]) -> None:
-        self._rows, self._plan = rows, _plan(features)
-        plan, shape = self._plan, (len(features), len(rows.first_seen_ms))
-        sums, oldest = np.empty(shape, np.int64), np.empty(shape, np.int64)
-        self._lanes = rows.lanes(plan.tier_of_lane, plan.series_of_lane)
-        sum_windows(self._lanes, plan.lane, plan.length, plan.measure, sums, oldest)
-        self._place = np.argsort(plan.order)
-        self.values: Ints = sums[self._place]
-        self._oldest = oldest
+    def __init__(
+        self, rows: PaneRows, features: tuple[Feature, ...], asked: Ints = _NONE, bounds: Ints = _NONE
+    ) -> None:
+        plan, n = _plan(features), len(rows.first_seen_ms)
+        questions = np.stack((plan.place[asked], bounds), axis=1)
+        order = np.argsort(questions[:, 0], kind="stable")
+        sums, oldest = np.empty((len(features), n), np.int64), np.empty((len(features), n), np.int64)
+        leaving = np.empty((len(asked), n), np.int64)
+        sum_windows(
+            rows.panes, rows.begin, rows.newest, rows.days, plan.lanes, plan.windows, questions[order],
+            sums, oldest, leaving,
+        )  # fmt: skip
+        self._rows, self._kind = rows, plan.kind
+        self.values: Ints = sums[plan.place]
+        self._oldest = oldest[plan.place]
         self._known = rows.first_seen_ms <= (rows.newest[_TIERS] - _LENGTHS + 1) * _PANE_MS
-        self.exact: Bools = self._known[plan.window[self._place]]
-
-    def falls_below_ms(self, place: Ints, bound: Ints) -> Ints:
-        """From which instant on the features at `place` (int64[c]) are below `bound` (int64[c]) in silence.
-
-        int64[c, n]; INF: it is already, or never.
-        """
-        plan = self._plan
-        own = self._place[place]
-        order = np.argsort(own)
-        own = own[order]
-        leaving = np.empty((len(place), self.values.shape[1]), np.int64)
-        leaving_panes(
-            self._lanes, plan.lane[own], plan.length[own], plan.measure[own], bound[order], leaving
-        )
-        return self._gone_ms(leaving, plan.window[own])[np.argsort(order)]
+        self.exact: Bools = self._known[plan.kind]
+        self.falls_ms: Ints = _gone_ms(leaving[np.argsort(order)], plan.kind[asked])
 
     def known_at_ms(self) -> Ints:
         """From which instant on each value is exact: int64[f, n]; INF where it is."""
@@ -124,12 +112,13 @@ class WindowColumns:
         never = first_seen_ms == INF
         first_pane = -(-np.where(never, 0, first_seen_ms) // _PANE_MS)
         known_ms = np.where(self._known | never, INF, (first_pane + _LENGTHS - 1) * _PANE_MS)
-        return np.asarray(known_ms[self._plan.window[self._place]])
+        return np.asarray(known_ms[self._kind])
 
     def changes_at_ms(self) -> Ints:
         """The next instant at which each value can change in silence: int64[f, n]; INF: never."""
-        return self._gone_ms(self._oldest, self._plan.window)[self._place]
+        return _gone_ms(self._oldest, self._kind)
 
-    def _gone_ms(self, pane: Ints, window: Ints) -> Ints:
-        """When panes leave windows: int64[k, n]; INF where there is none (-1)."""
-        return np.where(pane < 0, INF, (pane + _LENGTHS[window]) * _PANE_MS[window])
+
+def _gone_ms(pane: Ints, kind: Ints) -> Ints:
+    """When panes leave windows: int64[k, n]; INF where there is none (-1)."""
+    return np.where(pane < 0, INF, (pane + _LENGTHS[kind]) * _PANE_MS[kind])

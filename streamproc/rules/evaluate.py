@@ -41,7 +41,9 @@ class Evaluation:
 
     def __init__(self, frame: Frame, program: Program) -> None:
         self._frame, self._program = frame, program
-        self._windows: WindowColumns = frame.windows(program.windows.features)
+        self._windows: WindowColumns = frame.windows(
+            program.windows.features, program.windows.place, program.windows.bound
+        )
         self._ages: AgeColumns = frame.ages(program.ages.features)
         self._totals = frame.totals(program.totals.features)
         self._relations = frame.relations(program.relations.features) if program.relations.features else None
@@ -85,9 +87,8 @@ class Evaluation:
         windows, ages = program.windows, program.ages
         if len(windows.place):
             # A window only shrinks: it leaves the bound, or, below it, becomes known to be below.
-            falls_ms = self._windows.falls_below_ms(windows.place, windows.bound)
             known_ms = self._windows_known_ms[windows.place]
-            flips_ms[windows.nodes] = np.where(truth[windows.nodes] == TRUE, falls_ms, known_ms)
+            flips_ms[windows.nodes] = np.where(truth[windows.nodes] == TRUE, self._windows.falls_ms, known_ms)
         if len(ages.place):
             # Saturating: an anchor of INF (the age does not run) stays INF. What an age reached, it keeps.
             bound = ages.bound[:, None]

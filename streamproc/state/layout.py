@@ -58,44 +58,26 @@ _ROW_CODES: Final = {
     "categories": (Code.WORD, Code.WORD, Code.WORD, Code.COUNT),
     "funnels": (Code.WORD, Code.COUNT, Code.INSTANT, Code.INSTANT),
 }
-#: What a number takes at most, and a pane: kind, length, begin, step, gap, value.
-_NUMBER_BYTES: Final = 10
-_PANE_BYTES: Final = 44
-
 _HEAD_WORDS: Final = [
     _HEAD_CODES.get(name, Code.INSTANT)
     for name in HEAD_DTYPE.names or ()
     for _ in range(HEAD_DTYPE[name].itemsize // 8)
 ]
 _HEAD: Final = np.array(_HEAD_WORDS, np.uint8)
-_ROWS: Final = {name: np.array(codes, np.uint8) for name, codes in _ROW_CODES.items()}
+#: Of each sparse table; panes have a form of their own.
+_ROWS: Final = [np.array(_ROW_CODES.get(name, (0,)), np.uint8) for name in SPARSE_TABLES]
 _WIDTHS_MS: Final = np.array([tier.width_ms for tier in TIERS], np.int64)
+#: Series below it have values in their panes: durations of the channels, money of orders.
+_VALUED: Final = ORDERS + 1
 
 Ints = NDArray[np.int64]
 
 
 def pack(table: CustomerTable) -> list[bytes]:
     """The packed states of the customers of `table`, in order."""
-    n = len(table)
-    counts = [np.bincount(getattr(table, name)["row"], minlength=n) for name in SPARSE_TABLES]
-    size = np.full(n, 1 + (len(counts) + 1 + len(_HEAD)) * _NUMBER_BYTES, np.int64)
-    for name, count in zip(SPARSE_TABLES, counts, strict=True):
-        size += count * (_PANE_BYTES if name == "panes" else len(_ROWS[name]) * _NUMBER_BYTES)
-    end = np.cumsum(size)
-    start = end - size
-    out = np.empty(int(end[-1]) if n else 0, np.uint8)
-    out[start] = LAYOUT_VERSION
-    at = start + 1
-    for count in counts:
-        wire.write_numbers(out, at, count)
-    base_ms = _base_ms(table.head)
-    wire.write_numbers(out, at, base_ms)
-    wire.write_heads(out, at, base_ms, as_numbers(table.head), _HEAD)
-    wire.write_panes(out, at, base_ms, as_numbers(table.panes), _WIDTHS_MS, ORDERS)
-    for name, codes in _ROWS.items():
-        wire.write_rows(out, at, base_ms, as_numbers(getattr(table, name)), codes)
-    data = memoryview(out)
-    return [bytes(data[first:last]) for first, last in zip(start.tolist(), at.tolist(), strict=True)]
+    tables = [as_numbers(getattr(table, name)) for name in SPARSE_TABLES]
+    base_ms, head = _base_ms(table.head), as_numbers(table.head)
+    return wire.pack(LAYOUT_VERSION, base_ms, head, _HEAD, tables, _ROWS, _WIDTHS_MS, _VALUED)
 
 
 def unpack(ids: Sequence[str], blobs: Sequence[bytes | None]) -> CustomerTable:
@@ -103,45 +85,36 @@ def unpack(ids: Sequence[str], blobs: Sequence[bytes | None]) -> CustomerTable:
 
     Raises StreamprocError if a state has another layout or is cut short.
     """
-    table = new_customers(ids)
-    rows = [i for i, blob in enumerate(blobs) if blob]
-    if not rows:
-        return table
+    rows = [row for row, blob in enumerate(blobs) if blob]
     packed = [blob for blob in blobs if blob]
-    sizes = np.fromiter(map(len, packed), np.int64, len(packed))
-    data = np.frombuffer(b"".join(packed), np.uint8)
-    end = np.cumsum(sizes)
-    at = end - sizes
-    for place in np.flatnonzero(data[at] != LAYOUT_VERSION)[:1]:
-        raise _broken(ids[rows[place]], f"layout {data[at[place]]}, this version reads {LAYOUT_VERSION}")
-    at += 1
-    counts = np.empty((len(SPARSE_TABLES), len(packed)), np.int64)
-    base_ms = np.empty(len(packed), np.int64)
-    for count in counts:
-        wire.read_numbers(data, at, count)
-    wire.read_numbers(data, at, base_ms)
-    # No row is smaller than a byte: a count that says more would only make us reserve memory for nothing.
-    wrong = (at > end) | ((counts < 0) | (counts > sizes)).any(axis=0)
-    if not wrong.any():
-        heads = np.empty(len(packed), HEAD_DTYPE)
-        found = {name: np.empty(int(counts[place].sum()), dtype) for place, (name, dtype) in enumerate(SPARSE_TABLES.items())}
-        wire.read_heads(data, at, base_ms, as_numbers(heads), _HEAD)
-        for place, (name, rows_found) in enumerate(found.items()):
-            numbers = as_numbers(rows_found)
-            if name == "panes":
-                wire.read_panes(data, at, base_ms, counts[place], numbers, _WIDTHS_MS, ORDERS)
-            else:
-                wire.read_rows(data, at, base_ms, counts[place], numbers, _ROWS[name])
-        wrong = at != end
-    for place in np.flatnonzero(wrong)[:1]:
-        raise _broken(ids[rows[place]], f"{sizes[place]} bytes, which is not what its head says")
-    if len(rows) == len(ids):
-        return CustomerTable(list(ids), heads, **found)
-    table.head[rows] = heads
-    row_of = np.array(rows, np.int64)
-    for name, rows_found in found.items():
-        rows_found["row"] = row_of[rows_found["row"]]
-        setattr(table, name, rows_found)
+    for row, blob in zip(rows, packed, strict=True):
+        if blob[0] != LAYOUT_VERSION:
+            raise _broken(ids[row], f"layout {blob[0]}, this version reads {LAYOUT_VERSION}")
+    counts = np.empty((len(packed), len(SPARSE_TABLES)), np.int64)
+    broken = wire.read_counts(packed, counts)
+    if broken < 0:
+        sizes = counts.sum(axis=0).tolist()
+        sparse = {
+            name: np.empty(size, dtype)
+            for size, (name, dtype) in zip(sizes, SPARSE_TABLES.items(), strict=True)
+        }
+        head, tables = np.empty(len(packed), HEAD_DTYPE), [as_numbers(one) for one in sparse.values()]
+        broken = wire.unpack(packed, counts, as_numbers(head), _HEAD, tables, _ROWS, _WIDTHS_MS, _VALUED)
+    if broken >= 0:
+        what = f"{len(packed[broken])} bytes, which is not what its head says"
+        raise _broken(ids[rows[broken]], what)
+    if len(packed) == len(ids):
+        return CustomerTable(list(ids), head, **sparse)
+    return _with_new_ones(ids, np.array(rows, np.int64), head, sparse)
+
+
+def _with_new_ones(ids: Sequence[str], rows: Ints, head: Table, sparse: dict[str, Table]) -> CustomerTable:
+    """The customers `ids`, of whom those at `rows` are known."""
+    table = new_customers(ids)
+    table.head[rows] = head
+    for name, found in sparse.items():
+        found["row"] = rows[found["row"]]
+        setattr(table, name, found)
     return table
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamproc.contracts.meanings import TALLIES
-from streamproc.windows.merge import add_panes, keep_panes
+from streamproc.windows.merge import add, keep_panes
 
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 60 * MINUTE_MS
@@ -118,7 +118,7 @@ def union(stored: Panes, parts: list[Panes]) -> Panes:
     more = np.concatenate([NO_PANES, *parts])
     more = more[np.argsort((more["row"] << ROW_SHIFT) | more["key"], kind="stable")]
     merged = np.empty(len(stored) + len(more), PANE_DTYPE)
-    return merged[: add_panes(as_numbers(stored), as_numbers(more), as_numbers(merged))]
+    return merged[: add(as_numbers(stored), as_numbers(more), as_numbers(merged), greatest=False)]
 
 
 def prune(panes: Panes, now_ms: Ints) -> Panes:

@@ -101,8 +101,8 @@ def test_the_future_in_silence_is_what_a_later_frame_shows(
     at = [Frame(table, np.array([t])) for t in later]
 
     below = [t for t, then in zip(later, at, strict=True) if then.value(FEATURES[name])[0] < threshold]
-    columns = frame.windows((FEATURES[name],))
-    falls_ms = int(columns.falls_below_ms(np.array([0]), np.array([threshold]))[0, 0])
+    columns = frame.windows((FEATURES[name],), np.array([0]), np.array([threshold]))
+    falls_ms = int(columns.falls_ms[0, 0])
     assert falls_ms == (below[0] if value >= threshold else INF)
     known = [t for t, then in zip(later, at, strict=True) if then.exact(FEATURES[name])[0]]
     assert columns.known_at_ms()[0, 0] == (INF if frame.exact(FEATURES[name])[0] else known[0])

@@ -21,13 +21,12 @@ def test_great_sums_of_many_customers() -> None:
     key = pane_key(TIERS[2].code, ORDERS, day)
     table.panes = union(NO_PANES, [make_panes(row, key, np.ones(3 * n, np.int64), np.full(3 * n, MOST_MICROS))])
     columns = Frame(table, np.full(n, TODAY * DAY_MS)).windows(
-        [FEATURES[name] for name in ("money_30d", "money_7d", "orders_30d")]
+        [FEATURES[name] for name in ("money_30d", "money_7d", "orders_30d")],
+        np.array([0, 0, 2, 2]),
+        np.array([3 * MOST_MICROS, MOST_MICROS + 1, 1, 4]),
     )
     assert columns.values.tolist() == [[3 * MOST_MICROS] * n, [MOST_MICROS] * n, [3] * n]
-    falls_ms = columns.falls_below_ms(
-        np.array([0, 0, 2, 2]), np.array([3 * MOST_MICROS, MOST_MICROS + 1, 1, 4])
-    )
-    assert falls_ms[:, [0, n - 1]].tolist() == [
+    assert columns.falls_ms[:, [0, n - 1]].tolist() == [
         [(TODAY + 10) * DAY_MS] * 2,
         [(TODAY + 20) * DAY_MS] * 2,
         [(TODAY + 30) * DAY_MS] * 2,

@@ -72,8 +72,10 @@ class StepFrame:
         self.later = range(now_ms + 1, horizon_ms)
         self.now = now_ms
 
-    def windows(self, features: Sequence[Feature]) -> "StepWindows":
-        return StepWindows(self, names_of(features, WINDOWS))
+    def windows(
+        self, features: Sequence[Feature], asked: NDArray[np.int64], bounds: NDArray[np.int64]
+    ) -> "StepWindows":
+        return StepWindows(self, names_of(features, WINDOWS), asked, bounds)
 
     def ages(self, features: Sequence[Feature]) -> "StepAges":
         return StepAges(self, names_of(features, AGES))
@@ -123,12 +125,19 @@ class StepRelations(StepColumns):
 
 
 class StepWindows(StepColumns):
-    def falls_below_ms(self, place: NDArray[np.int64], bound: NDArray[np.int64]) -> NDArray[np.int64]:
+    def __init__(
+        self,
+        frame: StepFrame,
+        names: tuple[str, ...],
+        asked: NDArray[np.int64],
+        bounds: NDArray[np.int64],
+    ) -> None:
+        super().__init__(frame, names)
         rows = [
-            self._frame.columns((self._names[where],), lambda feature, at=at: self._fall(feature, at))[0]
-            for where, at in zip(place, bound, strict=True)
+            frame.columns((names[place],), lambda feature, bound=bound: self._fall(feature, bound))[0]
+            for place, bound in zip(asked, bounds, strict=True)
         ]
-        return np.array(rows)
+        self.falls_ms = np.array(rows, np.int64).reshape(-1, frame.n)
 
     def known_at_ms(self) -> NDArray[np.int64]:
         now = self._frame.now
