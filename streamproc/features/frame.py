@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from streamproc.features.ages import AgeColumns
 from streamproc.features.registry import Feature
-from streamproc.features.relations import CHANNEL_OF_CODE, RelationColumns
+from streamproc.features.relations import CHANNEL_OF_CODE, RelationColumns, windows_of
 from streamproc.features.totals import TotalColumns, favorite_category
 from streamproc.features.windows import PaneRows, WindowColumns
 from streamproc.windows.table import CustomerTable
@@ -46,9 +46,11 @@ class Frame:
         """Totals."""
         return TotalColumns(self._table, features)
 
-    def relations(self, features: Sequence[Feature]) -> RelationColumns:
-        """Relations."""
-        return RelationColumns(self._pane_rows(), self.n, features)
+    def relations(
+        self, features: Sequence[Feature], windows: WindowColumns | None = None
+    ) -> RelationColumns:
+        """Relations; `windows`: what they are made of, if it is there already."""
+        return RelationColumns(windows or self.windows(windows_of(features)), features)
 
     def value(self, feature: Feature) -> Ints:
         """One feature: int64[n]; where it is not exact, the least it can be."""

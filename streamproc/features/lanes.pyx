@@ -15,8 +15,8 @@ cdef enum:
     SERIES_SHIFT = 32
     TIER_SHIFT = 40
     SERIES_MASK = 0xFF
-    TIERS_MAX = 4
-    SERIES_MAX = 64  # so that a set of series is a number of 64 bits
+    TIERS_MAX = 3
+    SERIES_MAX = 32
     AGES = 128  # the days of the bitmap, and more panes than any tier keeps
     WORD_BITS = 64
 

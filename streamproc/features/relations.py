@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from streamproc.contracts.hashes import text_hash
 from streamproc.features.registry import FEATURES, Feature
 from streamproc.features.totals import NO_VALUE
-from streamproc.features.windows import PaneRows, WindowColumns
+from streamproc.features.windows import WindowColumns
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -19,10 +19,10 @@ _WEB, _APP = CHANNEL_OF_CODE
 
 
 class _Relation(NamedTuple):
-    """The names of the windows it is made of, and its values of theirs (int64[n] and bool[n] each)."""
+    """The names of the windows it is made of, and its values of theirs and their being exact ([windows, n] each)."""
 
     windows: tuple[str, ...]
-    values: Callable[[WindowColumns], Ints]
+    values: Callable[[Ints, Bools], Ints]
 
 
 class RelationColumns:
@@ -31,31 +31,39 @@ class RelationColumns:
     `changes_ms`: the next instant at which one can change in silence; INF: never.
     """
 
-    def __init__(self, rows: PaneRows, n: int, features: Sequence[Feature]) -> None:
-        self.values: Ints = np.empty((len(features), n), np.int64)
-        self.changes_ms: Ints = np.empty((len(features), n), np.int64)
+    def __init__(self, windows: WindowColumns, features: Sequence[Feature]) -> None:
+        """`windows`: has those of `windows_of(features)` at least."""
+        shape = (len(features), windows.values.shape[1])
+        self.values: Ints = np.empty(shape, np.int64)
+        self.changes_ms: Ints = np.empty(shape, np.int64)
+        changes_ms = np.minimum(windows.changes_at_ms(), windows.known_at_ms())
         for place, feature in enumerate(features):
             relation = _RELATIONS[feature.source]
-            windows = WindowColumns(rows, tuple(FEATURES[name] for name in relation.windows))
-            self.values[place] = relation.values(windows)
-            changes_ms = np.minimum(windows.changes_at_ms(), windows.known_at_ms())
-            self.changes_ms[place] = changes_ms.min(axis=0)
+            mine = [windows.features.index(FEATURES[name]) for name in relation.windows]
+            self.values[place] = relation.values(windows.values[mine], windows.exact[mine])
+            self.changes_ms[place] = changes_ms[mine].min(axis=0)
         self.exact: Bools = self.values != NO_VALUE
 
 
-def _trend(windows: WindowColumns) -> Ints:
-    week, month = windows.values
-    known = windows.exact[1] & (month > 0)
+def windows_of(relations: Sequence[Feature]) -> tuple[Feature, ...]:
+    """The windows that some relations are made of."""
+    names = dict.fromkeys(name for one in relations for name in _RELATIONS[one.source].windows)
+    return tuple(FEATURES[name] for name in names)
+
+
+def _trend(values: Ints, exact: Bools) -> Ints:
+    week, month = values
+    known = exact[1] & (month > 0)
     return np.where(known, 100 * 30 * week // np.maximum(7 * month, 1), NO_VALUE)
 
 
-def _app_share(windows: WindowColumns) -> Ints:
-    app, web = windows.values
+def _app_share(values: Ints, _: Bools) -> Ints:
+    app, web = values
     return np.where(app + web > 0, 100 * app // np.maximum(app + web, 1), NO_VALUE)
 
 
-def _preferred_channel(windows: WindowColumns) -> Ints:
-    app, web = windows.values
+def _preferred_channel(values: Ints, _: Bools) -> Ints:
+    app, web = values
     return np.where(app + web > 0, np.where(app > web, _APP, _WEB), NO_VALUE)
 
 

@@ -99,6 +99,7 @@ class WindowColumns:
             rows.panes, rows.begin, rows.newest, rows.days, plan.lanes, plan.windows, questions[order],
             sums, oldest, leaving,
         )  # fmt: skip
+        self.features = features
         self._rows, self._kind = rows, plan.kind
         self.values: Ints = sums[plan.place]
         self._oldest = oldest[plan.place]

@@ -18,6 +18,7 @@ from streamproc.features.ages import AgeColumns
 from streamproc.features.frame import Columns, Frame
 from streamproc.features.registry import Feature
 from streamproc.features.windows import WindowColumns
+from streamproc.rules import answers
 from streamproc.rules.expression import And, Comparison, Expr, Not, Or, Text, multiplied
 from streamproc.rules.literals import MICROS
 from streamproc.rules.program import Pair, Program, Questions, Refs
@@ -46,7 +47,8 @@ class Evaluation:
         )
         self._ages: AgeColumns = frame.ages(program.ages.features)
         self._totals = frame.totals(program.totals.features)
-        self._relations = frame.relations(program.relations.features) if program.relations.features else None
+        relations = program.relations.features
+        self._relations = frame.relations(relations, self._windows) if relations else None
         self._by_kind: dict[str, tuple[Questions, Columns | None]] = {
             "window": (program.windows, self._windows),
             "age": (program.ages, self._ages),
@@ -83,7 +85,8 @@ class Evaluation:
     def flips_ms(self) -> Instants:
         """int64[nodes, n]: `flips_at_ms` of every node."""
         program, truth = self._program, self._truth
-        flips_ms = np.full(truth.shape, INF, np.int64)
+        flips_ms = np.empty(truth.shape, np.int64)
+        flips_ms[: program.first_pair] = INF
         windows, ages = program.windows, program.ages
         if len(windows.place):
             # A window only shrinks: it leaves the bound, or, below it, becomes known to be below.
@@ -100,12 +103,10 @@ class Evaluation:
         for place, pair in enumerate(program.pairs, program.first_pair):
             flips_ms[place] = self._encounter_ms(pair)
         for level in program.levels:
-            # A true `or` stays while one true child does; one that is not true while all children do.
-            children_ms = flips_ms[level.children.node]
-            holds = self.truths(level.children) == TRUE
-            last_ms = np.maximum.reduceat(children_ms * holds, level.start, axis=0)
-            first_ms = np.minimum.reduceat(children_ms, level.start, axis=0)
-            flips_ms[level.nodes] = np.where(last_ms > 0, last_ms, first_ms)
+            children = level.children
+            answers.join_flips(
+                truth, flips_ms, level.nodes.start, children.node, children.mirror, level.start
+            )
         flips_ms.setflags(write=False)
         return flips_ms
 
@@ -136,17 +137,15 @@ class Evaluation:
         truth = np.empty((program.size, self._frame.n), np.int8)
         for asked, columns in self._by_kind.values():
             if columns is not None and len(asked.place):
-                reached = (columns.values[asked.place] >= asked.bound[:, None]).view(np.int8)
-                shortfall = _shortfall(columns.exact)[asked.place]
-                np.maximum(shortfall, reached + reached, out=truth[asked.nodes])
+                answers.reach(columns.values, columns.exact, asked.place, asked.bound, truth[asked.nodes])
         for place, (feature, factor, other, times) in enumerate(program.pairs, program.first_pair):
             value, exact = self._of(feature, factor)
             other_value, other_exact = self._of(other, times)
             beyond = TRUE - _shortfall(other_exact)  # the other may be greater still
             truth[place] = np.where(value >= other_value, beyond, _shortfall(exact))
         for level in program.levels:
-            children = np.abs(truth[level.children.node] - level.children.mirror)
-            np.maximum.reduceat(children, level.start, axis=0, out=truth[level.nodes])
+            children = level.children
+            answers.join(truth, level.nodes.start, children.node, children.mirror, level.start)
         return truth
 
     def _encounter_ms(self, pair: Pair) -> Instants:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamproc.features.registry import FEATURES, Feature
+from streamproc.features.relations import windows_of
 from streamproc.rules.expression import And, Comparison, Expr, Not, Or
 from streamproc.rules.normal import in_at_least
 
@@ -35,7 +36,7 @@ class Refs:
 class Questions:
     """`features[place[i]] >= bound[i]`, for every i; the answers are the nodes `first_node` and following.
 
-    `features` also has those of this kind that pairs compare.
+    `features` also has those of this kind that pairs compare, and that relations are made of.
     """
 
     features: tuple[Feature, ...]
@@ -101,15 +102,17 @@ def compile_rules(exprs: Sequence[Expr], features: Mapping[str, Feature] = FEATU
         Pair(features[leaf.feature], leaf.factor, features[str(leaf.threshold)], leaf.times)
         for leaf in paired
     )
-    in_pairs = [feature for pair in pairs for feature in (pair.feature, pair.other)]
+    beside = [feature for pair in pairs for feature in (pair.feature, pair.other)]
+    named = [*beside, *(features[leaf.feature] for leaf in leaves)]
+    beside += windows_of([feature for feature in named if feature.kind == "relation"])
     nodes: dict[Expr, int] = {}
     asked: list[Questions] = []
     for kind in ("window", "age", "total", "relation"):
         mine = [
             leaf for leaf in leaves if isinstance(leaf.threshold, int) and features[leaf.feature].kind == kind
         ]
-        named = [features[leaf.feature] for leaf in mine]
-        asked.append(_questions(mine, named, [one for one in in_pairs if one.kind == kind], len(nodes)))
+        more = [feature for feature in beside if feature.kind == kind]
+        asked.append(_questions(mine, [features[leaf.feature] for leaf in mine], more, len(nodes)))
         _number(mine, nodes)
     first_pair = len(nodes)
     _number(paired, nodes)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamproc.features.registry import FEATURES, Feature
+from streamproc.rules.answers import earliest
 from streamproc.rules.evaluate import TRUE, Evaluation
 from streamproc.rules.expression import Not
 from streamproc.rules.model import Segment
@@ -129,9 +130,9 @@ def wanted_memberships(
 
 def next_flip_ms(plan: SegmentPlan, evaluation: Evaluation, inside: Bools) -> Ints:
     """The earliest instant at which a rule that now decides may flip: int64[n]."""
-    flips_ms = evaluation.flips_ms
-    deciding = np.where(inside, flips_ms[plan.stay.node], flips_ms[plan.enter.node])
-    return np.asarray(deciding.min(axis=0, initial=INF))
+    first_ms = np.empty(inside.shape[1], np.int64)
+    earliest(evaluation.flips_ms, inside, plan.stay.node, plan.enter.node, first_ms)
+    return first_ms
 
 
 def _groups(segments: Sequence[Segment]) -> Iterator[Ints]:

@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 
 from streamproc.contracts.columns import EventColumns
 from streamproc.contracts.meanings import TALLIES
-from streamproc.windows.panes import DAY_MS, HOUR_MS
+from streamproc.windows.merge import add
+from streamproc.windows.panes import DAY_MS, HOUR_MS, as_numbers
 from streamproc.windows.table import CATEGORY_DTYPE, HOUR_DTYPE, TALLY_DTYPE, Table
 
 NEGATIVES, POSITIVES = (list(TALLIES).index(name) for name in ("negatives", "positives"))
 CATEGORIES_MAX: Final = 8
+#: Hours and tallies are below 2 ** 8.
+_KEY_BITS: Final = 8
 
 Ints = NDArray[np.int64]
 
@@ -31,19 +34,14 @@ def count_tallies(tallies: Table, row: Ints, tally: Ints, ts_ms: Ints) -> Table:
     """The table of tallies after some events counted: int64[k] each. Order-free."""
     entries = np.empty(len(row), TALLY_DTYPE)
     entries["row"], entries["tally"], entries["count"], entries["last_ms"] = row, tally, 1, ts_ms
-    entries, first = _grouped(np.concatenate((tallies, entries)), "tally")
-    counted = entries[first]
-    if len(first) < len(entries):
-        counted["count"] = np.add.reduceat(entries["count"], first)
-        counted["last_ms"] = np.maximum.reduceat(entries["last_ms"], first)
-    return counted
+    return _added(tallies, entries, "tally")
 
 
 def count_hours(hours: Table, row: Ints, ts_ms: Ints) -> Table:
     """The table of hours after activity events. Order-free."""
     entries = np.empty(len(row), HOUR_DTYPE)
     entries["row"], entries["hour"], entries["count"] = row, ts_ms % DAY_MS // HOUR_MS, 1
-    return _summed(np.concatenate((hours, entries)), "hour")
+    return _added(hours, entries, "hour")
 
 
 def count_categories(categories: Table, row: Ints, name: NDArray[np.bytes_], customers: int) -> Table:
@@ -68,6 +66,13 @@ def count_categories(categories: Table, row: Ints, name: NDArray[np.bytes_], cus
         again["row"], again["name"], again["count"] = customer, list(known), list(known.values())
         parts.append(again)
     return _grouped(np.concatenate(parts), "name")[0]
+
+
+def _added(stored: Table, entries: Table, key: str) -> Table:
+    """Entries in any order, added to a sorted table: counts are summed, and of a last instant the latest holds."""
+    entries = entries[np.argsort(entries["row"] << _KEY_BITS | entries[key], kind="stable")]
+    out = np.empty(len(stored) + len(entries), stored.dtype)
+    return out[: add(as_numbers(stored), as_numbers(entries), as_numbers(out), greatest=True)]
 
 
 def _save_space(known: dict[bytes, int], name: bytes) -> None:

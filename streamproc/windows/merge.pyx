@@ -34,10 +34,11 @@ def add(const i64[:, ::1] stored, const i64[:, ::1] more, i64[:, ::1] out, bint 
                 k += 1
             while k < more.shape[0] and more[k, ROW] == out[at, ROW] and more[k, KEY] == out[at, KEY]:
                 out[at, COUNT] += more[k, COUNT]
-                if greatest:
-                    out[at, MEASURE] = max(out[at, MEASURE], more[k, MEASURE])
-                elif stored.shape[1] > MEASURE:
-                    out[at, MEASURE] += more[k, MEASURE]
+                if stored.shape[1] > MEASURE:
+                    if greatest:
+                        out[at, MEASURE] = max(out[at, MEASURE], more[k, MEASURE])
+                    else:
+                        out[at, MEASURE] += more[k, MEASURE]
                 k += 1
             at += 1
     return at

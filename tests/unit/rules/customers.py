@@ -59,6 +59,9 @@ class Relation:
         return amount, amount != -1
 
 
+#: Windows that only relations are made of: relations have values of their own here.
+_NOTHING = Window((), 0)
+
 Customer = dict[str, Age | Window | Total | Relation]
 
 
@@ -75,7 +78,7 @@ class StepFrame:
     def windows(
         self, features: Sequence[Feature], asked: NDArray[np.int64], bounds: NDArray[np.int64]
     ) -> "StepWindows":
-        return StepWindows(self, names_of(features, WINDOWS), asked, bounds)
+        return StepWindows(self, tuple(feature.name for feature in features), asked, bounds)
 
     def ages(self, features: Sequence[Feature]) -> "StepAges":
         return StepAges(self, names_of(features, AGES))
@@ -83,14 +86,14 @@ class StepFrame:
     def totals(self, features: Sequence[Feature]) -> "StepColumns":
         return StepColumns(self, names_of(features, TOTALS))
 
-    def relations(self, features: Sequence[Feature]) -> "StepRelations":
+    def relations(self, features: Sequence[Feature], windows: "StepWindows") -> "StepRelations":
         return StepRelations(self, names_of(features, RELATIONS))
 
     def text(self, feature: Feature, row: int) -> str:
         return f"text {self.customers[row][feature.name].at(self.now)[0]}"
 
     def columns(self, names: Sequence[str], of: Any) -> NDArray[np.int64]:
-        rows = [[of(customer[name]) for customer in self.customers] for name in names]
+        rows = [[of(customer.get(name, _NOTHING)) for customer in self.customers] for name in names]
         return np.array(rows, np.int64).reshape(len(names), self.n)
 
 

@@ -1,0 +1,13 @@
+import numpy as np
+from numpy.typing import NDArray
+
+_Ints = NDArray[np.int64]
+_Truths = NDArray[np.int8]
+_Bools = NDArray[np.bool_]
+
+def reach(values: _Ints, exact: _Bools, place: _Ints, bound: _Ints, answers: _Truths) -> None: ...
+def join(answers: _Truths, first: int, node: _Ints, mirror: _Truths, start: _Ints) -> None: ...
+def join_flips(
+    answers: _Truths, flips_ms: _Ints, first: int, node: _Ints, mirror: _Truths, start: _Ints
+) -> None: ...
+def earliest(flips_ms: _Ints, inside: _Bools, stay: _Ints, enter: _Ints, out: _Ints) -> None: ...
