@@ -69,7 +69,7 @@ class Chunk:
         self.rows = meanings.table.begin(by_topic, self.code)
 
     def _read(self, read: Callable[[bytes], Event]) -> tuple[list[Event], Rows]:
-        events: list[Event | None] = []
+        events: list[Any] = []  # None: not readable
         for record in self._records:
             value: Any = record.value
             event = None
@@ -85,8 +85,10 @@ class Chunk:
                 self._fail(len(events), *explain(error, value))
                 event = None
             events.append(event)
-        readable = [event for event in events if event is not None]
-        return readable, np.flatnonzero([event is not None for event in events])
+        if not self._failures:
+            return events, np.arange(len(events))
+        index = np.flatnonzero([event is not None for event in events])
+        return [events[position] for position in index.tolist()], index
 
     def _codes(self) -> Rows:
         get = self.meanings.table.code.get
@@ -104,9 +106,10 @@ class Chunk:
     def fill_origin(self, topic: int) -> None:
         """Which record it was, and which message."""
         self.rows["topic"] = topic
-        self.rows["offset"] = np.array([record.offset for record in self._records], np.int64)[self.index]
+        offset = np.fromiter([record.offset for record in self._records], np.int64, len(self._records))
+        self.rows["offset"] = offset if len(offset) == len(self.rows) else offset[self.index]
         hashes = [xxh3_64_intdigest(e.message_id.encode()) for e in self.events]
-        self.rows["message_hash"] = np.array(hashes, np.uint64)
+        self.rows["message_hash"] = np.fromiter(hashes, np.uint64, len(hashes))
 
     def customers(self) -> list[str]:
         """The customer ids."""
@@ -131,7 +134,7 @@ class Chunk:
 
     def fill_times(self, latest_ms: int, correct_skew: bool) -> None:
         """Epoch milliseconds, each at most `latest_ms`."""
-        ts_ms = to_epoch_ms([e.timestamp for e in self.events])
+        ts_ms = np.array(to_epoch_ms([e.timestamp for e in self.events]), np.int64)
         if correct_skew:
             for row, e in enumerate(self.events):
                 if e.sent_at is not None and e.received_at is not None and e.original_timestamp is not None:

@@ -44,7 +44,7 @@ class EventColumns:
     """n accepted events of one shard, in log order of one topic or, after a merge, in apply order.
 
     Small batches spend their time in calls of numpy, not in its loops. So the events lie row by row: taking and
-    joining them is one copy, whatever the number of columns, which are views.
+    joining them is one copy, whatever the number of columns. Those are views, made when they are first asked for.
     """
 
     customer: list[str]
@@ -95,8 +95,13 @@ class EventColumns:
 
     def __init__(self, customer: list[str], rows: EventRows) -> None:
         self.customer, self.rows = customer, rows
-        for name in _COLUMNS:
-            setattr(self, name, rows[name])
+
+    def __getattr__(self, name: str) -> NDArray[Any]:
+        if name not in _COLUMNS:
+            raise AttributeError(name)
+        column: NDArray[Any] = self.rows[name]
+        setattr(self, name, column)
+        return column
 
     def __len__(self) -> int:
         return len(self.customer)
@@ -119,5 +124,5 @@ def concat(parts: Sequence[EventColumns]) -> EventColumns:
     return EventColumns([customer for part in parts for customer in part.customer], rows)
 
 
-_COLUMNS: Final = EVENT_DTYPE.names or ()
+_COLUMNS: Final = frozenset(EVENT_DTYPE.names or ())
 _BYTES: Final = np.dtype((np.void, EVENT_DTYPE.itemsize))

@@ -5,9 +5,6 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_UTC: Final = datetime(1970, 1, 1)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -17,13 +14,10 @@ _FIRST_MS: Final = (datetime.min - _EPOCH_UTC) // _MILLISECOND
 _LAST_MS: Final = (datetime.max - _EPOCH_UTC) // _MILLISECOND
 
 
-def to_epoch_ms(instants: Sequence[datetime]) -> NDArray[np.int64]:
+def to_epoch_ms(instants: Sequence[datetime]) -> list[int]:
     """Epoch milliseconds of instants with an offset, rounded down; exact for every year."""
     since = [instant - _EPOCH for instant in instants]
-    days = np.fromiter([delta.days for delta in since], np.int64, len(since))
-    seconds = np.fromiter([delta.seconds for delta in since], np.int64, len(since))
-    micros = np.fromiter([delta.microseconds for delta in since], np.int64, len(since))
-    return days * _DAY_MS + seconds * 1000 + micros // 1000
+    return [delta.days * _DAY_MS + delta.seconds * 1000 + delta.microseconds // 1000 for delta in since]
 
 
 @lru_cache(maxsize=4096)  # the signals of one tick share their instants

@@ -1,5 +1,6 @@
 """What events are about: pages and products shown, categories, answers to surveys, tickets. Columns of a chunk."""
 
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 import numpy as np
@@ -21,9 +22,10 @@ def fill_views(chunk: Chunk) -> None:
     for kind, named in ((PAGE, _page), (PRODUCT, _product)):
         rows = np.flatnonzero(view == kind)
         names = [named(chunk.events[row]) for row in rows.tolist()]
-        shown[rows] = [text_hash(name) if name else 0 for name in names]
+        shown[rows] = _each(names, text_hash)
         if not all(names):
-            view[rows[[not name for name in names]]] = -1
+            nameless = rows[[not name for name in names]]
+            view[nameless], shown[nameless] = -1, 0
 
 
 def fill_categories(chunk: Chunk) -> None:
@@ -35,8 +37,7 @@ def fill_categories(chunk: Chunk) -> None:
         if p is not None and type(p.category) is str and activity[row]
     }
     if texts:
-        known = {text: as_category(text) for text in set(texts.values())}
-        chunk.rows["category"][list(texts)] = [known[text] for text in texts.values()]
+        chunk.rows["category"][list(texts)] = _each(texts.values(), as_category)
 
 
 def as_category(text: str) -> bytes:
@@ -117,3 +118,9 @@ def _product(event: Event) -> str:
     if type(name) is not int and not (name and type(name) is str):
         name = properties.sku
     return str(name) if type(name) is int else name if type(name) is str else ""
+
+
+def _each(texts: Collection[str], make: Callable[[str], Any]) -> list[Any]:
+    """What `make` makes of each text. Equal texts are many, and made once."""
+    made = {text: make(text) for text in set(texts)}
+    return [made[text] for text in texts]
