@@ -19,7 +19,17 @@ from streamproc.contracts.events import (
 )
 from streamproc.contracts.failures import UNREADABLE, Failure, FailureReason, explain, name
 from streamproc.contracts.instants import to_corrected_epoch_ms, to_epoch_ms, to_iso
-from streamproc.contracts.meanings import IDENTIFY, NAMELESS, PLAIN, UNKNOWN, Meanings, consent_bits
+from streamproc.contracts.meanings import (
+    CART,
+    CONSENT,
+    IDENTIFY,
+    NAMELESS,
+    ORDER,
+    PLAIN,
+    UNKNOWN,
+    Meanings,
+    consent_bits,
+)
 
 _NOT_GIVEN: Final = -1
 _RESERVED: Final = (
@@ -66,7 +76,8 @@ class Chunk:
         self.properties = [event.properties for event in self.events]
         self.code = self._codes()
         by_topic = channel if isinstance(channel, int) else np.asarray(channel, np.intp)[self.index]
-        self.rows = meanings.table.begin(by_topic, self.code)
+        self.rows, self._looks = meanings.table.begin(by_topic, self.code)
+        self._looks_of_any = int(np.bitwise_or.reduce(self._looks, initial=0))
 
     def _read(self, read: Callable[[bytes], Event]) -> tuple[list[Event], Rows]:
         events: list[Any] = []  # None: not readable
@@ -102,6 +113,13 @@ class Chunk:
                 if its_code == NAMELESS:
                     self.reject(row, FailureReason.MISSING_FIELD, "$.event", what)
         return np.array(code, np.intp)
+
+    def rows_with(self, look: int) -> list[int]:
+        """The events in which to look at this: ORDER, CART ... Hardly any chunk has all of them."""
+        if not self._looks_of_any & look:
+            return []
+        rows: list[int] = np.flatnonzero(self._looks & look).tolist()
+        return rows
 
     def fill_origin(self, topic: int) -> None:
         """Which record it was, and which message."""
@@ -139,7 +157,8 @@ class Chunk:
             for row, e in enumerate(self.events):
                 if e.sent_at is not None and e.received_at is not None and e.original_timestamp is not None:
                     ts_ms[row] = to_corrected_epoch_ms(e.received_at, e.sent_at, e.original_timestamp)
-        for row in np.flatnonzero((ts_ms < 0) | (ts_ms > latest_ms)).tolist():
+        # One look for both: what is before 1970 is a very large number without its sign.
+        for row in np.flatnonzero(ts_ms.view(np.uint64) > latest_ms).tolist():
             if ts_ms[row] < 0:
                 reason, what = FailureReason.TIMESTAMP_OUT_OF_RANGE, _TOO_EARLY
             else:
@@ -157,7 +176,7 @@ class Chunk:
         }
         if given:
             column[list(given)] = np.rint(list(given.values()))
-            column[self.code == IDENTIFY] = _NOT_GIVEN
+            column[~self.rows["counted"]] = _NOT_GIVEN
         for code, own_name in self.meanings.table.duration.items():
             for row in np.flatnonzero(self.code == code).tolist():
                 column[row] = self._own_duration(row, own_name)
@@ -180,7 +199,7 @@ class Chunk:
     def fill_money(self) -> None:
         """Millionths of the currency; 0 where none counts."""
         column, money = self.rows["money_micros"], self.meanings.table.money
-        for row in np.flatnonzero(self.rows["order"]).tolist():
+        for row in self.rows_with(ORDER):
             properties = self.properties[row]
             if properties is None:
                 continue
@@ -214,7 +233,7 @@ class Chunk:
     def fill_carts(self) -> None:
         """Pieces, negative where they are taken out, and what they cost in millionths."""
         column, micros = self.rows["cart"], self.rows["cart_micros"]
-        for row in np.flatnonzero(column).tolist():
+        for row in self.rows_with(CART):
             properties = self.properties[row]
             quantity = 1 if properties is None or properties.quantity is None else properties.quantity
             field = "$.properties.quantity"
@@ -245,7 +264,7 @@ class Chunk:
 
     def fill_consents(self) -> None:
         """As EventColumns.consent."""
-        for row in np.flatnonzero(self.code == IDENTIFY).tolist():
+        for row in self.rows_with(CONSENT):
             traits = self.events[row].traits
             if traits is not None and traits.consent is not None:
                 self.rows["consent"][row] = consent_bits(msgspec.structs.asdict(traits.consent))

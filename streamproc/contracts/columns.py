@@ -80,7 +80,7 @@ class EventColumns:
     valence: NDArray[np.int8]
     """-1, 0, 1"""
     view: NDArray[np.int8]
-    """what is shown: `meanings.PAGE` or `meanings.PRODUCT`, -1: nothing"""
+    """what is shown: `subjects.PAGES` or `subjects.PRODUCTS`, -1: nothing"""
     shown: NDArray[np.uint32]
     """XXH32 of the page or product shown"""
     category: NDArray[np.bytes_]

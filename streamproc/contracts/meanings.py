@@ -81,8 +81,8 @@ NAMELESS: Final = 3
 """a track call without `event`: not valid"""
 _ROWS_WITHOUT_NAME: Final = 4
 
-#: Codes of `EventColumns.view`.
-PAGE, PRODUCT = range(2)
+#: What to look at in an event, where its meaning says so.
+ORDER, CART, ANSWER, TICKET, CONSENT, PAGE, PRODUCT = (1 << bit for bit in range(7))
 _SIGNS: Final = MappingProxyType({"add": 1, "remove": -1, "open": 1, "close": -1, None: 0})
 _VALENCES: Final = MappingProxyType({"positive": 1, "neutral": 0, "negative": -1})
 
@@ -93,19 +93,22 @@ class MeaningTable:
 
     code: Mapping[str | None, int]
     plain: EventRows  # EVENT_DTYPE[channels * m]: see `begin`
-    survey: NDArray[np.bool_]  # bool[m]
+    looks: NDArray[np.uint8]  # uint8[channels * m]: what to look at in an event, as bits: ORDER, CART ...
     money: list[
         tuple[tuple[str, str], ...]
     ]  # m times: (name, attribute) of the properties to look for money in
     duration: dict[int, str]  # code to the name of its own duration property
 
-    def begin(self, channel: int | NDArray[np.intp], code: NDArray[np.intp]) -> EventRows:
-        """Events of these meanings, with what their names alone say. `channel`: their topic's, or one for each.
+    def begin(
+        self, channel: int | NDArray[np.intp], code: NDArray[np.intp]
+    ) -> tuple[EventRows, NDArray[np.uint8]]:
+        """Events of these meanings with what their names alone say, and what to look at in each of them.
 
-        `view` says what an event would show, and `cart` is one piece.
+        `channel`: their topic's, or one for each. `cart` is one piece.
         """
-        # Not plain[channel, code], which would copy field by field.
-        return self.plain.take(channel * len(self.survey) + code)
+        place = channel * len(self.money) + code
+        # Not plain[place], which would copy field by field.
+        return self.plain.take(place), self.looks.take(place)
 
 
 @dataclass(frozen=True)
@@ -157,10 +160,11 @@ class Meanings:
         """The meanings as decoding needs them."""
         rows = [*[EventMeaning()] * _ROWS_WITHOUT_NAME, *self.names.values()]
         codes: dict[str | None, int] = {name: _ROWS_WITHOUT_NAME + i for i, name in enumerate(self.names)}
+        plain = self._plain(rows)
         return MeaningTable(
             code={**codes, None: NAMELESS},
-            plain=self._plain(rows).reshape(-1),
-            survey=np.array([row.survey for row in rows]),
+            plain=plain.reshape(-1),
+            looks=_looks(rows, plain).reshape(-1),
             money=[self._money(row) for row in rows],
             duration={code: row.duration for code, row in enumerate(rows) if row.duration},
         )
@@ -186,10 +190,7 @@ class Meanings:
         plain["cart"] = [_SIGNS[row.cart] for row in meanings]
         plain["ticket"] = [_SIGNS[row.ticket] for row in meanings]
         plain["consent"] = [consent_bits(row.consent or {}) for row in meanings]
-        plain["view"] = np.where(plain["tally"] == tally["product_views"], PRODUCT, -1)
-        plain["view"][:, PLAIN] = PAGE
-        plain["view"][~plain["activity"]] = -1
-        plain["duration_ms"] = plain["survey"] = -1
+        plain["duration_ms"] = plain["view"] = plain["survey"] = -1
         return plain
 
     def attribute(self, name: str) -> str:
@@ -209,3 +210,17 @@ def consent_bits(consent: Mapping[str, bool | None]) -> int:
         if granted is not None:
             bits |= (0b11 if granted else 0b01) << 2 * code
     return bits or -1
+
+
+def _looks(meanings: Sequence[EventMeaning], plain: EventRows) -> NDArray[np.uint8]:
+    """MeaningTable.looks of what `plain` says: uint8[channels, m]. Only what is activity can show something."""
+    looks = np.zeros(plain.shape, np.uint8)
+    looks[plain["order"]] |= ORDER
+    looks[plain["cart"] != 0] |= CART
+    looks[plain["ticket"] != 0] |= TICKET
+    looks[:, [row.survey for row in meanings]] |= ANSWER
+    looks[:, IDENTIFY] |= CONSENT
+    looks[:, PLAIN] |= PAGE
+    looks[plain["tally"] == list(TALLIES).index("product_views")] |= PRODUCT
+    looks[~plain["activity"]] &= ~(PAGE | PRODUCT) & 0xFF
+    return looks

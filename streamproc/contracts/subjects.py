@@ -3,29 +3,28 @@
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
-import numpy as np
 from xxhash import xxh3_64_intdigest
 
 from streamproc.contracts.chunk import Chunk
 from streamproc.contracts.events import CATEGORY_BYTES, SURVEYS, Event
 from streamproc.contracts.failures import FailureReason
 from streamproc.contracts.hashes import text_hash
-from streamproc.contracts.meanings import PAGE, PRODUCT
+from streamproc.contracts.meanings import ANSWER, PAGE, PRODUCT, TICKET
 
+#: Codes of `EventColumns.view`.
+PAGES, PRODUCTS = range(2)
 _SURVEY_CODE: Final = {name: code for code, name in enumerate(SURVEYS)}
 _ID_CHARACTERS_MAX: Final = 200
 
 
 def fill_views(chunk: Chunk) -> None:
     """EventColumns.view and .shown."""
-    view, shown = chunk.rows["view"], chunk.rows["shown"]
-    for kind, named in ((PAGE, _page), (PRODUCT, _product)):
-        rows = np.flatnonzero(view == kind)
-        names = [named(chunk.events[row]) for row in rows.tolist()]
-        shown[rows] = _each(names, text_hash)
-        if not all(names):
-            nameless = rows[[not name for name in names]]
-            view[nameless], shown[nameless] = -1, 0
+    for look, kind, named in ((PAGE, PAGES, _page), (PRODUCT, PRODUCTS, _product)):
+        names = {row: name for row in chunk.rows_with(look) if (name := named(chunk.events[row]))}
+        if names:
+            rows = list(names)
+            chunk.rows["view"][rows] = kind
+            chunk.rows["shown"][rows] = _each(names.values(), text_hash)
 
 
 def fill_categories(chunk: Chunk) -> None:
@@ -52,7 +51,7 @@ def as_category(text: str) -> bytes:
 def fill_answers(chunk: Chunk) -> None:
     """EventColumns.survey and .score."""
     survey, score = chunk.rows["survey"], chunk.rows["score"]
-    for row in np.flatnonzero(chunk.meanings.table.survey[chunk.code]).tolist():
+    for row in chunk.rows_with(ANSWER):
         properties = chunk.properties[row]
         name = None if properties is None else properties.survey
         if type(name) is str and name.lower() in SURVEYS:
@@ -77,7 +76,7 @@ def _score(chunk: Chunk, row: int, survey: str) -> int:
 
 def fill_tickets(chunk: Chunk) -> None:
     """EventColumns.ticket_hash."""
-    for row in np.flatnonzero(chunk.rows["ticket"]).tolist():
+    for row in chunk.rows_with(TICKET):
         properties = chunk.properties[row]
         given = None if properties is None else properties.ticket_id
         chunk.rows["ticket_hash"][row] = xxh3_64_intdigest(_ticket_id(chunk, row, given))

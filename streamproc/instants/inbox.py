@@ -22,6 +22,10 @@ NO_TIME: Final = -1
 
 Ints = NDArray[np.int64]
 
+_NO_EVENTS: Final = EventColumns([], np.empty(0, EVENT_DTYPE))
+_NOTHING: Final = np.empty(0, np.int64)
+_NO_FLAGS: Final = np.empty(0, np.bool_)
+
 
 @dataclass(slots=True)
 class Slice:
@@ -72,16 +76,19 @@ class Inbox:
     def put(self, topic: int, records: Sequence[Any], decoded: Decoded, next_offset: int) -> None:
         """Append a decoded chunk of `topic`; `next_offset` is where its log continues after it."""
         log = self._logs[topic]
+        if not records:
+            log.next_offset = next_offset
+            return
+        ts_ms = np.full(len(records), log.running_max_ms, np.int64)
+        ts_ms[decoded.index] = np.maximum(decoded.columns.ts_ms, log.running_max_ms)
+        max_ms = np.maximum.accumulate(ts_ms)
         is_event = np.zeros(len(records), np.bool_)
         is_event[decoded.index] = True
-        ts_ms = np.full(len(records) + 1, log.running_max_ms, np.int64)
-        ts_ms[1:][decoded.index] = decoded.columns.ts_ms
-        max_ms = np.maximum.accumulate(ts_ms)
         added = _Log(
             decoded.columns,
             [records[place] for place in decoded.index.tolist()],
             np.fromiter([record.offset for record in records], np.int64, len(records)),
-            max_ms[1:],
+            max_ms,
             is_event,
             [(failure.position, failure, records[failure.position]) for failure in decoded.failures],
             next_offset,
@@ -155,9 +162,7 @@ def _ready(log: _Log, topic: int, up_to_ms: int, bound: tuple[int, int] | None) 
 
 
 def _empty_log(next_offset: int, running_max_ms: int) -> _Log:
-    nothing = np.empty(0, np.int64)
-    events = EventColumns([], np.empty(0, EVENT_DTYPE))
-    return _Log(events, [], nothing, nothing, np.empty(0, np.bool_), [], next_offset, running_max_ms)
+    return _Log(_NO_EVENTS, [], _NOTHING, _NOTHING, _NO_FLAGS, [], next_offset, running_max_ms)
 
 
 def _joined(log: _Log, added: _Log) -> _Log:

@@ -51,7 +51,7 @@ def test_the_table_has_the_default_of_every_channel() -> None:
         (table.code["B"], [True, True, True]),
         (IDENTIFY, [False, False, False]),
     ):
-        plain = table.begin(channels, np.full(3, code))
+        plain, _ = table.begin(channels, np.full(3, code))
         assert plain["channel"].tolist() == [0, 1, 2]
         assert plain["activity"].tolist() == activity
 
@@ -59,7 +59,7 @@ def test_the_table_has_the_default_of_every_channel() -> None:
 def test_a_channel_of_its_own_decides_about_activity() -> None:
     """Whatever the topic is."""
     table = Meanings({"A": EventMeaning(channel="support"), "B": EventMeaning(channel="app")}, "EUR").table
-    plain = table.begin(np.array([0, 2]), np.array([table.code["A"], table.code["B"]]))
+    plain, _ = table.begin(np.array([0, 2]), np.array([table.code["A"], table.code["B"]]))
     assert (plain["channel"].tolist(), plain["activity"].tolist()) == ([2, 1], [False, True])
 
 
