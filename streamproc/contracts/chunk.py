@@ -118,8 +118,7 @@ class Chunk:
         """The events in which to look at this: ORDER, CART ... Hardly any chunk has all of them."""
         if not self._looks_of_any & look:
             return []
-        rows: list[int] = np.flatnonzero(self._looks & look).tolist()
-        return rows
+        return (self._looks & look).nonzero()[0].tolist()
 
     def fill_origin(self, topic: int) -> None:
         """Which record it was, and which message."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
+import numpy as np
 from xxhash import xxh3_64_intdigest
 
 from streamproc.contracts.chunk import Chunk
@@ -22,7 +23,7 @@ def fill_views(chunk: Chunk) -> None:
     for look, kind, named in ((PAGE, PAGES, _page), (PRODUCT, PRODUCTS, _product)):
         names = {row: name for row in chunk.rows_with(look) if (name := named(chunk.events[row]))}
         if names:
-            rows = list(names)
+            rows = np.array(list(names), np.intp)
             chunk.rows["view"][rows] = kind
             chunk.rows["shown"][rows] = _each(names.values(), text_hash)
 
