@@ -6,6 +6,7 @@ from typing import Any, Final, Protocol
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from xxhash import xxh3_64_intdigest
 
 from streamproc.contracts.events import (
     ANONYMOUS_PREFIX,
@@ -18,17 +19,28 @@ from streamproc.contracts.events import (
 )
 from streamproc.contracts.failures import UNREADABLE, Failure, FailureReason, explain, name
 from streamproc.contracts.instants import to_corrected_epoch_ms, to_epoch_ms, to_iso
-from streamproc.contracts.meanings import IDENTIFY, NAMELESS, PLAIN, UNKNOWN, Meanings, consent_bits
+from streamproc.contracts.meanings import (
+    CART,
+    CONSENT,
+    IDENTIFY,
+    NAMELESS,
+    ORDER,
+    PLAIN,
+    UNKNOWN,
+    Meanings,
+    consent_bits,
+)
 
-_NOT_GIVEN: Final = -1.0
+_NOT_GIVEN: Final = -1
 _RESERVED: Final = (
     f'starts with "{ANONYMOUS_PREFIX}", which is kept for customers without `userId`; rename it'
 )
 _NOBODY: Final = "and `anonymousId` are both missing; send one of them"
 _TOO_LARGE: Final = f"The event has more than {EVENT_BYTES_MAX} bytes; send a smaller one."
+_TOO_EARLY: Final = "is before 1970; check its unit and the sender's clock"
+_TOO_LATE: Final = "is {}, more than 5 minutes ahead; check the sender's clock and the offset"
 
 Rows = NDArray[np.intp]
-Ints = NDArray[np.int64]
 
 
 class Record(Protocol):
@@ -47,53 +59,74 @@ class Record(Protocol):
 
 
 class Chunk:
-    """The readable events of a chunk; `events[row]` is the record at `positions[row]`.
+    """The readable events of a chunk: `events[row]` is the record at `index[row]`, and `rows[row]` what is known of it.
 
-    Each method makes a column of all rows, and rejects those that make no sense; the first rejection counts.
+    A row begins as what the event's name means; each method fills in columns from what the event itself says, and
+    rejects those that make no sense. The first rejection counts.
     """
 
-    def __init__(self, records: Sequence[Record], meanings: Meanings) -> None:
-        self.events: list[Event] = []
-        self.positions: list[int] = []
-        self._records, self.meanings = records, meanings
+    def __init__(self, records: Sequence[Record], channel: int | Sequence[int], meanings: Meanings) -> None:
+        """`channel`: of the records' topic, or one for each record."""
+        self.meanings = meanings
+        self._records = records
         self._failures: list[Failure] = []
         self._rejected: set[int] = set()
         self._foreign_orders: list[int] = []
-        self._read(meanings.reader)
+        self.events, self.index = self._read(meanings.reader)
+        self.properties = [event.properties for event in self.events]
+        self.code = self._codes()
+        by_topic = channel if isinstance(channel, int) else np.asarray(channel, np.intp)[self.index]
+        self.rows, self._looks = meanings.table.begin(by_topic, self.code)
+        self._looks_of_any = int(np.bitwise_or.reduce(self._looks, initial=0))
 
-    def _read(self, read: Callable[[bytes], Event]) -> None:
-        add_event, add_position = self.events.append, self.positions.append
-        for position, record in enumerate(self._records):
+    def _read(self, read: Callable[[bytes], Event]) -> tuple[list[Event], Rows]:
+        events: list[Any] = []  # None: not readable
+        for record in self._records:
             value: Any = record.value
+            event = None
             try:
                 if len(value) > EVENT_BYTES_MAX:
-                    self._fail(position, FailureReason.TOO_LARGE, "$", _TOO_LARGE)
-                    continue
-                event = read(value)
-                # The decoder skips the texts of fields that nobody reads, without a look at their UTF-8.
-                if not value.isascii():
-                    value.decode()
+                    self._fail(len(events), FailureReason.TOO_LARGE, "$", _TOO_LARGE)
+                else:
+                    event = read(value)
+                    # The decoder skips the texts of fields that nobody reads, without a look at their UTF-8.
+                    if not value.isascii():
+                        value.decode()
             except UNREADABLE as error:
-                self._fail(position, *explain(error, value))
-                continue
-            add_event(event)
-            add_position(position)
+                self._fail(len(events), *explain(error, value))
+                event = None
+            events.append(event)
+        if not self._failures:
+            return events, np.arange(len(events))
+        index = np.flatnonzero([event is not None for event in events])
+        return [events[position] for position in index.tolist()], index
 
-    def codes(self) -> Rows:
-        """intp[rows]: the row of the meaning table of each event."""
+    def _codes(self) -> Rows:
         get = self.meanings.table.code.get
-        code = np.array(
-            [
-                get(e.event, UNKNOWN) if e.type == "track" else IDENTIFY if e.type == "identify" else PLAIN
-                for e in self.events
-            ],
-            np.intp,
-        )
-        for row in np.flatnonzero(code == NAMELESS).tolist():
-            self.reject(
-                row, FailureReason.MISSING_FIELD, "$.event", "is missing; a track call must have a name"
-            )
-        return code
+        code = [
+            get(e.event, UNKNOWN) if e.type == "track" else IDENTIFY if e.type == "identify" else PLAIN
+            for e in self.events
+        ]
+        if NAMELESS in code:
+            what = "is missing; a track call must have a name"
+            for row, its_code in enumerate(code):
+                if its_code == NAMELESS:
+                    self.reject(row, FailureReason.MISSING_FIELD, "$.event", what)
+        return np.array(code, np.intp)
+
+    def rows_with(self, look: int) -> list[int]:
+        """The events in which to look at this: ORDER, CART ... Hardly any chunk has all of them."""
+        if not self._looks_of_any & look:
+            return []
+        return (self._looks & look).nonzero()[0].tolist()
+
+    def fill_origin(self, topic: int) -> None:
+        """Which record it was, and which message."""
+        self.rows["topic"] = topic
+        offset = np.fromiter([record.offset for record in self._records], np.int64, len(self._records))
+        self.rows["offset"] = offset if len(offset) == len(self.rows) else offset[self.index]
+        hashes = [xxh3_64_intdigest(e.message_id.encode()) for e in self.events]
+        self.rows["message_hash"] = np.fromiter(hashes, np.uint64, len(hashes))
 
     def customers(self) -> list[str]:
         """The customer ids."""
@@ -103,7 +136,7 @@ class Chunk:
             for row, id_ in enumerate(customer):
                 if id_.startswith(ANONYMOUS_PREFIX):
                     self.reject(row, FailureReason.INVALID_FIELD, "$.userId", _RESERVED)
-        if "" in customer:
+        if not all(customer):
             for row, id_ in enumerate(customer):
                 if not id_:
                     customer[row] = self._anonymous_customer(row)
@@ -116,46 +149,40 @@ class Chunk:
             return ""
         return ANONYMOUS_PREFIX + anonymous_id
 
-    def timestamps(self, latest_ms: int, correct_skew: bool) -> Ints:
+    def fill_times(self, latest_ms: int, correct_skew: bool) -> None:
         """Epoch milliseconds, each at most `latest_ms`."""
-        ts_ms = to_epoch_ms([e.timestamp for e in self.events])
+        ts_ms = np.array(to_epoch_ms([e.timestamp for e in self.events]), np.int64)
         if correct_skew:
             for row, e in enumerate(self.events):
-                if e.received_at is not None and e.sent_at is not None and e.original_timestamp is not None:
+                if e.sent_at is not None and e.received_at is not None and e.original_timestamp is not None:
                     ts_ms[row] = to_corrected_epoch_ms(e.received_at, e.sent_at, e.original_timestamp)
-        column = np.array(ts_ms, np.int64)
-        for row in np.flatnonzero(column < 0).tolist():
-            self.reject(
-                row,
-                FailureReason.TIMESTAMP_OUT_OF_RANGE,
-                "$.timestamp",
-                "is before 1970; check its unit and the sender's clock",
-            )
-        for row in np.flatnonzero(column > latest_ms).tolist():
-            what = (
-                f"is {to_iso(ts_ms[row])}, more than 5 minutes ahead; check the sender's clock and the offset"
-            )
-            self.reject(row, FailureReason.TIMESTAMP_IN_FUTURE, "$.timestamp", what)
-        return column
+        # One look for both: what is before 1970 is a very large number without its sign.
+        for row in np.flatnonzero(ts_ms.view(np.uint64) > latest_ms).tolist():
+            if ts_ms[row] < 0:
+                reason, what = FailureReason.TIMESTAMP_OUT_OF_RANGE, _TOO_EARLY
+            else:
+                reason, what = FailureReason.TIMESTAMP_IN_FUTURE, _TOO_LATE.format(to_iso(int(ts_ms[row])))
+            self.reject(row, reason, "$.timestamp", what)
+        self.rows["ts_ms"] = ts_ms
 
-    def durations(self, code: Rows) -> Ints:
+    def fill_durations(self) -> None:
         """Milliseconds; -1 where none is given."""
-        column = np.array(
-            [
-                _NOT_GIVEN if (p := e.properties) is None or (ms := p.duration_ms) is None else ms
-                for e in self.events
-            ],
-            np.float64,
-        )
-        for own_code, own_name in self.meanings.table.duration.items():
-            for row in np.flatnonzero(code == own_code).tolist():
+        column = self.rows["duration_ms"]
+        given = {
+            row: p.duration_ms
+            for row, p in enumerate(self.properties)
+            if p is not None and p.duration_ms is not None
+        }
+        if given:
+            column[list(given)] = np.rint(list(given.values()))
+            column[~self.rows["counted"]] = _NOT_GIVEN
+        for code, own_name in self.meanings.table.duration.items():
+            for row in np.flatnonzero(self.code == code).tolist():
                 column[row] = self._own_duration(row, own_name)
-        column[code == IDENTIFY] = _NOT_GIVEN
-        return np.rint(column).astype(np.int64)
 
-    def _own_duration(self, row: int, own_name: str) -> float:
+    def _own_duration(self, row: int, own_name: str) -> int:
         """The duration in the property that the rules name for this event."""
-        duration = getattr(self.events[row].properties, self.meanings.attribute(own_name), None)
+        duration = getattr(self.properties[row], self.meanings.attribute(own_name), None)
         if duration is None:
             return _NOT_GIVEN
         field = f"$.properties.{own_name}"
@@ -164,33 +191,31 @@ class Chunk:
         elif not 0 <= duration <= DURATION_MS_MAX:
             self.reject(row, FailureReason.OUT_OF_RANGE, field, "must be from 0 to 366 days, in milliseconds")
         else:
-            return float(duration)
+            rounded: int = round(duration)
+            return rounded
         return _NOT_GIVEN
 
-    def money(self, code: Rows) -> Ints:
+    def fill_money(self) -> None:
         """Millionths of the currency; 0 where none counts."""
-        table = self.meanings.table
-        column = np.zeros(len(self.events), np.int64)
-        for row in np.flatnonzero(table.order[code]).tolist():
-            properties = self.events[row].properties
+        column, money = self.rows["money_micros"], self.meanings.table.money
+        for row in self.rows_with(ORDER):
+            properties = self.properties[row]
             if properties is None:
                 continue
             currency = properties.currency
             if currency is None or currency == self.meanings.currency:
-                column[row] = self._micros(row, table.money[code[row]])
+                column[row] = self._micros(row, money[self.code[row]])
             elif isinstance(currency, str):
                 self._foreign_orders.append(row)
             else:
                 self.reject(
                     row, FailureReason.WRONG_TYPE, "$.properties.currency", "must be a string, such as EUR"
                 )
-        return column
 
     def _micros(self, row: int, attributes: Sequence[tuple[str, str]]) -> int:
         """The first of the properties that is given, in millionths, half to even."""
-        properties = self.events[row].properties
         for own_name, attribute in attributes:
-            amount = getattr(properties, attribute)
+            amount = getattr(self.properties[row], attribute)
             if amount is None:
                 continue
             field = f"$.properties.{own_name}"
@@ -204,12 +229,11 @@ class Chunk:
             break
         return 0
 
-    def cart(self, code: Rows) -> tuple[Ints, Ints]:
+    def fill_carts(self) -> None:
         """Pieces, negative where they are taken out, and what they cost in millionths."""
-        sign = self.meanings.table.cart_sign[code]
-        column, micros = np.zeros(len(self.events), np.int64), np.zeros(len(self.events), np.int64)
-        for row in np.flatnonzero(sign).tolist():
-            properties = self.events[row].properties
+        column, micros = self.rows["cart"], self.rows["cart_micros"]
+        for row in self.rows_with(CART):
+            properties = self.properties[row]
             quantity = 1 if properties is None or properties.quantity is None else properties.quantity
             field = "$.properties.quantity"
             if type(quantity) not in (int, float):
@@ -219,13 +243,12 @@ class Chunk:
                     row, FailureReason.OUT_OF_RANGE, field, f"must be an integer from 1 to {QUANTITY_MAX}"
                 )
             else:
-                column[row] = int(quantity)
+                column[row] *= int(quantity)
                 micros[row] = int(quantity) * self._price_micros(row)
-        return column * sign, micros
 
     def _price_micros(self, row: int) -> int:
         """What one piece costs; 0 where that is not said in the rules' currency."""
-        properties = self.events[row].properties
+        properties = self.properties[row]
         if properties is None or properties.price is None:
             return 0
         price, field = properties.price, "$.properties.price"
@@ -238,17 +261,17 @@ class Chunk:
             return micros
         return 0
 
-    def consent(self, code: Rows) -> NDArray[np.int16]:
+    def fill_consents(self) -> None:
         """As EventColumns.consent."""
-        column = self.meanings.table.consent[code]
-        for row in np.flatnonzero(code == IDENTIFY).tolist():
+        for row in self.rows_with(CONSENT):
             traits = self.events[row].traits
             if traits is not None and traits.consent is not None:
-                column[row] = consent_bits(msgspec.structs.asdict(traits.consent))
-        return column
+                self.rows["consent"][row] = consent_bits(msgspec.structs.asdict(traits.consent))
 
-    def kept(self) -> Rows:
-        """The rows that no column rejected."""
+    def kept(self) -> Rows | None:
+        """The rows that no column rejected; None: all of them."""
+        if not self._rejected:
+            return None
         return np.delete(np.arange(len(self.events)), np.array(list(self._rejected), np.intp))
 
     def failures(self) -> list[Failure]:
@@ -263,7 +286,7 @@ class Chunk:
         """Do not accept the event: the sentence `<field> <what>` says why. The first rejection counts."""
         if row not in self._rejected:
             self._rejected.add(row)
-            self._fail(self.positions[row], reason, field, f"{name(field)} {what}.")
+            self._fail(int(self.index[row]), reason, field, f"{name(field)} {what}.")
 
     def _fail(self, position: int, reason: FailureReason, field: str, message: str) -> None:
         offset = self._records[position].offset

@@ -1,19 +1,56 @@
 """Accepted events as columns: what the engine works on."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+#: What is known of one event but for its customer; EventColumns says what the fields mean. Large ones first, so that
+#: none lies across words.
+EVENT_DTYPE: Final = np.dtype(
+    [
+        ("offset", np.int64),
+        ("ts_ms", np.int64),
+        ("message_hash", np.uint64),
+        ("duration_ms", np.int64),
+        ("money_micros", np.int64),
+        ("cart", np.int64),
+        ("cart_micros", np.int64),
+        ("ticket_hash", np.uint64),
+        ("name", np.uint32),
+        ("shown", np.uint32),
+        ("category", "S24"),
+        ("consent", np.int16),
+        ("topic", np.int8),
+        ("channel", np.int8),
+        ("counted", np.bool_),
+        ("activity", np.bool_),
+        ("order", np.bool_),
+        ("tally", np.int8),
+        ("valence", np.int8),
+        ("view", np.int8),
+        ("survey", np.int8),
+        ("score", np.int8),
+        ("ticket", np.int8),
+    ],
+    align=True,
+)
 
-@dataclass(slots=True)
+EventRows = NDArray[np.void]
+
+
 class EventColumns:
-    """n accepted events of one shard, in log order of one topic or, after a merge, in apply order."""
+    """n accepted events of one shard, in log order of one topic or, after a merge, in apply order.
+
+    Small batches spend their time in calls of numpy, not in its loops. So the events lie row by row: taking and
+    joining them is one copy, whatever the number of columns. Those are views, made when they are first asked for.
+    """
 
     customer: list[str]
     """n customer ids"""
+    rows: EventRows
+    """EVENT_DTYPE[n]: all columns that follow"""
     topic: NDArray[np.int8]
     """index into the pipeline's list of source topics"""
     offset: NDArray[np.int64]
@@ -43,7 +80,7 @@ class EventColumns:
     valence: NDArray[np.int8]
     """-1, 0, 1"""
     view: NDArray[np.int8]
-    """what is shown: `subjects.PAGE` or `subjects.PRODUCT`, -1: nothing"""
+    """what is shown: `subjects.PAGES` or `subjects.PRODUCTS`, -1: nothing"""
     shown: NDArray[np.uint32]
     """XXH32 of the page or product shown"""
     category: NDArray[np.bytes_]
@@ -56,6 +93,16 @@ class EventColumns:
     ticket_hash: NDArray[np.uint64]
     """XXH3-64 of the ticket's id"""
 
+    def __init__(self, customer: list[str], rows: EventRows) -> None:
+        self.customer, self.rows = customer, rows
+
+    def __getattr__(self, name: str) -> NDArray[Any]:
+        if name not in _COLUMNS:
+            raise AttributeError(name)
+        column: NDArray[Any] = self.rows[name]
+        setattr(self, name, column)
+        return column
+
     def __len__(self) -> int:
         return len(self.customer)
 
@@ -64,19 +111,18 @@ class EventColumns:
         positions = np.asarray(index)
         positions = np.flatnonzero(positions) if positions.dtype == np.bool_ else positions.astype(np.intp)
         customer = self.customer
-        return _build([customer[i] for i in positions.tolist()], lambda name: getattr(self, name)[positions])
+        # `rows[positions]` would copy field by field.
+        return EventColumns([customer[i] for i in positions.tolist()], self.rows.take(positions))
 
 
 def concat(parts: Sequence[EventColumns]) -> EventColumns:
     """The events of all parts, in order. `parts` must not be empty."""
-    return _build(
-        [customer for part in parts for customer in part.customer],
-        lambda name: np.concatenate([getattr(part, name) for part in parts]),
-    )
+    if len(parts) == 1:
+        return parts[0]
+    # As plain bytes: numpy would join field by field.
+    rows = np.concatenate([part.rows.view(_BYTES) for part in parts]).view(EVENT_DTYPE)
+    return EventColumns([customer for part in parts for customer in part.customer], rows)
 
 
-def _build(customer: list[str], column: Callable[[str], NDArray[Any]]) -> EventColumns:
-    return EventColumns(customer, **{name: column(name) for name in _ARRAYS})
-
-
-_ARRAYS = tuple(field.name for field in fields(EventColumns) if field.name != "customer")
+_COLUMNS: Final = frozenset(EVENT_DTYPE.names or ())
+_BYTES: Final = np.dtype((np.void, EVENT_DTYPE.itemsize))

@@ -1,4 +1,4 @@
-"""Records to columns: typed decoding, then one pass per column.
+"""Records to columns: typed decoding, then one pass per column, over the events that may have something for it.
 
 Nothing in a record can raise out of `decode_chunk`: what is not an accepted event becomes a `Failure`.
 """
@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import xxhash
 from numpy.typing import NDArray
 
 from streamproc.contracts.chunk import Chunk, Record
 from streamproc.contracts.columns import EventColumns
 from streamproc.contracts.failures import Failure
-from streamproc.contracts.meanings import IDENTIFY, NO_CHANNEL, UNKNOWN, Meanings
-from streamproc.contracts.subjects import answers, categories, tickets, views
+from streamproc.contracts.meanings import UNKNOWN, Meanings
+from streamproc.contracts.subjects import fill_answers, fill_categories, fill_tickets, fill_views
 
 __all__ = ["AHEAD_MS_MAX", "Decoded", "Failure", "Record", "decode_chunk"]
 
@@ -55,45 +54,21 @@ def decode_chunk(
     event has `receivedAt`, `sentAt` and `originalTimestamp`, take its time from these (never under the event
     clock).
     """
-    chunk = Chunk(records, meanings)
-    table, events, xxh3_64 = meanings.table, chunk.events, xxhash.xxh3_64_intdigest
-    index = np.array(chunk.positions, np.int64)
-    code = chunk.codes()
-    by_topic = np.broadcast_to(np.asarray(channel, np.int8), len(records))[index]
-    channels = np.where(table.channel[code] == NO_CHANNEL, by_topic, table.channel[code])
-    activity = table.activity[channels, code]
-    view, shown = views(chunk, code, activity)
-    survey, score = answers(chunk, code)
-    ticket, ticket_hash = tickets(chunk, code)
-    cart, cart_micros = chunk.cart(code)
-    columns = EventColumns(
-        customer=chunk.customers(),
-        topic=np.full(len(events), topic, np.int8),
-        offset=np.array([records[position].offset for position in chunk.positions], np.int64),
-        ts_ms=chunk.timestamps(wall_now_ms + AHEAD_MS_MAX, correct_skew),
-        channel=channels,
-        message_hash=np.array([xxh3_64(event.message_id.encode()) for event in events], np.uint64),
-        counted=code != IDENTIFY,
-        activity=activity,
-        duration_ms=chunk.durations(code),
-        order=table.order[code],
-        money_micros=chunk.money(code),
-        cart=cart,
-        cart_micros=cart_micros,
-        consent=chunk.consent(code),
-        name=table.name[code],
-        tally=table.tally[code],
-        valence=table.valence[code],
-        view=view,
-        shown=shown,
-        category=categories(chunk, activity),
-        survey=survey,
-        score=score,
-        ticket=ticket,
-        ticket_hash=ticket_hash,
-    )
+    chunk = Chunk(records, channel, meanings)
+    chunk.fill_origin(topic)
+    fill_answers(chunk)
+    fill_tickets(chunk)
+    chunk.fill_carts()
+    customers = chunk.customers()
+    chunk.fill_times(wall_now_ms + AHEAD_MS_MAX, correct_skew)
+    chunk.fill_durations()
+    chunk.fill_money()
+    chunk.fill_consents()
+    fill_views(chunk)
+    fill_categories(chunk)
+    columns, index, code = EventColumns(customers, chunk.rows), chunk.index, chunk.code
     kept = chunk.kept()
-    if len(kept) < len(events):
+    if kept is not None:
         columns, index, code = columns.take(kept), index[kept], code[kept]
     return Decoded(
         columns=columns,

@@ -1,6 +1,6 @@
 """What an event's name means: activity, order, cart, consent. Said by the rules file, or by the defaults."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from streamproc.contracts.columns import EVENT_DTYPE, EventRows
 from streamproc.contracts.events import MONEY_PROPERTIES, Event, Properties
 from streamproc.contracts.hashes import text_hash
 
@@ -70,7 +71,7 @@ class EventMeaning(msgspec.Struct, frozen=True, kw_only=True):
     consent: dict[str, bool] | None = None
 
 
-#: The first rows of a `MeaningTable`, which no rule can redefine; those of the names follow.
+#: The first codes of a `MeaningTable`, which no rule can redefine; those of the names follow.
 PLAIN: Final = 0
 """page and screen calls"""
 IDENTIFY: Final = 1
@@ -80,26 +81,34 @@ NAMELESS: Final = 3
 """a track call without `event`: not valid"""
 _ROWS_WITHOUT_NAME: Final = 4
 
+#: What to look at in an event, where its meaning says so.
+ORDER, CART, ANSWER, TICKET, CONSENT, PAGE, PRODUCT = (1 << bit for bit in range(7))
+_SIGNS: Final = MappingProxyType({"add": 1, "remove": -1, "open": 1, "close": -1, None: 0})
+_VALENCES: Final = MappingProxyType({"positive": 1, "neutral": 0, "negative": -1})
+
 
 @dataclass(frozen=True)
 class MeaningTable:
-    """The meanings as arrays of m rows; `code` finds the row of a track call's `event`."""
+    """What decoding needs of m meanings; `code` finds the place of a track call's `event` among them."""
 
     code: Mapping[str | None, int]
-    name: NDArray[np.uint32]  # uint32[m]: as EventColumns.name
-    channel: NDArray[np.int8]  # int8[m]: NO_CHANNEL is the topic's
-    activity: NDArray[np.bool_]  # bool[channels, m]
-    tally: NDArray[np.int8]  # int8[m]: as EventColumns.tally
-    valence: NDArray[np.int8]  # int8[m]: as EventColumns.valence
-    order: NDArray[np.bool_]  # bool[m]
-    cart_sign: NDArray[np.int64]  # int64[m]: 1 adds, -1 removes, 0 neither
-    survey: NDArray[np.bool_]  # bool[m]
-    ticket: NDArray[np.int8]  # int8[m]: as EventColumns.ticket
-    consent: NDArray[np.int16]  # int16[m]: as EventColumns.consent
+    plain: EventRows  # EVENT_DTYPE[channels * m]: see `begin`
+    looks: NDArray[np.uint8]  # uint8[channels * m]: what to look at in an event, as bits: ORDER, CART ...
     money: list[
         tuple[tuple[str, str], ...]
     ]  # m times: (name, attribute) of the properties to look for money in
-    duration: dict[int, str]  # row to the name of its own duration property
+    duration: dict[int, str]  # code to the name of its own duration property
+
+    def begin(
+        self, channel: int | NDArray[np.intp], code: NDArray[np.intp]
+    ) -> tuple[EventRows, NDArray[np.uint8]]:
+        """Events of these meanings with what their names alone say, and what to look at in each of them.
+
+        `channel`: their topic's, or one for each. `cart` is one piece.
+        """
+        place = channel * len(self.money) + code
+        # Not plain[place], which would copy field by field.
+        return self.plain.take(place), self.looks.take(place)
 
 
 @dataclass(frozen=True)
@@ -148,36 +157,41 @@ class Meanings:
 
     @cached_property
     def table(self) -> MeaningTable:
-        """The meanings as arrays."""
+        """The meanings as decoding needs them."""
         rows = [*[EventMeaning()] * _ROWS_WITHOUT_NAME, *self.names.values()]
         codes: dict[str | None, int] = {name: _ROWS_WITHOUT_NAME + i for i, name in enumerate(self.names)}
-        activity = np.array(
-            [
-                [default if row.activity is None else row.activity for row in rows]
-                for default in ACTIVITY_BY_CHANNEL
-            ]
-        )
-        activity[:, IDENTIFY] = False
-        sign = {"add": 1, "remove": -1, "open": 1, "close": -1, None: 0}
-        valence = {"positive": 1, "neutral": 0, "negative": -1}
-        tally = {name: place for place, name in enumerate(TALLIES)}
+        plain = self._plain(rows)
         return MeaningTable(
             code={**codes, None: NAMELESS},
-            name=np.array([*[0] * _ROWS_WITHOUT_NAME, *map(text_hash, self.names)], np.uint32),
-            channel=np.array(
-                [NO_CHANNEL if row.channel is None else CHANNELS.index(row.channel) for row in rows], np.int8
-            ),
-            activity=activity,
-            tally=np.array([tally.get(row.counts, -1) if row.counts else -1 for row in rows], np.int8),
-            valence=np.array([valence[row.valence] for row in rows], np.int8),
-            order=np.array([row.order for row in rows]),
-            cart_sign=np.array([sign[row.cart] for row in rows], np.int64),
-            survey=np.array([row.survey for row in rows]),
-            ticket=np.array([sign[row.ticket] for row in rows], np.int8),
-            consent=np.array([consent_bits(row.consent or {}) for row in rows], np.int16),
+            plain=plain.reshape(-1),
+            looks=_looks(rows, plain).reshape(-1),
             money=[self._money(row) for row in rows],
             duration={code: row.duration for code, row in enumerate(rows) if row.duration},
         )
+
+    def _plain(self, meanings: Sequence[EventMeaning]) -> EventRows:
+        """EVENT_DTYPE[channels, m]: an event of each channel and meaning that says nothing itself."""
+        plain = np.zeros((len(CHANNELS), len(meanings)), EVENT_DTYPE)
+        own = [NO_CHANNEL if row.channel is None else CHANNELS.index(row.channel) for row in meanings]
+        plain["channel"] = np.where(np.array(own) == NO_CHANNEL, np.arange(len(CHANNELS))[:, np.newaxis], own)
+        by_channel = [
+            [default if row.activity is None else row.activity for default in ACTIVITY_BY_CHANNEL]
+            for row in meanings
+        ]
+        plain["activity"] = np.array(by_channel)[np.arange(len(meanings)), plain["channel"]]
+        plain["activity"][:, IDENTIFY] = False
+        plain["counted"] = True
+        plain["counted"][:, IDENTIFY] = False
+        tally = {name: place for place, name in enumerate(TALLIES)}
+        plain["tally"] = [tally.get(row.counts, -1) if row.counts else -1 for row in meanings]
+        plain["valence"] = [_VALENCES[row.valence] for row in meanings]
+        plain["name"] = [*[0] * _ROWS_WITHOUT_NAME, *map(text_hash, self.names)]
+        plain["order"] = [row.order for row in meanings]
+        plain["cart"] = [_SIGNS[row.cart] for row in meanings]
+        plain["ticket"] = [_SIGNS[row.ticket] for row in meanings]
+        plain["consent"] = [consent_bits(row.consent or {}) for row in meanings]
+        plain["duration_ms"] = plain["view"] = plain["survey"] = -1
+        return plain
 
     def attribute(self, name: str) -> str:
         """The attribute of the reader's properties that holds the property `name`."""
@@ -196,3 +210,17 @@ def consent_bits(consent: Mapping[str, bool | None]) -> int:
         if granted is not None:
             bits |= (0b11 if granted else 0b01) << 2 * code
     return bits or -1
+
+
+def _looks(meanings: Sequence[EventMeaning], plain: EventRows) -> NDArray[np.uint8]:
+    """MeaningTable.looks of what `plain` says: uint8[channels, m]. Only what is activity can show something."""
+    looks = np.zeros(plain.shape, np.uint8)
+    looks[plain["order"]] |= ORDER
+    looks[plain["cart"] != 0] |= CART
+    looks[plain["ticket"] != 0] |= TICKET
+    looks[:, [row.survey for row in meanings]] |= ANSWER
+    looks[:, IDENTIFY] |= CONSENT
+    looks[:, PLAIN] |= PAGE
+    looks[plain["tally"] == list(TALLIES).index("product_views")] |= PRODUCT
+    looks[~plain["activity"]] &= ~(PAGE | PRODUCT) & 0xFF
+    return looks

@@ -1,48 +1,43 @@
 """What events are about: pages and products shown, categories, answers to surveys, tickets. Columns of a chunk."""
 
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 import numpy as np
-import xxhash
-from numpy.typing import NDArray
+from xxhash import xxh3_64_intdigest
 
-from streamproc.contracts.chunk import Chunk, Rows
+from streamproc.contracts.chunk import Chunk
 from streamproc.contracts.events import CATEGORY_BYTES, SURVEYS, Event
 from streamproc.contracts.failures import FailureReason
 from streamproc.contracts.hashes import text_hash
-from streamproc.contracts.meanings import PLAIN, TALLIES
+from streamproc.contracts.meanings import ANSWER, PAGE, PRODUCT, TICKET
 
 #: Codes of `EventColumns.view`.
-PAGE, PRODUCT = range(2)
-_PRODUCT_VIEWS: Final = list(TALLIES).index("product_views")
+PAGES, PRODUCTS = range(2)
 _SURVEY_CODE: Final = {name: code for code, name in enumerate(SURVEYS)}
 _ID_CHARACTERS_MAX: Final = 200
 
-Codes = NDArray[np.int8]
-Bools = NDArray[np.bool_]
+
+def fill_views(chunk: Chunk) -> None:
+    """EventColumns.view and .shown."""
+    for look, kind, named in ((PAGE, PAGES, _page), (PRODUCT, PRODUCTS, _product)):
+        names = {row: name for row in chunk.rows_with(look) if (name := named(chunk.events[row]))}
+        if names:
+            rows = np.array(list(names), np.intp)
+            chunk.rows["view"][rows] = kind
+            chunk.rows["shown"][rows] = _each(names.values(), text_hash)
 
 
-def views(chunk: Chunk, code: Rows, activity: Bools) -> tuple[Codes, NDArray[np.uint32]]:
-    """EventColumns.view and .shown; `activity`: bool[rows]."""
-    view = np.full(len(code), -1, np.int8)
-    shown = np.zeros(len(code), np.uint32)
-    is_product = chunk.meanings.table.tally[code] == _PRODUCT_VIEWS
-    for kind, named, rows in ((PAGE, _page, code == PLAIN), (PRODUCT, _product, is_product)):
-        for row in np.flatnonzero(rows & activity).tolist():
-            name = named(chunk.events[row])
-            if name:
-                view[row], shown[row] = kind, text_hash(name)
-    return view, shown
-
-
-def categories(chunk: Chunk, activity: Bools) -> NDArray[np.bytes_]:
+def fill_categories(chunk: Chunk) -> None:
     """EventColumns.category."""
-    column = np.zeros(len(activity), f"S{CATEGORY_BYTES}")
-    for row in np.flatnonzero(activity).tolist():
-        properties = chunk.events[row].properties
-        if properties is not None and type(properties.category) is str:
-            column[row] = as_category(properties.category)
-    return column
+    activity = chunk.rows["activity"].tolist()
+    texts = {
+        row: p.category
+        for row, p in enumerate(chunk.properties)
+        if p is not None and type(p.category) is str and activity[row]
+    }
+    if texts:
+        chunk.rows["category"][list(texts)] = _each(texts.values(), as_category)
 
 
 def as_category(text: str) -> bytes:
@@ -54,19 +49,18 @@ def as_category(text: str) -> bytes:
     return cut.strip(" \0").encode()
 
 
-def answers(chunk: Chunk, code: Rows) -> tuple[Codes, Codes]:
+def fill_answers(chunk: Chunk) -> None:
     """EventColumns.survey and .score."""
-    survey, score = np.full(len(code), -1, np.int8), np.zeros(len(code), np.int8)
-    for row in np.flatnonzero(chunk.meanings.table.survey[code]).tolist():
-        properties = chunk.events[row].properties
+    survey, score = chunk.rows["survey"], chunk.rows["score"]
+    for row in chunk.rows_with(ANSWER):
+        properties = chunk.properties[row]
         name = None if properties is None else properties.survey
         if type(name) is str and name.lower() in SURVEYS:
             survey[row], score[row] = _SURVEY_CODE[name.lower()], _score(chunk, row, name.lower())
-    return survey, score
 
 
 def _score(chunk: Chunk, row: int, survey: str) -> int:
-    properties, allowed, field = chunk.events[row].properties, SURVEYS[survey], "$.properties.score"
+    properties, allowed, field = chunk.properties[row], SURVEYS[survey], "$.properties.score"
     score = None if properties is None else properties.score
     if score is None:
         what = f"is missing; an answer to {survey.upper()} must have one"
@@ -81,14 +75,12 @@ def _score(chunk: Chunk, row: int, survey: str) -> int:
     return 0
 
 
-def tickets(chunk: Chunk, code: Rows) -> tuple[Codes, NDArray[np.uint64]]:
-    """EventColumns.ticket and .ticket_hash."""
-    ticket = chunk.meanings.table.ticket[code]
-    hashes = np.zeros(len(code), np.uint64)
-    for row in np.flatnonzero(ticket).tolist():
-        properties = chunk.events[row].properties
-        hashes[row] = xxhash.xxh3_64_intdigest(_ticket_id(chunk, row, properties and properties.ticket_id))
-    return ticket, hashes
+def fill_tickets(chunk: Chunk) -> None:
+    """EventColumns.ticket_hash."""
+    for row in chunk.rows_with(TICKET):
+        properties = chunk.properties[row]
+        given = None if properties is None else properties.ticket_id
+        chunk.rows["ticket_hash"][row] = xxh3_64_intdigest(_ticket_id(chunk, row, given))
 
 
 def _ticket_id(chunk: Chunk, row: int, given: Any) -> bytes:
@@ -108,14 +100,27 @@ def _ticket_id(chunk: Chunk, row: int, given: Any) -> bytes:
 
 
 def _page(event: Event) -> str:
-    properties = event.properties
-    names = (event.name, *((properties.path, properties.url) if properties is not None else ()))
-    return next((name for name in names if type(name) is str and name), "")
+    """The first of its names; "" where it has none."""
+    name, properties = event.name, event.properties
+    if properties is not None and not (name and type(name) is str):
+        name = properties.path
+        if not (name and type(name) is str):
+            name = properties.url
+    return name if type(name) is str else ""
 
 
 def _product(event: Event) -> str:
+    """The first of its names; "" where it has none."""
     properties = event.properties
     if properties is None:
         return ""
-    names = (str(name) if type(name) is int else name for name in (properties.product_id, properties.sku))
-    return next((name for name in names if type(name) is str and name), "")
+    name = properties.product_id
+    if type(name) is not int and not (name and type(name) is str):
+        name = properties.sku
+    return str(name) if type(name) is int else name if type(name) is str else ""
+
+
+def _each(texts: Collection[str], make: Callable[[str], Any]) -> list[Any]:
+    """What `make` makes of each text. Equal texts are many, and made once."""
+    made = {text: make(text) for text in set(texts)}
+    return [made[text] for text in texts]

@@ -68,7 +68,7 @@ def customer(
 ) -> StoredCustomer:
     """One who did things so many days after START_MS, and was looked at in time until `until_days`."""
     columns = {
-        name: [fields.get(name, PLAIN[name][0]) for _, fields in happened]
+        name: [fields.get(name, PLAIN.get(name, 0)) for _, fields in happened]
         for name in {name for _, fields in happened for name in fields}
     }
     at_ms = np.array([START_MS + int(days * DAY_MS) for days, _ in happened], np.int64)

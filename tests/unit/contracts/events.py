@@ -76,6 +76,8 @@ _NUMBER = st.integers(-(10**20), 10**20) | st.floats(allow_nan=False, allow_infi
 _ANYTHING: st.SearchStrategy[Any] = (
     st.none() | st.booleans() | _NUMBER | _TEXT | st.just([]) | st.just({}) | st.just("")
 )
+#: Texts that are often the same: what is made of each text once must not depend on the others.
+_COMMON_TEXT = st.sampled_from(["shoes", " shoes", "nps", "CSAT", "EUR", "/home", "é" * 20, "x" * 201])
 _TIMES = st.datetimes().map(lambda moment: moment.isoformat() + "Z")
 
 #: Events that are mostly valid: every field is right, or missing, or anything.
@@ -84,6 +86,7 @@ events = st.fixed_dictionaries(
     optional={
         "type": st.sampled_from(["track", "page", "screen", "identify"]) | _ANYTHING,
         "event": st.sampled_from(sorted(DEFAULT_MEANINGS)) | _ANYTHING,
+        "name": _COMMON_TEXT | _ANYTHING,
         "userId": _TEXT | _ANYTHING,
         "anonymousId": _TEXT | _ANYTHING,
         "messageId": _TEXT | _ANYTHING,
@@ -92,9 +95,16 @@ events = st.fixed_dictionaries(
         "properties": st.none()
         | st.fixed_dictionaries(
             {},
-            optional=dict.fromkeys(
-                ("revenue", "total", "value", "currency", "quantity", "duration_ms"), _NUMBER | _ANYTHING
-            ),
+            optional={
+                **dict.fromkeys(
+                    ("revenue", "total", "value", "quantity", "price", "score", "duration_ms"),
+                    st.integers(0, 10) | _NUMBER | _ANYTHING,
+                ),
+                **dict.fromkeys(
+                    ("currency", "category", "product_id", "sku", "path", "url", "survey", "ticket_id"),
+                    _COMMON_TEXT | _ANYTHING,
+                ),
+            },
         )
         | _ANYTHING,
         "traits": st.fixed_dictionaries(
@@ -116,11 +126,39 @@ likely_events = st.builds(
     st.fixed_dictionaries(
         {
             "type": st.sampled_from(["track", "page", "screen", "identify"]),
-            "event": st.sampled_from(["Order Completed", "Product Added", "Product Removed", "Other"]),
+            "event": st.sampled_from([*sorted(DEFAULT_MEANINGS), "Other"]),
             "userId": _TEXT,
             "messageId": _TEXT,
             "timestamp": st.integers(0, NOW_MS).map(to_iso),
         }
     ),
     events,
+)
+
+#: Events that are all accepted, with properties of every kind.
+accepted_events = st.builds(
+    lambda base, properties: {**base, "properties": properties},
+    st.fixed_dictionaries(
+        {
+            "type": st.sampled_from(["track", "track", "track", "page", "screen", "identify"]),
+            "event": st.sampled_from([*sorted(DEFAULT_MEANINGS), "Other"]),
+            "userId": st.sampled_from(["a", "b"]),
+            "messageId": _TEXT,
+            "timestamp": st.integers(0, NOW_MS).map(to_iso),
+        },
+        optional={
+            "name": _COMMON_TEXT,
+            "traits": st.fixed_dictionaries({"consent": st.dictionaries(st.just("sms"), st.booleans())}),
+        },
+    ),
+    st.fixed_dictionaries(
+        {"score": st.integers(1, 5)},
+        optional={
+            **dict.fromkeys(("revenue", "total", "value", "price", "duration_ms"), st.floats(0, 1e6)),
+            **dict.fromkeys(("category", "product_id", "sku", "path", "url", "survey"), _COMMON_TEXT),
+            "quantity": st.integers(1, 9),
+            "currency": st.sampled_from(["EUR", "USD"]),
+            "ticket_id": st.sampled_from(["t1", 7]),
+        },
+    ),
 )

@@ -1,12 +1,14 @@
 """Columns: taking rows and joining chunks."""
 
-import dataclasses
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
 
-from streamproc.contracts.columns import EventColumns, concat
+from streamproc.contracts.columns import EVENT_DTYPE, EventColumns, EventRows, concat
 from tests.unit.contracts.events import decode, event, track
+
+_COLUMNS = EVENT_DTYPE.names or ()
 
 
 @pytest.fixture(name="columns")
@@ -19,8 +21,8 @@ def _columns() -> EventColumns:
 
 
 def _rows(columns: EventColumns) -> list[tuple[object, ...]]:
-    fields = [list(getattr(columns, field.name)) for field in dataclasses.fields(columns)]
-    return list(zip(*fields, strict=True))
+    fields = [list(getattr(columns, name)) for name in _COLUMNS]
+    return list(zip(columns.customer, *fields, strict=True))
 
 
 def test_take_keeps_the_order_of_the_index(columns: EventColumns) -> None:
@@ -41,5 +43,16 @@ def test_concat_joins_in_order_and_keeps_dtypes(columns: EventColumns) -> None:
     """Empty parts do no harm."""
     joined = concat([columns.take([1]), columns.take([]), columns])
     assert _rows(joined) == [_rows(columns)[1], *_rows(columns)]
-    for field in dataclasses.fields(columns)[1:]:
-        assert getattr(joined, field.name).dtype == getattr(columns, field.name).dtype
+    for name in _COLUMNS:
+        assert getattr(joined, name).dtype == EVENT_DTYPE[name]
+
+
+def test_every_column_is_told_and_has_the_type_that_is_told() -> None:
+    """The annotations are what mypy and readers know; EVENT_DTYPE is what is stored."""
+    told = get_type_hints(EventColumns)
+    assert told.pop("customer") == list[str]
+    assert told.pop("rows") == EventRows
+    assert sorted(told) == sorted(_COLUMNS)
+    for name, column in told.items():
+        (scalar,) = get_args(get_args(column)[1])
+        assert EVENT_DTYPE[name].type is scalar

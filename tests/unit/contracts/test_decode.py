@@ -8,6 +8,7 @@ import xxhash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streamproc.contracts.columns import EVENT_DTYPE
 from streamproc.contracts.decode import AHEAD_MS_MAX, decode_chunk
 from streamproc.contracts.events import DURATION_MS_MAX, EVENT_BYTES_MAX
 from streamproc.contracts.meanings import EventMeaning
@@ -18,6 +19,7 @@ from tests.unit.contracts.events import (
     SUPPORT,
     WEB,
     Record,
+    accepted_events,
     decode,
     event,
     events,
@@ -445,30 +447,21 @@ def test_damaged_events_are_accepted_or_failures(value: dict[str, object], data:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(events | likely_events, max_size=6), st.data())
-def test_chunks_do_not_matter(values: list[dict[str, object]], data: st.DataObject) -> None:
-    """Two chunks give what one gives."""
-    cut = data.draw(st.integers(0, len(values)))
+@given(st.lists(events | likely_events | accepted_events, max_size=6), st.data())
+def test_events_do_not_touch_each_other(values: list[dict[str, object]], data: st.DataObject) -> None:
+    """A chunk gives what its records give one by one."""
+    channels = data.draw(st.lists(st.sampled_from([WEB, APP, SUPPORT]), min_size=6, max_size=6))
     records = [Record(place, json.dumps(value).encode()) for place, value in enumerate(values)]
-    whole, first, second = (
-        decode_chunk(part, topic=0, channel=0, meanings=MEANINGS, wall_now_ms=NOW_MS)
-        for part in (records, records[:cut], records[cut:])
+    whole, *alone = (
+        decode_chunk(records[part], topic=0, channel=channels[part], meanings=MEANINGS, wall_now_ms=NOW_MS)
+        for part in (slice(len(records)), *(slice(place, place + 1) for place in range(len(records))))
     )
-    for name in (
-        "customer",
-        "offset",
-        "ts_ms",
-        "message_hash",
-        "duration_ms",
-        "money_micros",
-        "cart",
-        "consent",
-    ):
-        assert list(getattr(whole.columns, name)) == [
-            *getattr(first.columns, name),
-            *getattr(second.columns, name),
-        ]
+    assert whole.columns.customer == [one for each in alone for one in each.columns.customer]
+    for name in EVENT_DTYPE.names or ():
+        column = [value for each in alone for value in getattr(each.columns, name).tolist()]
+        assert getattr(whole.columns, name).tolist() == column
     assert [(f.offset, f.message) for f in whole.failures] == [
-        (f.offset, f.message) for f in (*first.failures, *second.failures)
+        (f.offset, f.message) for each in alone for f in each.failures
     ]
-    assert whole.unknown_names == first.unknown_names + second.unknown_names
+    assert whole.unknown_names == sum(each.unknown_names for each in alone)
+    assert whole.currency_mismatches == sum(each.currency_mismatches for each in alone)

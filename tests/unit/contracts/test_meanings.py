@@ -1,5 +1,6 @@
 """Meanings of names."""
 
+import numpy as np
 import pytest
 
 from streamproc.contracts.meanings import (
@@ -44,9 +45,22 @@ def test_bits_of_consent() -> None:
 def test_the_table_has_the_default_of_every_channel() -> None:
     """Identify is activity nowhere."""
     table = Meanings({"A": EventMeaning(), "B": EventMeaning(activity=True)}, "EUR").table
-    assert table.activity[:, table.code["A"]].tolist() == [True, True, False]
-    assert table.activity[:, table.code["B"]].tolist() == [True, True, True]
-    assert table.activity[:, IDENTIFY].tolist() == [False, False, False]
+    channels = np.arange(3)
+    for code, activity in (
+        (table.code["A"], [True, True, False]),
+        (table.code["B"], [True, True, True]),
+        (IDENTIFY, [False, False, False]),
+    ):
+        plain, _ = table.begin(channels, np.full(3, code))
+        assert plain["channel"].tolist() == [0, 1, 2]
+        assert plain["activity"].tolist() == activity
+
+
+def test_a_channel_of_its_own_decides_about_activity() -> None:
+    """Whatever the topic is."""
+    table = Meanings({"A": EventMeaning(channel="support"), "B": EventMeaning(channel="app")}, "EUR").table
+    plain, _ = table.begin(np.array([0, 2]), np.array([table.code["A"], table.code["B"]]))
+    assert (plain["channel"].tolist(), plain["activity"].tolist()) == ([2, 1], [False, True])
 
 
 def test_properties_that_are_known_anyway_are_not_own_ones() -> None:

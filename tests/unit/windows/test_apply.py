@@ -31,7 +31,7 @@ def columns(events: Sequence[dict[str, Any]]) -> EventColumns:
         1_000 + i if one["message_hash"] is None else one["message_hash"] for i, one in enumerate(events)
     ]
     named = {name for one in events for name in one} - {"ts_ms", "message_hash"}
-    given = {name: [one.get(name, PLAIN[name][0]) for one in events] for name in named}
+    given = {name: [one.get(name, PLAIN.get(name, 0)) for one in events] for name in named}
     return plain_events(["c"] * len(events), [one["ts_ms"] for one in events], message_hash=hashes, **given)
 
 
