@@ -111,12 +111,12 @@ class Figures:
     @property
     def per_s(self) -> float:
         """Events per second."""
-        return self.events / self.s if self.s else math.nan
+        return self.events / self.s if self.events else math.nan
 
     @property
     def per_cpu_s(self) -> float:
         """Events per second of CPU time of the peer's process, user and system."""
-        return self.events / self.cpu_s if self.cpu_s else math.nan
+        return self.events / self.cpu_s if self.events and self.cpu_s else math.nan
 
 
 def task_of(peer: str, installation: Installation) -> Task:
@@ -166,8 +166,9 @@ async def measure(peer: str, installation: Installation, right: Windows, within_
 
 def figures(peer: str, progress: Sequence[Progress], events: int) -> Figures:
     """Between the first news that a tenth was done and the first that 95 % were."""
-    begin = next(news for news in progress if news.done >= _FROM * events)
-    end = next((news for news in progress if news.done >= _TO * events), progress[-1])
+    begin, end = (
+        next((news for news in progress if news.done >= part * events), progress[-1]) for part in (_FROM, _TO)
+    )
     return Figures(peer, end.done - begin.done, end.s - begin.s, end.cpu_s - begin.cpu_s)
 
 
@@ -189,6 +190,7 @@ async def _run(peer: Peer, task: Task, events: int, log: BinaryIO, within_s: flo
                     progress.append(Progress(int(line), time.monotonic(), cpu_s(process.pid)))
                 if progress[-1].done >= events and not peer.ends:
                     process.terminate()
+                    break
             code = await process.wait()
     except TimeoutError:
         code = None
