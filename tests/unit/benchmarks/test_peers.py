@@ -3,11 +3,13 @@
 import json
 import math
 import struct
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.peers.measure import PEERS, Progress, figures
+from benchmarks.peers.measure import PEERS, Peer, PeerFailed, Progress, figures, watch
 from benchmarks.peers.results import (
     Totals,
     add,
@@ -17,6 +19,7 @@ from benchmarks.peers.results import (
     quix_window,
 )
 from benchmarks.peers.run import table
+from benchmarks.peers.task import Task
 from benchmarks.workload import draw, name, records
 
 MINUTE = 29_000_000
@@ -118,3 +121,54 @@ def test_events_are_in_the_order_of_time_and_keyed_by_their_customer() -> None:
     assert [event["timestamp"] for event in events] == sorted(event["timestamp"] for event in events)
     assert not any("anonymousId" in event for event in events)
     assert len({event["messageId"] for event in events}) == 300
+
+
+#: Half a second, in which it is asked for its CPU time.
+SAYS = "import time; print({}, flush=True); time.sleep(0.5); "
+
+
+async def watched(
+    tmp_path: Path, program: str, *, ends: bool = False, within_s: float = 20
+) -> list[Progress]:
+    """Ten events for a peer that is this program."""
+    task = Task("x.peer-1", "nowhere:1", "", ["x.events.web"], 1, str(tmp_path))
+    with (tmp_path / "peer.log").open("wb") as log:
+        return await watch(
+            Peer("a peer", (sys.executable, "-c", program), ends=ends), task, 10, log, within_s
+        )
+
+
+async def test_a_peer_that_goes_on_is_ended_once_it_is_done(tmp_path: Path) -> None:
+    program = """if True:
+        from benchmarks.peers.task import *
+        print("hello")
+        report(lambda: 10 * len(given().topics))
+        time.sleep(60)
+    """
+    progress = await watched(tmp_path, program)
+    assert [news.done for news in progress] == [0, 10]
+    assert progress[-1].cpu_s > 0
+    assert (tmp_path / "peer.log").read_text() == "hello\n"
+
+
+async def test_a_peer_that_ends_by_itself_may_tell_less_than_it_did(tmp_path: Path) -> None:
+    progress = await watched(tmp_path, SAYS.format(9), ends=True)
+    assert progress[-1].done == 9
+
+
+@pytest.mark.parametrize(
+    ("program", "ends", "told"),
+    [
+        (SAYS.format(9) + "raise SystemExit('no broker')", False, "1; done were 9 of 10 events\nno broker"),
+        (SAYS.format(10) + "raise SystemExit('no file')", True, "1; done were 10 of 10 events\nno file"),
+    ],
+)
+async def test_a_peer_that_fails_says_why(tmp_path: Path, program: str, ends: bool, told: str) -> None:
+    with pytest.raises(PeerFailed) as failure:
+        await watched(tmp_path, program, ends=ends)
+    assert told in str(failure.value)
+
+
+async def test_a_peer_that_does_nothing_is_not_waited_for(tmp_path: Path) -> None:
+    with pytest.raises(PeerFailed, match="still ran after 1 s; done were 0 of 10 events"):
+        await watched(tmp_path, "import time; time.sleep(60)", within_s=1)
