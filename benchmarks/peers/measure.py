@@ -10,7 +10,6 @@ windows at the end), only that which falls between 10 % and 95 % is measured; a 
 
 import asyncio
 import json
-import math
 import os
 import secrets
 import shutil
@@ -20,11 +19,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, NamedTuple
+from typing import BinaryIO, Final
 
 from benchmarks.peers import results
 from benchmarks.peers.results import Windows
 from benchmarks.peers.task import Task
+from benchmarks.progress import Figures, Progress, cpu_s, figures
 from streamproc.transport.brokers import Brokers
 from streamproc.transport.topics import Topics
 from tests.integration.worker import Installation
@@ -37,8 +37,6 @@ _PYTHON: Final = str(FETCHED / "venv" / "bin" / "python")
 _FAUST: Final = ("worker", "--loglevel", "WARN", "--without-web")
 #: After which every peer may drop an event as late. Records of different partitions come in any order.
 GRACE_MINUTES: Final = 60
-#: The part of the events that is measured: not the start, when caches are cold, and not the end.
-_FROM, _TO = 0.10, 0.95
 
 
 @dataclass(frozen=True)
@@ -99,34 +97,6 @@ class PeerFailed(Exception):
     """A peer did not do the work, or came to another result than the topics have."""
 
 
-class Progress(NamedTuple):
-    """What a peer had done, and its CPU time, at an instant of the monotonic clock."""
-
-    done: int
-    s: float
-    cpu_s: float
-
-
-@dataclass(frozen=True)
-class Figures:
-    """A measured part of a run. No number if the run was too short to be measured."""
-
-    peer: str
-    events: int
-    s: float
-    cpu_s: float
-
-    @property
-    def per_s(self) -> float:
-        """Events per second."""
-        return self.events / self.s if self.events else math.nan
-
-    @property
-    def per_cpu_s(self) -> float:
-        """Events per second of CPU time of the peer's process, user and system."""
-        return self.events / self.cpu_s if self.events and self.cpu_s else math.nan
-
-
 def task_of(peer: str, installation: Installation) -> Task:
     """To do it all from the beginning, under a name that nobody had before."""
     name = f"{installation.prefix}{peer}-{secrets.token_hex(4)}"
@@ -172,14 +142,6 @@ async def measure(peer: str, installation: Installation, right: Windows, within_
     return figures(peer, progress, events)
 
 
-def figures(peer: str, progress: Sequence[Progress], events: int) -> Figures:
-    """Between the first news that a tenth was done and the first that 95 % were."""
-    begin, end = (
-        next((news for news in progress if news.done >= part * events), progress[-1]) for part in (_FROM, _TO)
-    )
-    return Figures(peer, end.done - begin.done, end.s - begin.s, end.cpu_s - begin.cpu_s)
-
-
 async def watch(peer: Peer, task: Task, events: int, log: BinaryIO, within_s: float) -> list[Progress]:
     """Run a peer until it has done so many events and ended in order. Raises PeerFailed with the end of its log."""
     process = await asyncio.create_subprocess_exec(
@@ -213,8 +175,3 @@ async def watch(peer: Peer, task: Task, events: int, log: BinaryIO, within_s: fl
         raise PeerFailed(f"{task.name} {ended}; done were {progress[-1].done:,} of {events:,} events\n{tail}")
     return progress
 
-
-def cpu_s(pid: int) -> float:
-    """CPU time of a process and of its children that ended; no peer has others."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")

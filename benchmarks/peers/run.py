@@ -13,7 +13,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.peers.measure import PEERS, Figures, PeerFailed, expected, measure
+from benchmarks.peers.measure import PEERS, PeerFailed, expected, measure
+from benchmarks.progress import Figures
 from benchmarks.workload import DISTRIBUTIONS, draw, publish, templates
 from streamproc.clock import wall_ms
 from tests.integration.worker import Installation
@@ -33,7 +34,7 @@ def table(rows: Iterable[Figures]) -> Table:
             f"{row.per_s:,.0f}",
             f"{row.s:,.1f}",
         )
-        shown.add_row(row.peer, PEERS[row.peer].what, *(number.replace("nan", "-") for number in numbers))
+        shown.add_row(row.program, PEERS[row.program].what, *(number.replace("nan", "-") for number in numbers))
     return shown
 
 

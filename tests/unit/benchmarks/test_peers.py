@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.peers.measure import PEERS, Peer, PeerFailed, Progress, figures, watch
+from benchmarks.peers.measure import PEERS, Peer, PeerFailed, watch
 from benchmarks.peers.results import (
     Totals,
     add,
@@ -20,6 +20,7 @@ from benchmarks.peers.results import (
 )
 from benchmarks.peers.run import table
 from benchmarks.peers.task import Task
+from benchmarks.progress import Progress, figures
 from benchmarks.workload import draw, name, records
 
 MINUTE = 29_000_000
