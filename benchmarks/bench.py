@@ -3,17 +3,20 @@
 import asyncio
 import math
 import statistics
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import msgspec
 
 from benchmarks.population import Kind, Lives, history, live
 from benchmarks.sizes import Sizes
+from benchmarks.stage import Stage, open_stage
 from streamproc.churn.model import load_model
 from streamproc.clock import wall_ms
 from streamproc.rules.load import load_ruleset
+from streamproc.simulate.lives.records import EventRecord
 from streamproc.transitions.definitions import Definitions
 
 Result = TypeVar("Result")
@@ -21,19 +24,46 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Bench:
-    """say: takes a line. headline: which population the figures in front are of."""
+    """say: takes a line. headline: which population the figures in front are of.
+
+    shared: servers for all measurements; None: each has its own, as it must be where figures matter.
+    """
 
     sizes: Sizes
     definitions: Definitions
     say: Callable[[str], None]
     headline: Kind = "settled"
+    shared: Stage | None = None
+    _lived: dict[tuple[Kind, int], "asyncio.Task[Lives]"] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self) -> Iterator[Stage]:
+        """Servers."""
+        if self.shared is not None:
+            yield self.shared
+        else:
+            with open_stage() as stage:
+                yield stage
 
     async def live(self, kind: Kind, customers: int | None = None) -> Lives:
-        """Simulated lives up to now."""
+        """Simulated lives up to now; where servers are shared, lives are too."""
         number = customers or self.sizes.lives
+        if self.shared is None:
+            return await self._live(kind, number)
+        if (kind, number) not in self._lived:
+            self._lived[kind, number] = asyncio.create_task(self._live(kind, number))
+        return await self._lived[kind, number]
+
+    async def _live(self, kind: Kind, number: int) -> Lives:
         self.say(f"{number} simulated customers live 90 days ({kind})")
         end_ms = wall_ms()
-        return await live(self.definitions, history(kind, number, end_ms), end_ms)
+        return await self.through(history(kind, number, end_ms), end_ms)
+
+    async def through(
+        self, events: Iterable[EventRecord], end_ms: int, definitions: Definitions | None = None
+    ) -> Lives:
+        """Events through the engine, under the packaged rules if no others are given."""
+        return await live(definitions or self.definitions, events, end_ms, self.sizes.step_ms)
 
     async def each(self, jobs: Sequence[Callable[[], Awaitable[Result]]]) -> list[Result]:
         """The results of all, one after the other; side by side only where figures do not matter."""

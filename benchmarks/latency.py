@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.bench import Bench, Spread, spread
 from benchmarks.population import settle
-from benchmarks.stage import Site, Stage, open_stage
+from benchmarks.stage import Site, Stage
 from benchmarks.traffic import NEWCOMER_EVERY, Order, Timed, start
 from benchmarks.worker_run import Lookout, RunFailed
 from streamproc.state.redis_store import RedisStore
@@ -68,7 +68,7 @@ async def measure_latency(bench: Bench) -> Latency:
     """All rates."""
     sizes = bench.sizes
     rates = [RateFigures(rate, [], []) for rate in sizes.rates_per_s]
-    with open_stage() as stage:
+    with bench.stage() as stage:
         lives = await bench.live("settled")
         echo = stage.site("echo.", sizes.partitions)
         site = stage.site("latency.", sizes.partitions)
@@ -98,7 +98,9 @@ async def _signals(
             rate.signals.append(await _run(bench, site, rate.per_s, echo=False))
             sights = await lookout.watch(sum((await site.ends()).values()))
             if sights[-1].worker.s - sights[0].worker.s > _DRAINED_WITHIN_S:
-                raise RunFailed(f"the worker needed more than {_DRAINED_WITHIN_S} s after {rate.per_s} events/s")
+                raise RunFailed(
+                    f"the worker needed more than {_DRAINED_WITHIN_S} s after {rate.per_s} events/s"
+                )
         worker.terminate()
     finally:
         site.stop_all()
@@ -129,15 +131,15 @@ async def _run(bench: Bench, site: Site, per_s: int, *, echo: bool) -> Latencies
 
 def latencies(timed: Timed, per_s: int) -> Latencies:
     """The quantiles, and whether the run is one at that rate."""
-    took_s = np.array(timed.took_s or [float("nan")])
+    if not timed.took_s:
+        raise RunFailed(f"of {timed.missing} newcomers none was seen again")
+    took_s = np.array(timed.took_s)
     p50_s, p95_s, p99_s = map(float, np.quantile(took_s, (0.5, 0.95, 0.99)))
     quarter = max(1, len(took_s) // 4)
-    by_time = took_s[np.argsort(timed.at_s)] if timed.at_s else took_s
+    by_time = took_s[np.argsort(timed.at_s)]
     first_s, last_s = float(np.median(by_time[:quarter])), float(np.median(by_time[-quarter:]))
     reached_per_s = timed.sent / timed.span_s
-    kept_up = (
-        not timed.missing and reached_per_s >= _RATE_KEPT * per_s and last_s <= 2 * first_s + _GROWTH_S
-    )
+    kept_up = not timed.missing and reached_per_s >= _RATE_KEPT * per_s and last_s <= 2 * first_s + _GROWTH_S
     return Latencies(
         reached_per_s, p50_s, p95_s, p99_s, len(timed.took_s), timed.missing, timed.late_p99_s, bool(kept_up)
     )

@@ -43,8 +43,6 @@ DAYS: Final = 90
 #: What a settled customer does besides: on so many days up to today, so many events.
 SETTLED_DAYS: Final = 14
 SETTLED_EVENTS: Final = 3
-#: The lives are lived in steps of so much time; timers fire at their own instants all the same.
-_STEP_MS: Final = 3 * HOUR_MS
 _RECORDS: Final = 2_000
 _STATES_PER_COMMIT: Final = 5_000
 #: More than there can be.
@@ -151,15 +149,25 @@ class Engine:
                 await self.store.outbox_trim(self.shard.head, entries[-1].id)
 
 
-async def live(definitions: Definitions, events: Iterable[EventRecord], end_ms: int) -> Lives:
-    """Events, in the order of time, through the engine, and time up to `end_ms`."""
+async def live(
+    definitions: Definitions, events: Iterable[EventRecord], end_ms: int, step_ms: int = 6 * HOUR_MS
+) -> Lives:
+    """Events, in the order of time, through the engine, and time up to `end_ms`.
+
+    step_ms: events of so much time are applied at once; timers fire at their own instants all the same.
+    """
+    # In a thread, because it takes long and connections of this loop would time out meanwhile.
+    return await asyncio.to_thread(asyncio.run, _live(definitions, events, end_ms, step_ms))
+
+
+async def _live(definitions: Definitions, events: Iterable[EventRecord], end_ms: int, step_ms: int) -> Lives:
     engine = await Engine.begin(definitions)
-    for step, some in groupby(events, lambda record: record.ts_ms // _STEP_MS):
+    for step, some in groupby(events, lambda record: record.ts_ms // step_ms):
         chunk = list(some)
         for at in range(0, len(chunk), _RECORDS):
             engine.put(chunk[at : at + _RECORDS], end_ms)
             await engine.advance(chunk[at].ts_ms)
-        await engine.advance(min((step + 1) * _STEP_MS, end_ms))
+        await engine.advance(min((step + 1) * step_ms, end_ms))
     await engine.advance(end_ms)
     store, head = engine.store, engine.shard.head
     _, found = await store.scan(head, 0, _ALL)
@@ -185,14 +193,23 @@ async def settle(lives: Lives, store: RedisStore, partitions: int, customers: in
 
 
 async def _settle(
-    lives: Lives, store: RedisStore, shard: int, partitions: int, numbers: Sequence[int], keys: Sequence[bytes]
+    lives: Lives,
+    store: RedisStore,
+    shard: int,
+    partitions: int,
+    numbers: Sequence[int],
+    keys: Sequence[bytes],
 ) -> None:
     head = await store.acquire(
         shard, generation=0, member="", partitions=partitions, layout=LAYOUT_VERSION,
         offsets_if_new=dict.fromkeys(SOURCES, 0), create=True,
     )  # fmt: skip
     # What the shard keeps beside the customers, or the worker would take the rules for new, and evaluate everybody.
-    known: Mapping[str, Any] = {"time_ms": lives.end_ms, "max_ms": lives.head.max_ms, "extra": lives.head.extra}
+    known: Mapping[str, Any] = {
+        "time_ms": lives.end_ms,
+        "max_ms": lives.head.max_ms,
+        "extra": lives.head.extra,
+    }
     for at in range(0, max(1, len(numbers)), _STATES_PER_COMMIT):
         states: list[tuple[bytes, bytes]] = []
         due: dict[int, list[bytes]] = {}

@@ -8,7 +8,7 @@ from typing import Final
 class Sizes:
     """Numbers of one kind of run.
 
-    lives: simulated customers whose states are copied. per_s: events per second of event time. at_once: programs that
+    lives: simulated customers whose states are copied. step_ms: events of so much time they do at once. per_s: events per second of event time. at_once: programs that
     run side by side; more than one only where figures do not matter. expected_s: of each measurement, for the
     time left.
     """
@@ -16,6 +16,7 @@ class Sizes:
     repetitions: int
     at_once: int = 1
     lives: int
+    step_ms: int = 21_600_000
     per_s: int = 20_000
 
     customers: int
@@ -108,6 +109,7 @@ SMOKE: Final = Sizes(
     repetitions=1,
     at_once=3,
     lives=12,
+    step_ms=86_400_000,
     customers=2_000,
     events=4_000,
     partitions=2,
@@ -121,7 +123,7 @@ SMOKE: Final = Sizes(
     memory_lives=60,
     memory_copies=500,
     timer_customers=1_000,
-    storm_after_s=15,
+    storm_after_s=25,
     storm_per_s=100,
     storm_watched_s=4,
     rules=(12, 40),

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from aiokafka import TopicPartition
 from redis.asyncio import Redis
 
+from streamproc.transport.topics import Topics
 from tests.integration.worker import Installation, WorkerProcess
 from tests.servers.kafka import KafkaProcess
 from tests.servers.redis import RedisProcess
@@ -33,7 +35,7 @@ class Broker(KafkaProcess):
 
 @dataclass
 class Site(Installation):
-    """Topics, and a worker with the packaged rules under the live clock. Each `life` has a group and state of its own."""
+    """Topics, and workers with the packaged rules under the live clock. Each `life` has its own group and state."""
 
     life: str = "first"
     rules: Path = field(default_factory=Path)
@@ -46,6 +48,12 @@ class Site(Installation):
     def start(self, rules: Path | None = None) -> WorkerProcess:
         """A worker as users start it: the packaged rules unless others are given."""
         return self.worker(rules=rules or "", model="", log_format="json", **_TIMEOUTS)
+
+    @property
+    def signal_places(self) -> list[TopicPartition]:
+        """Every partition of the signals' topics."""
+        topics = Topics(self.prefix).signals
+        return [TopicPartition(topic, part) for topic in topics for part in range(self.partitions)]
 
 
 @dataclass(frozen=True)
@@ -71,11 +79,6 @@ class Stage:
         """Return once Redis rewrites its append-only file no more, which takes a core of its own."""
         while (await self.redis_info())["aof_rewrite_in_progress"]:
             await asyncio.sleep(_REST_S)
-
-    async def empty(self) -> None:
-        """Delete all that is in Redis: what was measured is over."""
-        async with Redis.from_url(self.redis.url) as redis:
-            await redis.flushall()
 
 
 @contextmanager

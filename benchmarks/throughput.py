@@ -18,7 +18,7 @@ from benchmarks.peers.measure import PEERS, expected, measure
 from benchmarks.peers.results import Windows
 from benchmarks.population import Kind, Lives
 from benchmarks.progress import Figures
-from benchmarks.stage import Site, Stage, open_stage
+from benchmarks.stage import Site, Stage
 from benchmarks.worker_run import WorkerFigures, run_worker
 from benchmarks.workload import Backlog, draw, publish, templates
 
@@ -74,11 +74,9 @@ async def measure_throughput(bench: Bench) -> Throughput:
     sizes = bench.sizes
     draws = {}
     for distribution in sizes.draws:
-        with open_stage() as stage:
+        with bench.stage() as stage:
             draws[distribution] = await _of_draw(bench, stage, distribution)
-    return Throughput(
-        sizes.customers, sizes.events, sizes.partitions, sizes.lives, bench.headline, draws
-    )
+    return Throughput(sizes.customers, sizes.events, sizes.partitions, sizes.lives, bench.headline, draws)
 
 
 async def _of_draw(bench: Bench, stage: Stage, distribution: str) -> DrawFigures:
@@ -101,7 +99,10 @@ async def _of_draw(bench: Bench, stage: Stage, distribution: str) -> DrawFigures
     found = DrawFigures({kind: [] for kind in KINDS}, {peer: [] for peer in others})
     for repetition in range(sizes.repetitions):
         jobs: list[Callable[[], Awaitable[None]]] = [
-            *(partial(_worker, bench, stage, filled[sizes.events], lives[kind], kind, found) for kind in KINDS),
+            *(
+                partial(_worker, bench, stage, filled[sizes.events], lives[kind], kind, found)
+                for kind in KINDS
+            ),
             *(partial(_other, bench, filled[lengths[peer]], peer, found) for peer in others),
         ]
         bench.say(f"{distribution}, repetition {repetition + 1} of {sizes.repetitions}")

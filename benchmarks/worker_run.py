@@ -1,7 +1,8 @@
 """A worker on a backlog: measured as the peers are, and checked.
 
 The clock runs from a tenth of the events to 95 % of them, and on until no more signals wait for Kafka than at its
-beginning: a worker that puts its signals off has not done its work. The CPU time of the worker's process is what "per
+beginning: a worker that puts its signals off has not done its work. Of several workers it does not run before they have
+shared out the partitions. The CPU time of the worker's process is what "per
 core" means; that of Redis and Kafka is stated beside.
 
 The customers are put into Redis before. They are as of the instant at which the backlog begins; it lies some minutes
@@ -15,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final, NamedTuple
 
 import msgspec
@@ -78,6 +80,7 @@ class Sight(NamedTuple):
     redis_cpu_s: float
     kafka_cpu_s: float
     waiting: int  #: signals that wait for Kafka
+    ready: bool  #: whether several workers have shared out the partitions
 
 
 @dataclass(frozen=True)
@@ -89,8 +92,8 @@ class Lookout:
     store: RedisStore
     workers: Sequence[WorkerProcess]
 
-    async def sight(self) -> Sight:
-        """How far the shards are, and what that has cost."""
+    async def sight(self, ready: bool = True) -> Sight:
+        """How far the shards are, and what that has cost. ready: was so before, or need not be looked at."""
         done = waiting = 0
         for partition in range(self.site.partitions):
             if (head := await self.store.read_head(partition)) is not None:
@@ -101,16 +104,19 @@ class Lookout:
                 raise RunFailed(f"a worker ended with {worker.process.returncode}\n{worker.text[-3000:]}")
         used_s = sum(cpu_s(worker.process.pid) for worker in self.workers)
         progress = Progress(done, time.monotonic(), used_s)
-        return Sight(progress, cpu_s(self.stage.redis.pid), cpu_s(self.stage.kafka.pid), waiting)
+        ready = ready or await asyncio.to_thread(
+            lambda: all(worker.get("/readyz")[0] == HTTPStatus.OK for worker in self.workers)
+        )
+        return Sight(progress, cpu_s(self.stage.redis.pid), cpu_s(self.stage.kafka.pid), waiting, ready)
 
     async def watch(self, events: int) -> list[Sight]:
         """Look on until so many events are applied and all signals sent."""
-        sights = [await self.sight()]
+        sights = [await self.sight(ready=len(self.workers) == 1)]
         while sights[-1].worker.done < events or sights[-1].waiting:
             if sights[-1].worker.s - sights[0].worker.s > WITHIN_S:
                 raise RunFailed(f"only {sights[-1].worker.done:,} of {events:,} after {WITHIN_S} s")
             await asyncio.sleep(_POLL_S)
-            sights.append(await self.sight())
+            sights.append(await self.sight(sights[-1].ready))
         return sights
 
 
@@ -152,10 +158,8 @@ def worker_figures(
     sights: Sequence[Sight], events: int, metrics: Sequence[dict[str, float]], memory_mb: float
 ) -> WorkerFigures:
     """The part that counts: see above."""
-    begin = next((sight for sight in sights if sight.worker.done >= FROM * events), sights[-1])
-    end = next(
-        (s for s in sights if s.worker.done >= TO * events and s.waiting <= begin.waiting), sights[-1]
-    )
+    begin = next((s for s in sights if s.worker.done >= FROM * events and s.ready), sights[-1])
+    end = next((s for s in sights if s.worker.done >= TO * events and s.waiting <= begin.waiting), sights[-1])
     part = figures("streamproc", [begin.worker, end.worker], events)
     return WorkerFigures(
         events=part.events,

@@ -77,9 +77,7 @@ class Backlog:
         return Backlog(events=self.events, who=self.who[:number], begin_ms=self.begin_ms, per_s=self.per_s)
 
 
-def records(
-    backlog: Backlog, prefix: str, partitions: int, series: str = "b"
-) -> Iterator[list[Outgoing]]:
+def records(backlog: Backlog, prefix: str, partitions: int, series: str = "b") -> Iterator[list[Outgoing]]:
     """The backlog in the order of time, some thousands at once. No two events of a series have one messageId."""
     events, who = backlog.events, backlog.who
     for at in range(0, len(who), _AT_ONCE):

@@ -15,7 +15,7 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,4 +174,3 @@ async def watch(peer: Peer, task: Task, events: int, log: BinaryIO, within_s: fl
         tail = Path(log.name).read_text(errors="replace")[-3000:]
         raise PeerFailed(f"{task.name} {ended}; done were {progress[-1].done:,} of {events:,} events\n{tail}")
     return progress
-

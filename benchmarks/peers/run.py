@@ -34,7 +34,9 @@ def table(rows: Iterable[Figures]) -> Table:
             f"{row.per_s:,.0f}",
             f"{row.s:,.1f}",
         )
-        shown.add_row(row.program, PEERS[row.program].what, *(number.replace("nan", "-") for number in numbers))
+        shown.add_row(
+            row.program, PEERS[row.program].what, *(number.replace("nan", "-") for number in numbers)
+        )
     return shown
 
 
