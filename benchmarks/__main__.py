@@ -24,13 +24,14 @@ from benchmarks.plot import plot
 from benchmarks.population import Kind
 from benchmarks.report import report, shown
 from benchmarks.results import MEASUREMENTS, Results, load, save
+from benchmarks.sanity import mistakes
 from benchmarks.sizes import FULL, QUICK, SMOKE, Sizes
 from benchmarks.stage import open_stage
 from benchmarks.targets import Judged, judge
 
 _ASIDE: Final = ROOT / ".cache" / "benchmarks"
 #: Measurements side by side in a smoke run.
-_SMOKE_AT_ONCE: Final = 4
+_SMOKE_AT_ONCE: Final = 3
 
 
 class Talk:
@@ -141,12 +142,16 @@ def main() -> int:
             kept.unlink(missing_ok=True)
         results = asyncio.run(measure(bench, talk, names, kept))
     write(results, into)
+    if given.smoke:
+        wrong = list(mistakes(results, names))
+        print("\n".join(["not sane:", *wrong]) if wrong else "all figures are there")
+        return int(bool(wrong))
     judged = list(judge(results))
     show(judged)
     missed = [one.target.key for one in judged if one.verdict == "missed"]
-    if missed and not given.smoke:
+    if missed:
         print(f"missed: {', '.join(missed)}")
-    return int(bool(missed) and not (given.smoke or given.quick))
+    return int(bool(missed) and not given.quick)
 
 
 if __name__ == "__main__":

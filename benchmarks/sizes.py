@@ -8,9 +8,9 @@ from typing import Final
 class Sizes:
     """Numbers of one kind of run.
 
-    lives: simulated customers whose states are copied. step_ms: events of so much time they do at once. per_s: events per second of event time. at_once: programs that
-    run side by side; more than one only where figures do not matter. expected_s: of each measurement, for the
-    time left.
+    lives: simulated customers whose states are copied. step_ms: events of so much time they do at once. per_s: events
+    per second of event time. at_once: programs that run side by side; more than one only where figures do not
+    matter. expected_s: of each measurement, for the time left.
     """
 
     repetitions: int
@@ -37,8 +37,8 @@ class Sizes:
     memory_copies: int = 100_000
 
     timer_customers: int = 200_000
-    #: Under load: before the timers are due, so long; and so many events a second.
-    storm_after_s: float = 60
+    #: Under load: how long there are events before the timers fall due, about; and how many a second.
+    storm_after_s: float = 30
     storm_per_s: int = 2_000
     storm_watched_s: float = 40
 
@@ -87,7 +87,7 @@ QUICK: Final = Sizes(
     memory_lives=400,
     memory_copies=20_000,
     timer_customers=50_000,
-    storm_after_s=45,
+    storm_after_s=20,
     storm_watched_s=20,
     rules=(12, 100),
     rule_lives=60,
@@ -108,10 +108,11 @@ QUICK: Final = Sizes(
 SMOKE: Final = Sizes(
     repetitions=1,
     at_once=3,
+    draws=("uniform",),
     lives=12,
     step_ms=86_400_000,
     customers=2_000,
-    events=4_000,
+    events=12_000,
     partitions=2,
     per_s=2_000,
     peer_events=500,
@@ -123,22 +124,22 @@ SMOKE: Final = Sizes(
     memory_lives=60,
     memory_copies=500,
     timer_customers=1_000,
-    storm_after_s=25,
+    storm_after_s=12,
     storm_per_s=100,
     storm_watched_s=4,
     rules=(12, 40),
     rule_lives=5,
     rule_customers=200,
-    rule_events=4_000,
+    rule_events=6_000,
     growth=(500,),
     growth_draws=("cycle",),
-    growth_events=2_000,
+    growth_events=12_000,
     partition_counts=(1,),
     partition_customers=500,
-    partition_events=2_000,
-    worker_events=2_000,
+    partition_events=12_000,
+    worker_events=12_000,
     expected_s={
-        "throughput": 35, "latency": 9, "memory": 6, "timers": 20, "rules": 4, "customers": 5, "partitions": 5,
-        "workers": 8,
+        "throughput": 20, "latency": 5, "memory": 3, "timers": 20, "rules": 2, "customers": 3, "partitions": 3,
+        "workers": 10,
     },
 )  # fmt: skip

@@ -21,6 +21,8 @@ _HEAP_MB: Final = 1024
 #: As a worker has them by default; the tests' are shorter.
 _TIMEOUTS: Final = {"session_timeout_ms": 10_000, "heartbeat_ms": 2_000}
 _REST_S: Final = 0.5
+#: For answers of a Redis that is busy, or while this process is.
+_PATIENCE_S: Final = 60
 
 
 @dataclass(kw_only=True)
@@ -72,7 +74,7 @@ class Stage:
 
     async def redis_info(self) -> dict[str, object]:
         """What Redis says of itself."""
-        async with Redis.from_url(self.redis.url) as redis:
+        async with Redis.from_url(self.redis.url, socket_timeout=_PATIENCE_S) as redis:
             return dict(await redis.info("everything"))
 
     async def rest(self) -> None:

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from benchmarks.peers.measure import PEERS, PeerFailed, expected, measure
 from benchmarks.progress import Figures
-from benchmarks.workload import DISTRIBUTIONS, draw, publish, templates
+from benchmarks.workload import DISTRIBUTIONS, Backlog, draw, publish, templates
 from streamproc.clock import wall_ms
 from tests.integration.worker import Installation
 from tests.servers.kafka import KafkaProcess
@@ -52,7 +52,8 @@ async def run(args: argparse.Namespace, directory: Path) -> int:
         )
         await installation.create_topics()
         who = draw(args.kind, args.customers, args.events, seed=1)
-        await publish(installation, templates(), who, begin_ms=wall_ms(), per_s=args.per_s)
+        backlog = Backlog(events=templates(), who=who, begin_ms=wall_ms(), per_s=args.per_s)
+        await publish(installation, backlog)
         right = await expected(installation)
         found, failed = [], 0
         for peer in args.peers:
