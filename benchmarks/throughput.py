@@ -14,7 +14,7 @@ from typing import Final, get_args
 import msgspec
 
 from benchmarks.bench import Bench, Spread, rotated, spread
-from benchmarks.peers.measure import PEERS, expected, measure
+from benchmarks.peers.measure import expected, fetched, measure
 from benchmarks.peers.results import Windows
 from benchmarks.population import Kind, Lives
 from benchmarks.progress import Figures
@@ -89,7 +89,7 @@ async def _of_draw(bench: Bench, stage: Stage, distribution: str) -> DrawFigures
         begin_ms=end_ms,
         per_s=sizes.per_s,
     )
-    others = [peer for peer in PEERS if peer in LIMITS or sizes.peers]
+    others = [peer for peer in fetched() if peer in LIMITS or sizes.peers]
     lengths = {peer: max(sizes.peer_events, int(sizes.events * _SHARES.get(peer, 1))) for peer in others}
     bench.say(f"publishing {sizes.events:,} events, {distribution}")
     filled = {

@@ -93,6 +93,11 @@ PEERS: Final[Mapping[str, Peer]] = {
 }
 
 
+def fetched() -> list[str]:
+    """The peers that can run here: Kafka Streams needs a compiler of Java and Maven."""
+    return [peer for peer in PEERS if peer != "kafka-streams" or (FETCHED / "classes").exists()]
+
+
 class PeerFailed(Exception):
     """A peer did not do the work, or came to another result than the topics have."""
 

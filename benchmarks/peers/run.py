@@ -68,7 +68,8 @@ async def run(args: argparse.Namespace, directory: Path) -> int:
     return failed
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> int:
+    """1 if a peer failed. arguments: of the command line, if none are given."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -79,10 +80,10 @@ def main() -> None:
     parser.add_argument("--partitions", type=int, default=4)
     parser.add_argument("--per-s", type=int, default=50, help="events per second of event time")
     parser.add_argument("--within-s", type=float, default=120, help="a peer's time")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="peers-") as folder:
-        sys.exit(1 if asyncio.run(run(args, Path(folder))) else 0)
+        return 1 if asyncio.run(run(args, Path(folder))) else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
