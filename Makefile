@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test unit driver-tests acceptance faults mutants fuzz soak lint format types arrows schemas
-.PHONY: compose-check check kafka redis faust-tests peers peers-smoke peers-lock lock clean
+.PHONY: compose-check check kafka redis faust-tests peers bench bench-smoke peers-lock lock clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -21,7 +21,7 @@ setup: .venv/.synced ## Create .venv with exactly the locked packages (the other
 demo: setup ## Run the whole program on real history, without Docker: about two minutes. ARGS="--keep" leaves it up.
 	$(BIN)/streamproc demo $(ARGS)
 
-test: setup kafka redis faust-tests ## Run all tests; starts its own Kafka and Redis. ARGS="-k name" chooses.
+test: setup kafka redis faust-tests peers ## Run all tests; starts its own Kafka and Redis. ARGS="-k name" chooses.
 	$(BIN)/pytest $(ARGS)
 
 acceptance: setup kafka redis ## Replay 200,000 and a million events, kill workers on the way, compare with the reference: an hour or two.
@@ -39,8 +39,11 @@ fuzz: setup kafka redis ## A million records of bad input, each accounted for: t
 soak: setup kafka redis ## Half an hour at half the maximum rate: memory must be flat. ARGS="--minutes 5" for less.
 	$(BIN)/python -m tests.faults.soak $(ARGS)
 
-peers-smoke: setup kafka redis peers ## Run the programs that the benchmark compares us with, on a few events; ARGS=--help tells more.
-	$(BIN)/python -m benchmarks.peers.run $(ARGS)
+bench: setup kafka redis peers ## Measure everything beside limits and peers, and write docs/performance.md: two to three hours. ARGS=--help tells more.
+	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-smoke: setup kafka redis peers ## Run all benchmarks on next to nothing, to see that they work: about a minute.
+	$(BIN)/python -m benchmarks --smoke $(ARGS)
 
 unit: setup ## Run the tests that need no server.
 	$(BIN)/pytest tests/unit $(ARGS)

@@ -20,6 +20,7 @@ from rich.table import Table
 
 from benchmarks.bench import Bench, packaged
 from benchmarks.environment import ROOT, environment
+from benchmarks.peers import run as peers
 from benchmarks.plot import plot
 from benchmarks.population import Kind
 from benchmarks.report import report, shown
@@ -50,9 +51,8 @@ class Talk:
     def say(self, line: str) -> None:
         """Say how far it is."""
         now_s = time.monotonic()
-        left_s = sum(self._expected_s.values())
-        if self._now in self._expected_s:
-            left_s -= min(self._expected_s[self._now], int(now_s - self._now_s))
+        now_expected_s = self._expected_s.get(self._now, sum(self._expected_s.values()))
+        left_s = sum(self._expected_s.values()) - min(now_expected_s, int(now_s - self._now_s))
         print(f"[{minutes(now_s - self._began_s)}, about {minutes(left_s)} left] {line}", flush=True)
 
 
@@ -80,6 +80,8 @@ async def smoke(bench: Bench, names: Sequence[str]) -> Results:
         async with turns:
             return await MEASUREMENTS[name](stage_bench)
 
+    # The longest first.
+    names = sorted(names, key=lambda name: -bench.sizes.expected_s[name])
     with open_stage() as stage:
         shared = Bench(bench.sizes, bench.definitions, bench.say, bench.headline, stage)
         async with asyncio.TaskGroup() as group:
@@ -113,7 +115,11 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--only", nargs="+", choices=MEASUREMENTS, metavar="NAME", help=", ".join(MEASUREMENTS)
+        "--only",
+        nargs="+",
+        choices=[*MEASUREMENTS, "peers"],
+        metavar="NAME",
+        help=", ".join(MEASUREMENTS) + "; or peers: the other programs alone, on a few events",
     )
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="fewer customers and repetitions, no peers")
@@ -123,6 +129,8 @@ def main() -> int:
     parser.add_argument("--headline", choices=get_args(Kind), default="settled", help="population in front")
     parser.add_argument("--into", type=Path, help="folder for the page")
     given = parser.parse_args()
+    if given.only == ["peers"]:
+        return peers.main([])
     sizes: Sizes = SMOKE if given.smoke else QUICK if given.quick else FULL
     names = [name for name in MEASUREMENTS if not given.only or name in given.only]
     whole = not (given.smoke or given.quick or given.only)

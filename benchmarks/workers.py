@@ -6,6 +6,8 @@ after the other. A worker still has all partitions then, but there are events in
 core are those of the whole, workers on cores of their own add up.
 """
 
+from functools import partial
+
 import msgspec
 
 from benchmarks.bench import Bench, Spread, spread
@@ -54,14 +56,20 @@ async def measure_workers(bench: Bench) -> Workers:
             its = of_partitions(who, sizes.partition_customers, sizes.partitions, kept)
             shares.append(await _fill(stage, f"share{share}.", sizes.partitions, lives, its, sizes.per_s))
         for repetition in range(sizes.repetitions):
-            for number, runs in found.together.items():
-                runs.append(await _run(bench, stage, *whole, lives, f"{number}of{repetition}", number))
-                bench.say(
-                    f"  {number} workers: {runs[-1].per_s:,.0f} events/s, {runs[-1].per_cpu_s:,.0f} per core"
-                )
-            for share, runs in enumerate(found.shares):
-                runs.append(await _run(bench, stage, *shares[share], lives, f"share{repetition}", 1))
-                bench.say(f"  share {share + 1} of {most} alone: {runs[-1].per_cpu_s:,.0f} per core")
+            runs = await bench.each(
+                [
+                    *(
+                        partial(_run, bench, stage, *whole, lives, f"{number}of{repetition}", number)
+                        for number in found.together
+                    ),
+                    *(
+                        partial(_run, bench, stage, *share, lives, f"share{repetition}", 1)
+                        for share in shares
+                    ),
+                ]
+            )
+            for kept, run in zip((*found.together.values(), *found.shares), runs, strict=True):
+                kept.append(run)
     return found
 
 
@@ -79,4 +87,8 @@ async def _run(
     bench: Bench, stage: Stage, site: Site, backlog: Backlog, lives: Lives, life: str, workers: int
 ) -> WorkerFigures:
     own = stage.site(site.prefix, site.partitions, life=life)
-    return await run_worker(stage, own, lives, bench.sizes.partition_customers, backlog, workers)
+    run = await run_worker(stage, own, lives, bench.sizes.partition_customers, backlog, workers)
+    bench.say(
+        f"  {workers} on {len(backlog.who):,} events: {run.per_s:,.0f} events/s, {run.per_cpu_s:,.0f} per core"
+    )
+    return run
