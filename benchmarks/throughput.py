@@ -6,6 +6,7 @@ topics with the first part of the same events, or a run would take days. Program
 moves on with each repetition.
 """
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -135,9 +136,8 @@ async def _other(bench: Bench, filled: Filled, peer: str, found: DrawFigures) ->
     bench.say(f"  {peer}: {run.per_cpu_s:,.0f} events/s per core, {run.per_s:,.0f} events/s")
 
 
-def catch_up_s(figures: DrawFigures, kind: str, backlog_s: float, input_per_s: float) -> float | None:
-    """How long a worker takes for a backlog of so many seconds while the same input goes on; None: for ever."""
-    found = figures.per_s(kind)
-    if found is None or found.median <= input_per_s:
-        return None
-    return backlog_s * input_per_s / (found.median - input_per_s)
+def catch_up_s(applied_per_s: float, backlog_s: float, input_per_s: float) -> float:
+    """How long a worker takes for a backlog of so many seconds while the same input goes on; it may be for ever."""
+    if applied_per_s <= input_per_s:
+        return math.inf
+    return backlog_s * input_per_s / (applied_per_s - input_per_s)

@@ -68,8 +68,8 @@ async def measure_workers(bench: Bench) -> Workers:
                     ),
                 ]
             )
-            for kept, run in zip((*found.together.values(), *found.shares), runs, strict=True):
-                kept.append(run)
+            for its_runs, run in zip((*found.together.values(), *found.shares), runs, strict=True):
+                its_runs.append(run)
     return found
 
 

@@ -21,7 +21,7 @@ from benchmarks.peers.results import (
 from benchmarks.peers.run import table
 from benchmarks.peers.task import Task
 from benchmarks.progress import Progress, figures
-from benchmarks.workload import draw, name, records
+from benchmarks.workload import Backlog, draw, name, records
 
 MINUTE = 29_000_000
 AT = "2025-02-19T21:20:30.500Z"  # in that minute
@@ -115,7 +115,8 @@ def test_every_peer_that_counts_is_checked() -> None:
 def test_events_are_in_the_order_of_time_and_keyed_by_their_customer() -> None:
     who = draw("zipf", customers=50, events=300, seed=1)
     page = ("events.web", {"type": "page", "anonymousId": "a"})
-    (made,) = records([page], who, "x.", partitions=4, begin_ms=BEGIN_MS, per_s=100, series="s")
+    backlog = Backlog(events=[page], who=who, begin_ms=BEGIN_MS, per_s=100)
+    (made,) = records(backlog, "x.", partitions=4)
     events = [json.loads(record.value or b"") for record in made]
     assert [record.key for record in made] == [name(number).encode() for number in who]
     assert [event["userId"] for event in events] == [name(number) for number in who]
