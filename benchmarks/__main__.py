@@ -122,7 +122,7 @@ def main() -> int:
         help=", ".join(MEASUREMENTS) + "; or peers: the other programs alone, on a few events",
     )
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--quick", action="store_true", help="fewer customers and repetitions, no peers")
+    size.add_argument("--quick", action="store_true", help="less of everything, one population, no peers")
     size.add_argument(
         "--smoke", action="store_true", help="run all code on next to nothing; no target is judged"
     )

@@ -102,7 +102,7 @@ def _other_machines(environments: Sequence[Environment]) -> list[str]:
 def _throughput(run: Throughput) -> str:
     parts = [f"{run.customers:,} customers, {run.events:,} events, {run.partitions} partitions."]
     for distribution, draw in run.draws.items():
-        rows = [_worker_row(kind, runs) for kind, runs in draw.workers.items()]
+        rows = [_worker_row(kind, runs, len(draw.workers)) for kind, runs in draw.workers.items()]
         rows += [
             [
                 PEERS[name].what, shown(draw.per_s(name)), shown(draw.per_cpu_s(name)),
@@ -115,12 +115,12 @@ def _throughput(run: Throughput) -> str:
     return "\n\n".join(parts)
 
 
-def _worker_row(kind: str, runs: Sequence[WorkerFigures]) -> list[str]:
+def _worker_row(kind: str, runs: Sequence[WorkerFigures], columns: int) -> list[str]:
     per_s, per_cpu_s = (
         spread(run.per_s for run in runs),
         spread(run.per_cpu_s for run in runs),
     )
-    return [f"**streamproc**, {kind}", shown(per_s), shown(per_cpu_s), "", ""]
+    return [f"**streamproc**, {kind}", shown(per_s), shown(per_cpu_s), *("" for _ in range(columns))]
 
 
 def _costs(draw: DrawFigures) -> str:

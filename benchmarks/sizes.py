@@ -23,6 +23,8 @@ class Sizes:
     events: int
     partitions: int = 12
     draws: tuple[str, ...] = ("uniform", "zipf")
+    #: Else only that of the headline.
+    both_populations: bool = True
     peers: bool = True
     #: The least events that a slow peer gets, and how long one may take.
     peer_events: int
@@ -74,11 +76,12 @@ FULL: Final = Sizes(
 )  # fmt: skip
 
 QUICK: Final = Sizes(
-    repetitions=1,
+    repetitions=3,
     lives=200,
     customers=200_000,
-    events=300_000,
+    events=150_000,
     draws=("uniform",),
+    both_populations=False,
     peers=False,
     peer_events=10_000,
     rates_per_s=(1_000, 5_000),

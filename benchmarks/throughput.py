@@ -82,7 +82,8 @@ async def measure_throughput(bench: Bench) -> Throughput:
 
 async def _of_draw(bench: Bench, stage: Stage, distribution: str) -> DrawFigures:
     sizes = bench.sizes
-    lives = {kind: await bench.live(kind) for kind in KINDS}
+    kinds = KINDS if sizes.both_populations else (bench.headline,)
+    lives = {kind: await bench.live(kind) for kind in kinds}
     end_ms = max(each.end_ms for each in lives.values())
     backlog = Backlog(
         events=templates(),
@@ -97,12 +98,12 @@ async def _of_draw(bench: Bench, stage: Stage, distribution: str) -> DrawFigures
         length: await _fill(stage, f"{distribution}{length}.", sizes.partitions, backlog.first(length))
         for length in sorted({sizes.events, *lengths.values()})
     }
-    found = DrawFigures({kind: [] for kind in KINDS}, {peer: [] for peer in others})
+    found = DrawFigures({kind: [] for kind in kinds}, {peer: [] for peer in others})
     for repetition in range(sizes.repetitions):
         jobs: list[Callable[[], Awaitable[None]]] = [
             *(
                 partial(_worker, bench, stage, filled[sizes.events], lives[kind], kind, found)
-                for kind in KINDS
+                for kind in kinds
             ),
             *(partial(_other, bench, filled[lengths[peer]], peer, found) for peer in others),
         ]
