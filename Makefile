@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test unit driver-tests acceptance faults mutants fuzz soak lint format types arrows schemas
-.PHONY: compose-check check kafka redis faust-tests lock clean
+.PHONY: compose-check check kafka redis faust-tests peers bench bench-smoke peers-lock lock clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -21,7 +21,7 @@ setup: .venv/.synced ## Create .venv with exactly the locked packages (the other
 demo: setup ## Run the whole program on real history, without Docker: about two minutes. ARGS="--keep" leaves it up.
 	$(BIN)/streamproc demo $(ARGS)
 
-test: setup kafka redis faust-tests ## Run all tests; starts its own Kafka and Redis. ARGS="-k name" chooses.
+test: setup kafka redis faust-tests peers ## Run all tests; starts its own Kafka and Redis. ARGS="-k name" chooses.
 	$(BIN)/pytest $(ARGS)
 
 acceptance: setup kafka redis ## Replay 200,000 and a million events, kill workers on the way, compare with the reference: an hour or two.
@@ -38,6 +38,12 @@ fuzz: setup kafka redis ## A million records of bad input, each accounted for: t
 
 soak: setup kafka redis ## Half an hour at half the maximum rate: memory must be flat. ARGS="--minutes 5" for less.
 	$(BIN)/python -m tests.faults.soak $(ARGS)
+
+bench: setup kafka redis peers ## Measure everything beside limits and peers, and write docs/performance.md: two to three hours. ARGS=--help tells more.
+	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-smoke: setup kafka redis peers ## Run all benchmarks on next to nothing, to see that they work: about a minute.
+	$(BIN)/python -m benchmarks --smoke $(ARGS)
 
 unit: setup ## Run the tests that need no server.
 	$(BIN)/pytest tests/unit $(ARGS)
@@ -70,6 +76,9 @@ check: lint types arrows schemas compose-check ## All checks that are no tests.
 lock: $(filter .cache/%,$(UV)) ## Bring uv.lock up to date with pyproject.toml.
 	$(UV) lock
 
+peers-lock: $(filter .cache/%,$(UV)) ## Bring the packages of the peers up to date with benchmarks/peers/requirements.in.
+	$(UV) pip compile --quiet --no-header --python-version 3.11 benchmarks/peers/requirements.in -o benchmarks/peers/requirements.txt
+
 clean: ## Remove what the targets made.
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
@@ -99,3 +108,11 @@ faust-tests: .cache/faust-tests/.fetched
 	@echo "faust-tests: fetching Faust's own tests to $(@D)"
 	@$(BIN)/python tests/driver/fetch.py $(@D) $(UV) tool run --quiet --python $(BIN)/python pip==$(PIP_VERSION)
 	@touch $@
+
+# The programs of others that the benchmark compares us with: their packages may clash with ours.
+
+peers: .cache/peers/.fetched
+
+PEERS := $(addprefix benchmarks/peers/,fetch.sh requirements.txt pom.xml KafkaStreamsWindow.java)
+.cache/peers/.fetched: $(PEERS) | $(filter .cache/%,$(UV))
+	@bash benchmarks/peers/fetch.sh $(@D) $(UV) $(PYTHON)
