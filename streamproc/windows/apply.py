@@ -72,7 +72,6 @@ def apply_events(
         row[in_time],
         events.message_hash[in_time],
         np.maximum(at_ms, events.ts_ms)[in_time],
-        len(table),
     )
     applied[in_time] = is_new
     outcome = Applied(applied, int(in_time.sum() - is_new.sum()), int(len(row) - in_time.sum()))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamproc.contracts.columns import EventColumns
+from streamproc.contracts.events import CATEGORY_BYTES
 from streamproc.contracts.meanings import TALLIES
 from streamproc.windows.merge import add
 from streamproc.windows.panes import DAY_MS, HOUR_MS, as_numbers
@@ -16,8 +17,6 @@ from streamproc.windows.table import CATEGORY_DTYPE, HOUR_DTYPE, TALLY_DTYPE, Ta
 
 NEGATIVES, POSITIVES = (list(TALLIES).index(name) for name in ("negatives", "positives"))
 CATEGORIES_MAX: Final = 8
-#: Hours and tallies are below 2 ** 8.
-_KEY_BITS: Final = 8
 
 Ints = NDArray[np.int64]
 
@@ -34,14 +33,14 @@ def count_tallies(tallies: Table, row: Ints, tally: Ints, ts_ms: Ints) -> Table:
     """The table of tallies after some events counted: int64[k] each. Order-free."""
     entries = np.empty(len(row), TALLY_DTYPE)
     entries["row"], entries["tally"], entries["count"], entries["last_ms"] = row, tally, 1, ts_ms
-    return _added(tallies, entries, "tally")
+    return _added(tallies, entries[np.lexsort((tally, row))])
 
 
 def count_hours(hours: Table, row: Ints, ts_ms: Ints) -> Table:
     """The table of hours after activity events. Order-free."""
     entries = np.empty(len(row), HOUR_DTYPE)
     entries["row"], entries["hour"], entries["count"] = row, ts_ms % DAY_MS // HOUR_MS, 1
-    return _added(hours, entries, "hour")
+    return _added(hours, entries[np.lexsort((entries["hour"], row))])
 
 
 def count_categories(categories: Table, row: Ints, name: NDArray[np.bytes_], customers: int) -> Table:
@@ -52,7 +51,8 @@ def count_categories(categories: Table, row: Ints, name: NDArray[np.bytes_], cus
     """
     entries = np.empty(len(row), CATEGORY_DTYPE)
     entries["row"], entries["name"], entries["count"] = row, name, 1
-    counted = _summed(np.concatenate((categories, entries)), "name")
+    entries = entries[np.lexsort((entries["name"], entries["row"]))]
+    counted = _added(categories, entries, words=CATEGORY_BYTES // 8)
     full = np.bincount(counted["row"], minlength=customers) > CATEGORIES_MAX
     if not full.any():
         return counted
@@ -65,14 +65,15 @@ def count_categories(categories: Table, row: Ints, name: NDArray[np.bytes_], cus
         again = np.empty(len(known), CATEGORY_DTYPE)
         again["row"], again["name"], again["count"] = customer, list(known), list(known.values())
         parts.append(again)
-    return _grouped(np.concatenate(parts), "name")[0]
+    every = np.concatenate(parts)
+    return every[np.lexsort((every["name"], every["row"]))]
 
 
-def _added(stored: Table, entries: Table, key: str) -> Table:
-    """Entries in any order, added to a sorted table: counts are summed, and of a last instant the latest holds."""
-    entries = entries[np.argsort(entries["row"] << _KEY_BITS | entries[key], kind="stable")]
+def _added(stored: Table, entries: Table, words: int = 1) -> Table:
+    """Sorted entries added to a sorted table: counts are summed, and of a last instant the latest holds."""
     out = np.empty(len(stored) + len(entries), stored.dtype)
-    return out[: add(as_numbers(stored), as_numbers(entries), as_numbers(out), greatest=True)]
+    numbers = as_numbers(stored), as_numbers(entries), as_numbers(out)
+    return out[: add(*numbers, words=words, greatest=True)]
 
 
 def _save_space(known: dict[bytes, int], name: bytes) -> None:
@@ -81,18 +82,3 @@ def _save_space(known: dict[bytes, int], name: bytes) -> None:
         rarest = min(known, key=lambda other: (known[other], other))
         count = known.pop(rarest)
     known[name] = count + 1
-
-
-def _summed(entries: Table, key: str) -> Table:
-    entries, first = _grouped(entries, key)
-    summed = entries[first]
-    if len(first) < len(entries):
-        summed["count"] = np.add.reduceat(entries["count"], first)
-    return summed
-
-
-def _grouped(entries: Table, key: str) -> tuple[Table, Ints]:
-    """The entries sorted by row and key, and where each group of equal ones begins."""
-    entries = entries[np.lexsort((entries[key], entries["row"]))]
-    changes = (entries["row"][1:] != entries["row"][:-1]) | (entries[key][1:] != entries[key][:-1])
-    return entries, np.flatnonzero(np.concatenate(([True], changes))[: len(entries)])

@@ -1,44 +1,43 @@
 """Sorted tables joined row by row.
 
-Tables are int64[rows, fields]. A row's place is its first two fields: the customer's row, and what of the customer.
+Tables are int64[rows, fields], sorted by their first fields.
 """
 
-from libc.string cimport memcpy
+from libc.string cimport memcmp, memcpy
 
 ctypedef long long i64
 
 cdef enum:
     ROW = 0
     KEY = 1
-    COUNT = 2
-    MEASURE = 3  # a sum or a maximum
     TIER_SHIFT = 40  # a pane's key is tier | series | pane, as in `windows.panes`
 
 cdef i64 PANE_MASK = 0xFFFFFFFF
 
 
-def add(const i64[:, ::1] stored, const i64[:, ::1] more, i64[:, ::1] out, bint greatest):
+def add(const i64[:, ::1] stored, const i64[:, ::1] more, i64[:, ::1] out, int words, bint greatest):
     """Write the union of two tables, both sorted by place, to `out`; returns how many rows that are.
 
-    In `more` a place may come several times. Counts (the third field) of one place are added up; so is the fourth field if
-    there is one, or, with `greatest`, the greatest of them holds.
+    A row's place is the customer's row and what of the customer: so many `words`; several are a text. Then comes a count,
+    and perhaps a measure. In `more` a place may come several times. Counts of one place are added up; so are measures, or,
+    with `greatest`, the greatest holds.
     """
-    cdef Py_ssize_t i = 0, k = 0, at = 0, size = stored.shape[1] * sizeof(i64)
+    cdef Py_ssize_t i = 0, k = 0, at = 0, fields = stored.shape[1], count = 1 + words
     with nogil:
         while i < stored.shape[0] or k < more.shape[0]:
-            if k == more.shape[0] or (i < stored.shape[0] and not _is_before(&more[k, 0], &stored[i, 0])):
-                memcpy(&out[at, 0], &stored[i, 0], size)
+            if k == more.shape[0] or (i < stored.shape[0] and _compare(&more[k, 0], &stored[i, 0], words) >= 0):
+                memcpy(&out[at, 0], &stored[i, 0], fields * sizeof(i64))
                 i += 1
             else:
-                memcpy(&out[at, 0], &more[k, 0], size)
+                memcpy(&out[at, 0], &more[k, 0], fields * sizeof(i64))
                 k += 1
-            while k < more.shape[0] and more[k, ROW] == out[at, ROW] and more[k, KEY] == out[at, KEY]:
-                out[at, COUNT] += more[k, COUNT]
-                if stored.shape[1] > MEASURE:
+            while k < more.shape[0] and _compare(&more[k, 0], &out[at, 0], words) == 0:
+                out[at, count] += more[k, count]
+                if fields > count + 1:
                     if greatest:
-                        out[at, MEASURE] = max(out[at, MEASURE], more[k, MEASURE])
+                        out[at, count + 1] = max(out[at, count + 1], more[k, count + 1])
                     else:
-                        out[at, MEASURE] += more[k, MEASURE]
+                        out[at, count + 1] += more[k, count + 1]
                 k += 1
             at += 1
     return at
@@ -55,5 +54,14 @@ def keep_panes(const i64[:, ::1] panes, const i64[:, ::1] oldest, i64[:, ::1] ou
     return at
 
 
-cdef inline bint _is_before(const i64* one, const i64* other) noexcept nogil:
-    return one[ROW] < other[ROW] or (one[ROW] == other[ROW] and one[KEY] < other[KEY])
+cdef inline int _compare(const i64* one, const i64* other, int words) noexcept nogil:
+    """The order of two places: below, at or above 0."""
+    cdef int word
+    if one[0] != other[0]:
+        return -1 if one[0] < other[0] else 1
+    if words == 1:
+        return (one[1] > other[1]) - (one[1] < other[1])
+    for word in range(1, words + 1):
+        if one[word] != other[word]:
+            return memcmp(&one[word], &other[word], sizeof(i64))  # texts are sorted by their bytes
+    return 0

@@ -118,7 +118,7 @@ def union(stored: Panes, parts: list[Panes]) -> Panes:
     more = np.concatenate([NO_PANES, *parts])
     more = more[np.argsort((more["row"] << ROW_SHIFT) | more["key"], kind="stable")]
     merged = np.empty(len(stored) + len(more), PANE_DTYPE)
-    return merged[: add(as_numbers(stored), as_numbers(more), as_numbers(merged), greatest=False)]
+    return merged[: add(as_numbers(stored), as_numbers(more), as_numbers(merged), words=1, greatest=False)]
 
 
 def prune(panes: Panes, now_ms: Ints) -> Panes:

@@ -28,6 +28,11 @@ def follow_words(words: Table, row: Ints, events: EventColumns, customers: int) 
     )
     if not len(said) and not len(answered) and not len(moved):
         return words
+    spoken_of = np.zeros(customers, np.bool_)
+    for places in (said, answered, moved):
+        spoken_of[row[places]] = True
+    mine = spoken_of[words["row"]]
+    untouched, words = words[~mine], words[mine]
     parts = [words]
     for channel in range(len(CONSENT_CHANNELS)):
         given = said[(events.consent[said] >> (2 * channel)) & 1 == 1]
@@ -36,10 +41,11 @@ def follow_words(words: Table, row: Ints, events: EventColumns, customers: int) 
     parts.append(_words(row, events, answered, SURVEY, events.survey[answered], events.score[answered]))
     tickets = _words(row, events, moved, TICKET, events.ticket_hash[moved], events.ticket[moved] > 0)
     latest = _latest(np.concatenate((*parts, tickets)))
-    if not len(tickets):
-        return latest
     full = np.bincount(latest["row"][latest["about"] == TICKET], minlength=customers) > TICKETS_MAX
-    return _forget_tickets(words, tickets, latest, np.flatnonzero(full)) if full.any() else latest
+    if full.any():
+        latest = _forget_tickets(words, tickets, latest, np.flatnonzero(full))
+    every = np.concatenate((untouched, latest))
+    return every[np.argsort(every["row"], kind="stable")]
 
 
 def _words(

@@ -29,7 +29,7 @@ def in_steps(stream: list[tuple[int, int]], step_events: int) -> list[bool]:
         size = next((i for i, event in enumerate(stream) if event[1] != at_ms), len(stream))
         step, stream = stream[: min(size, step_events)], stream[min(size, step_events) :]
         hashes = np.array([message_hash for message_hash, _ in step], np.uint64)
-        is_new, ring = admit(ring, np.zeros(len(step), np.int64), hashes, np.full(len(step), at_ms), 1)
+        is_new, ring = admit(ring, np.zeros(len(step), np.int64), hashes, np.full(len(step), at_ms))
         admitted += is_new.tolist()
     return admitted
 
@@ -53,12 +53,12 @@ def test_matches_the_rule_when_the_ring_overflows(seed: int, step_events: int) -
 
 def test_customers_do_not_share_ids() -> None:
     hashes = np.array([7, 7, 7], np.uint64)
-    is_new, ring = admit(np.empty(0, RING_DTYPE), np.array([0, 1, 0]), hashes, np.full(3, 10), 2)
+    is_new, ring = admit(np.empty(0, RING_DTYPE), np.array([0, 1, 0]), hashes, np.full(3, 10))
     assert is_new.tolist() == [True, True, False]
     assert ring["row"].tolist() == [0, 1]
 
 
 def test_ring_keeps_the_newest_256_ids() -> None:
     hashes = np.arange(300, dtype=np.uint64)
-    _, ring = admit(np.empty(0, RING_DTYPE), np.zeros(300, np.int64), hashes, np.full(300, 10), 1)
+    _, ring = admit(np.empty(0, RING_DTYPE), np.zeros(300, np.int64), hashes, np.full(300, 10))
     assert ring["hash"].tolist() == list(range(44, 300))
