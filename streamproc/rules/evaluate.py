@@ -10,10 +10,12 @@ from functools import cached_property
 from itertools import repeat
 from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from streamproc.contracts.signals import Evidence
+from streamproc.contracts.signal_bytes import evidence_column
+from streamproc.contracts.signal_types import Evidence
 from streamproc.features.ages import AgeColumns
 from streamproc.features.frame import Columns, Frame
 from streamproc.features.registry import Feature
@@ -110,15 +112,15 @@ class Evaluation:
 
     def evidence(self, expr: Expr, row: int) -> list[Evidence]:
         """`evidences` of one customer."""
-        return self.evidences(expr, np.array([row]))[0]
+        return msgspec.json.decode(self.evidences(expr, np.array([row]))[0], type=list[Evidence])
 
-    def evidences(self, expr: Expr, rows: Rows) -> list[list[Evidence]]:
-        """For each customer at `rows`, the comparisons that decide the truth of `expr`, in the rule's order.
+    def evidences(self, expr: Expr, rows: Rows) -> list[bytes]:
+        """For each customer at `rows`, the comparisons that decide the truth of `expr`, in the rule's order, as JSON.
 
         All of them if all were needed (a true `and`, a false `or`), else those that sufficed; of an unknown
         expression, those that are unknown. One under a `not` stays as written, and `holds` says what it is.
         """
-        found: list[list[Evidence]] = [[] for _ in range(len(rows))]
+        found: list[list[bytes]] = [[] for _ in range(len(rows))]
         nobody = np.zeros(len(rows), np.bool_)
         told: dict[Comparison, Bools] = {}
         for comparison, decides in self._deciding(expr, rows, ~nobody):
@@ -128,7 +130,7 @@ class Evaluation:
             evidences = self._as_evidences(comparison, rows[places])
             for place, evidence in zip(places.tolist(), evidences, strict=True):
                 found[place].append(evidence)
-        return found
+        return [b"[%b]" % b",".join(evidences) for evidences in found]
 
     def _answer(self) -> Truths:
         program = self._program
@@ -218,7 +220,7 @@ class Evaluation:
                     if alike.any():
                         yield from self._deciding(child, rows, alike)
 
-    def _as_evidences(self, comparison: Comparison, rows: Rows) -> list[Evidence]:
+    def _as_evidences(self, comparison: Comparison, rows: Rows) -> list[bytes]:
         """What a comparison says of each customer at `rows`."""
         unit = comparison.unit
         values, exact = self._shown(comparison.feature, rows, unit, comparison.factor)
@@ -237,13 +239,8 @@ class Evaluation:
                     for other, is_exact in zip(others, other_exact.tolist(), strict=True)
                 ]
         feature, op = multiplied(comparison.feature, comparison.factor), comparison.op
-        truths = self._truth_at(comparison, rows).tolist()
-        return [
-            Evidence(feature, value, op, threshold, unit, _HOLDS[truth], is_exact)
-            for value, threshold, truth, is_exact in zip(
-                values, thresholds, truths, exact.tolist(), strict=True
-            )
-        ]
+        holds = [_HOLDS[truth] for truth in self._truth_at(comparison, rows).tolist()]
+        return evidence_column(feature, op, unit, values, thresholds, holds, exact.tolist())
 
     def _shown(
         self, name: str, rows: Rows, unit: str, factor: int

@@ -4,7 +4,7 @@ Consumers may then hold changes that never were, of customers for whom nothing c
 band is published once more, `cause: restored`; it is no transition, and no campaign hears of it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -12,104 +12,86 @@ from numpy.typing import NDArray
 
 from streamproc.churn.reasons import reasons_of
 from streamproc.churn.score import score
-from streamproc.contracts.signal_types import BANDS
-from streamproc.contracts.signals import Evidence, audience_signal, churn_signal
-from streamproc.contracts.versions import version_of
+from streamproc.contracts.signal_bytes import Occasions, occasions
+from streamproc.contracts.signal_types import Cause
 from streamproc.features.frame import Frame
 from streamproc.rules.evaluate import Evaluation
+from streamproc.transitions.bulletin import Bulletin, Risks, Signal, crossings
 from streamproc.transitions.definitions import Definitions, Origin
 from streamproc.transitions.evaluate import churn_columns
 from streamproc.transitions.memberships import read_memberships
-from streamproc.transitions.publish import Occasion, Signal
+from streamproc.transitions.moves import Moves
 from streamproc.windows.panes import INF, NEVER
 from streamproc.windows.table import CustomerTable
 
-_CAUSE: Final = "restored"
+_CAUSE: Final[Cause] = "restored"
+
+Ints = NDArray[np.int64]
 
 
-def restate(
-    table: CustomerTable, now_ms: NDArray[np.int64], definitions: Definitions, origin: Origin
-) -> list[Signal]:
+def restate(table: CustomerTable, now_ms: Ints, definitions: Definitions, origin: Origin) -> list[Signal]:
     """The segments and the band that each customer of `table` is in, at `now_ms` (int64[n]); counts in `version`."""
-    witness = _Witness(table, now_ms, definitions, origin)
-    return [signal for row in range(len(table)) for signal in witness.testify(row)]
+    bulletin = Bulletin(table, origin.rewinds)
+    witness = _Witness(table, now_ms, definitions, bulletin)
+    witness.tell_segments()
+    witness.tell_bands()
+    return bulletin.read()
 
 
 class _Witness:
-    """Says what holds."""
+    """Puts into a bulletin what holds."""
 
     def __init__(
-        self, table: CustomerTable, now_ms: NDArray[np.int64], definitions: Definitions, origin: Origin
+        self, table: CustomerTable, now_ms: Ints, definitions: Definitions, bulletin: Bulletin
     ) -> None:
         self._table, self._now_ms, self._definitions = table, now_ms, definitions
-        self._rewinds = origin.rewinds
-        self._memberships = read_memberships(table, definitions.plan)
-        evaluation, rows = Evaluation(Frame(table, now_ms), definitions.plan.program), np.arange(len(table))
-        self._evidence = [
-            evaluation.evidences(segment.enter, rows) for segment in definitions.ruleset.segments
-        ]
-        columns = churn_columns(table)
-        self._score = score(definitions.model, columns, now_ms)
-        self._reasons = reasons_of(definitions.model, columns, self._score, rows, now_ms)
+        self._bulletin = bulletin
 
-    def testify(self, row: int) -> Iterator[Signal]:
-        """Segments in file order, then the band if there is one."""
-        for place in range(len(self._definitions.ruleset.segments)):
-            yield self._segment(row, place)
-        if self._table.head["band"][row] != NEVER:
-            yield self._band(row, int(self._table.head["band"][row]))
+    def tell_segments(self) -> None:
+        """In file order, each to those inside and to those outside."""
+        plan, segments = self._definitions.plan, self._definitions.ruleset.segments
+        memberships = read_memberships(self._table, plan)
+        evaluation = Evaluation(Frame(self._table, self._now_ms), plan.program)
+        for place, segment in enumerate(segments):
+            for is_inside in (True, False):
+                rows = np.flatnonzero(memberships.inside[place] == is_inside)
+                entered_ms = memberships.entered_ms[place][rows] if is_inside else self._now_ms[rows]
+                moves = Moves(
+                    segment.key,
+                    segment.version,
+                    segment.group,
+                    rows,
+                    memberships.entry_seq[place][rows],
+                    entered_ms,
+                    evaluation.evidences(segment.enter, rows),
+                    [None] * len(rows),
+                )
+                versions = self._bulletin.versions(rows)
+                about = self._occasions(rows, versions)
+                self._bulletin.put_moves(moves, about, versions, _CAUSE, entered=is_inside)
 
-    def _occasion(self, row: int) -> Occasion:
-        head = self._table.head
-        head["version"][row] += 1
-        version = version_of(self._rewinds, int(head["version"][row]))
-        next_check_ms = int(head["next_check_ms"][row])
-        return {
-            "customer": self._table.ids[row],
-            "at_ms": int(self._now_ms[row]),
-            "version": version,
-            "cause": _CAUSE,
-            "causation_id": f"{_CAUSE}/{version}",
-            "next_check_at_ms": None if next_check_ms == INF else next_check_ms,
-        }
-
-    def _segment(self, row: int, place: int) -> Signal:
-        segment, memberships = self._definitions.ruleset.segments[place], self._memberships
-        inside = bool(memberships.inside[place, row])
-        at_ms = int(self._now_ms[row])
-        record = audience_signal(
-            **self._occasion(row),
-            entered=inside,
-            key=segment.key,
-            rule_version=segment.version,
-            entry_seq=int(memberships.entry_seq[place, row]),
-            entered_at_ms=int(memberships.entered_ms[place, row]) if inside else at_ms,
-            evidence=self._evidence[place][row],
-            displaced_by=None,
+    def tell_bands(self) -> None:
+        """To those who have one."""
+        band, model = self._table.head["band"], self._definitions.model
+        rows = np.flatnonzero(band != NEVER)
+        columns = churn_columns(self._table)
+        found = score(model, columns, self._now_ms)
+        risk, mine = found.risk[rows], band[rows]
+        thresholds = np.array([0.0, *self._definitions.ruleset.churn.thresholds])[mine]
+        reasons = reasons_of(model, columns, found, rows, self._now_ms[rows])
+        crossed = crossings(risk, ">=", thresholds, (risk >= thresholds).tolist())
+        versions = self._bulletin.versions(rows)
+        about = self._occasions(rows, versions)
+        self._bulletin.put_risks(
+            Risks(rows, risk, mine, mine, reasons, crossed), about, versions, _CAUSE, model
         )
-        return Signal(at_ms, self._table.ids[row], _CAUSE, segment.key, record)
 
-    def _band(self, row: int, band: int) -> Signal:
-        model, at_ms = self._definitions.model, int(self._now_ms[row])
-        risk = float(self._score.risk[row])
-        threshold = self._definitions.ruleset.churn.thresholds[band - 1] if band else 0.0
-        crossed = Evidence(
-            "churn_risk",
-            round(risk, 6),
-            ">=",
-            threshold,
-            "probability",
-            holds=bool(risk >= threshold),
-            exact=True,
+    def _occasions(self, rows: Ints, versions: Sequence[int]) -> Occasions:
+        return occasions(
+            [self._table.ids[row] for row in rows.tolist()],
+            self._now_ms[rows],
+            [_CAUSE] * len(rows),
+            [f"{_CAUSE}/{version}" for version in versions],
+            next_check_ms := self._table.head["next_check_ms"][rows],
+            next_check_ms != INF,
         )
-        record = churn_signal(
-            **self._occasion(row),
-            risk=risk,
-            band=BANDS[band],
-            previous_band=BANDS[band],
-            horizon_days=model.horizon_days,
-            reasons=self._reasons[row],
-            model_version=model.version,
-            evidence=[crossed],
-        )
-        return Signal(at_ms, self._table.ids[row], _CAUSE, BANDS[band], record)
