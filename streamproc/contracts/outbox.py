@@ -53,5 +53,9 @@ def framed(part: str | int | None) -> bytes:
     """A part of an id with its length in front."""
     if part is None:
         return _ABSENT
-    text = str(part).encode()
-    return len(text).to_bytes(4) + text
+    return framed_bytes(str(part).encode())
+
+
+def framed_bytes(part: bytes) -> bytes:
+    """The same of one that is a text in UTF-8."""
+    return len(part).to_bytes(4) + part

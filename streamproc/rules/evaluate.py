@@ -5,15 +5,15 @@ docs/semantics.md, section 6, follows from the truth of `>=` and from maximum an
 that of `>=` in the same way.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import repeat
 from typing import Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from streamproc.contracts.forms import to_json
 from streamproc.contracts.signal_bytes import evidence_column
 from streamproc.contracts.signal_types import Evidence
 from streamproc.features.ages import AgeColumns
@@ -120,17 +120,17 @@ class Evaluation:
         All of them if all were needed (a true `and`, a false `or`), else those that sufficed; of an unknown
         expression, those that are unknown. One under a `not` stays as written, and `holds` says what it is.
         """
-        found: list[list[bytes]] = [[] for _ in range(len(rows))]
         nobody = np.zeros(len(rows), np.bool_)
         told: dict[Comparison, Bools] = {}
+        columns: list[list[bytes]] = []  # a comparison each: a comma and the evidence, or nothing
         for comparison, decides in self._deciding(expr, rows, ~nobody):
             before = told.get(comparison, nobody)
             told[comparison] = before | decides
             places = np.flatnonzero(decides & ~before)
-            evidences = self._as_evidences(comparison, rows[places])
-            for place, evidence in zip(places.tolist(), evidences, strict=True):
-                found[place].append(evidence)
-        return [b"[%b]" % b",".join(evidences) for evidences in found]
+            column = np.full(len(rows), b"", object)
+            column[places] = [b"," + evidence for evidence in self._as_evidences(comparison, rows[places])]
+            columns.append(column.tolist())
+        return [b"[%b]" % b"".join(own)[1:] for own in zip(*columns, strict=True)]
 
     def _answer(self) -> Truths:
         program = self._program
@@ -224,18 +224,17 @@ class Evaluation:
         """What a comparison says of each customer at `rows`."""
         unit = comparison.unit
         values, exact = self._shown(comparison.feature, rows, unit, comparison.factor)
-        thresholds: Iterable[int | float | str]
         match comparison.threshold:
             case int(amount):
-                thresholds = repeat(_in_unit([amount], unit)[0], len(rows))
+                thresholds = [to_json(_in_unit([amount], unit)[0])] * len(rows)
             case Text(text):
-                thresholds = repeat(text, len(rows))
+                thresholds = [to_json(text)] * len(rows)
             case str(name):
                 others, other_exact = self._shown(name, rows, unit, comparison.times)
                 exact = exact & other_exact
                 left = multiplied(name, comparison.times)
                 thresholds = [
-                    f"{left}={other}" if is_exact else f"{left}>={other}"
+                    to_json(f"{left}={other}" if is_exact else f"{left}>={other}")
                     for other, is_exact in zip(others, other_exact.tolist(), strict=True)
                 ]
         feature, op = multiplied(comparison.feature, comparison.factor), comparison.op

@@ -1,6 +1,6 @@
-"""Signals on their way out: put in group by group, because many are made in one go, and read customer by customer."""
+"""Signals on their way out: put in kind by kind, because many are made in one go, and read customer by customer."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
 from typing import NamedTuple
 
@@ -9,21 +9,25 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from streamproc.churn.model import ChurnModel
+from streamproc.contracts.forms import to_json
 from streamproc.contracts.outbox import OutRecord, unpack
 from streamproc.contracts.signal_bytes import (
     Occasions,
+    action_records,
     audience_records,
     churn_records,
     evidence_column,
     six_decimals,
 )
-from streamproc.contracts.signal_types import AUDIENCE_TOPIC, BANDS, CHURN_TOPIC
+from streamproc.contracts.signal_forms import Action
+from streamproc.contracts.signal_types import ACTION_TOPIC, AUDIENCE_TOPIC, BANDS, CHURN_TOPIC, Cause
 from streamproc.contracts.versions import version_of
-from streamproc.transitions.moves import Moves
+from streamproc.transitions.moves import Moves, by_row
 from streamproc.windows.table import CustomerTable
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Versions = Sequence[int]
 
 
 class Signal(Struct, frozen=True, gc=False):
@@ -56,53 +60,51 @@ class Risks(NamedTuple):
     evidence: Sequence[bytes]
 
 
-class Bulletin:
-    """Signals of one kind of change are a group, each of another customer. Those of one customer stay in order."""
+class Actions(NamedTuple):
+    """What a campaign decided for some customers, each there once, and why, as JSON: columns."""
 
-    def __init__(self, table: CustomerTable, rewinds: int) -> None:
-        self._counters, self._rewinds = table.head["version"], rewinds
+    rows: Ints
+    said: Sequence[Action]
+    campaign_seq: Ints
+    expires_ms: Ints
+    evidence: Sequence[bytes]
+
+
+class Bulletin:
+    """Signals, many of one kind put in at a time. A customer's stay in the order in which they are put in."""
+
+    def __init__(
+        self, table: CustomerTable, rewinds: int, tell: Callable[[Ints, Versions], Occasions]
+    ) -> None:
+        """`tell`: the occasions of signals, by the rows of their customers in `table` and by their versions."""
+        self._counters, self._rewinds, self._tell = table.head["version"], rewinds, tell
         self._rows: list[Ints] = []
         self._signals: list[Signal] = []
 
-    def versions(self, rows: Ints) -> list[int]:
-        """Those of the next group, which is of the customers at `rows`. Counts them in the table."""
-        self._counters[rows] += 1
-        return [version_of(self._rewinds, counter) for counter in self._counters[rows].tolist()]
-
-    def put(
-        self,
-        rows: Ints,
-        about: Occasions,
-        topic: str,
-        kind: str,
-        keys: Iterable[str],
-        packed: Sequence[bytes],
-    ) -> None:
-        """A group of packed records, and what they are of. Each has the version that it was given."""
-        self._rows.append(rows)
-        self._signals += map(Signal, about.at_ms, about.customer, repeat(topic), repeat(kind), keys, packed)
-
     def put_moves(
-        self, moves: Moves, about: Occasions, versions: Sequence[int], kind: str, *, entered: bool
+        self, parts: Sequence[Moves], kind: str | None = None, because: Cause | None = None
     ) -> None:
-        """Audience signals. `about`: the occasions of the customers that moved."""
+        """Audience signals. `kind` None: of their own. `because`: what led to all of them."""
+        if not any(len(moves.rows) for moves in parts):
+            return
+        moves = by_row(parts)
+        versions, about = self._next(moves.rows)
         packed = audience_records(
-            about,
-            entered=entered,
-            key=moves.key,
-            rule_version=moves.rule_version,
+            about if because is None else about.because(because),
+            moves.changes,
             versions=versions,
             entry_seq=moves.entry_seq.tolist(),
             entered_ms=moves.entered_ms,
             displaced_by=moves.displaced_by,
             evidence=moves.evidence,
         )
-        self.put(moves.rows, about, AUDIENCE_TOPIC, kind, repeat(moves.key), packed)
+        kinds = [kind or ("entered" if change.entered else "exited") for change in moves.changes]
+        keys = [change.key for change in moves.changes]
+        self._put(moves.rows, about, AUDIENCE_TOPIC, kinds, keys, packed)
 
-    def put_risks(
-        self, risks: Risks, about: Occasions, versions: Sequence[int], kind: str, model: ChurnModel
-    ) -> None:
-        """Churn signals. `about`: the occasions of the customers whose risk it is."""
+    def put_risks(self, risks: Risks, kind: str, model: ChurnModel) -> None:
+        """Churn signals."""
+        versions, about = self._next(risks.rows)
         bands = risks.band.tolist()
         packed = churn_records(
             about,
@@ -115,7 +117,22 @@ class Bulletin:
             reasons=risks.reasons,
             evidence=risks.evidence,
         )
-        self.put(risks.rows, about, CHURN_TOPIC, kind, [BANDS[band] for band in bands], packed)
+        self._put(risks.rows, about, CHURN_TOPIC, repeat(kind), [BANDS[band] for band in bands], packed)
+
+    def put_actions(self, actions: Actions) -> None:
+        """Action signals."""
+        versions, about = self._next(actions.rows)
+        packed = action_records(
+            about,
+            actions.said,
+            versions=versions,
+            campaign_seq=actions.campaign_seq.tolist(),
+            expires_ms=actions.expires_ms,
+            evidence=actions.evidence,
+        )
+        kinds = ["requested" if said.abort_type is None else "suppressed" for said in actions.said]
+        keys = [said.campaign for said in actions.said]
+        self._put(actions.rows, about, ACTION_TOPIC, kinds, keys, packed)
 
     def read(self) -> list[Signal]:
         """All of them, by row."""
@@ -124,10 +141,32 @@ class Bulletin:
         order = np.argsort(np.concatenate(self._rows), kind="stable")
         return [self._signals[place] for place in order.tolist()]
 
+    def _next(self, rows: Ints) -> tuple[list[int], Occasions]:
+        """The versions and occasions of the next signals, whose customers are at `rows`, in rising order."""
+        turn = np.arange(len(rows)) - np.searchsorted(
+            rows, rows
+        )  # 0 for a customer's first, 1 for the second
+        counters = self._counters[rows] + 1 + turn
+        self._counters[rows] = counters  # where a row is repeated, the last one counts
+        versions = [version_of(self._rewinds, counter) for counter in counters.tolist()]
+        return versions, self._tell(rows, versions)
+
+    def _put(
+        self,
+        rows: Ints,
+        about: Occasions,
+        topic: str,
+        kinds: Iterable[str],
+        keys: Sequence[str],
+        packed: Sequence[bytes],
+    ) -> None:
+        self._rows.append(rows)
+        self._signals += map(Signal, about.at_ms, about.customer, repeat(topic), kinds, keys, packed)
+
 
 def crossings(risk: Floats, op: str, thresholds: Floats, holds: Iterable[bool]) -> list[bytes]:
     """The threshold that each customer's risk crossed, as evidence."""
-    risks = six_decimals(risk).tolist()
+    risks, levels = six_decimals(risk).tolist(), list(map(to_json, thresholds.tolist()))
     certain = repeat(True, len(risks))
-    crossed = evidence_column("churn_risk", op, "probability", risks, thresholds.tolist(), holds, certain)
+    crossed = evidence_column("churn_risk", op, "probability", risks, levels, holds, certain)
     return [b"[%b]" % evidence for evidence in crossed]

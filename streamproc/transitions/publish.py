@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from streamproc.actions.decide import AbortType, abort_type, consenting, read_history, write_history
 from streamproc.churn.reasons import reasons_of
 from streamproc.churn.score import ChurnColumns, Score
-from streamproc.contracts.signal_bytes import Action, Occasions, action_records, occasions
-from streamproc.contracts.signal_types import ACTION_TOPIC, BANDS, Cause
+from streamproc.contracts.signal_bytes import Occasions, occasions
+from streamproc.contracts.signal_forms import Action
+from streamproc.contracts.signal_types import BANDS, Cause
 from streamproc.rules.evaluate import Evaluation
 from streamproc.rules.model import Campaign, Trigger
-from streamproc.transitions.bulletin import Bulletin, Risks, Signal, crossings
+from streamproc.transitions.bulletin import Actions, Bulletin, Risks, Signal, crossings
 from streamproc.transitions.definitions import Definitions, Origin
 from streamproc.transitions.memberships import Memberships
 from streamproc.transitions.moves import Moves, entries, exits, retirements
@@ -62,9 +63,9 @@ def publish(outcome: Outcome, table: CustomerTable, definitions: Definitions, or
     rows = outcome.changed_rows()
     if not len(rows):
         return []
-    bulletin = Bulletin(table, origin.rewinds)
-    teller = _Teller(outcome, definitions, bulletin, rows, _occasions(rows, outcome, table, origin))
-    teller.tell(table)
+    changed = _occasions(rows, outcome, table, origin)
+    bulletin = Bulletin(table, origin.rewinds, lambda of, _: changed.take(np.searchsorted(rows, of).tolist()))
+    _Teller(outcome, definitions, bulletin).tell(table)
     return bulletin.read()
 
 
@@ -93,34 +94,22 @@ class _Triggers(NamedTuple):
 
 @dataclass(slots=True)
 class _Teller:
-    """Puts into a bulletin what one evaluation changed. `rows`: of the customers in `occasions`, rising."""
+    """Puts into a bulletin what one evaluation changed."""
 
     outcome: Outcome
     definitions: Definitions
     bulletin: Bulletin
-    rows: Ints
-    occasions: Occasions
 
     def tell(self, table: CustomerTable) -> None:
         """Exits in file order, entries in file order, churn, actions in file order."""
         outcome = self.outcome
         change = outcome.before, outcome.after, self.definitions.ruleset.segments, outcome.evaluation
         entered = list(entries(*change))
-        for moves in retirements(outcome.before.retired, self.definitions.retired):
-            self._tell_moves(moves, self._about(moves.rows).because("definition"), entered=False)
-        for moves in exits(*change, entered):
-            self._tell_moves(moves, self._about(moves.rows), entered=False)
-        for moves in entered:
-            self._tell_moves(moves, self._about(moves.rows), entered=True)
+        retired = retirements(outcome.before.retired, self.definitions.retired)
+        self.bulletin.put_moves([retired], because="definition")
+        self.bulletin.put_moves([*exits(*change, entered), *entered])
         self._tell_falls()
         self._tell_actions(table, entered, self._tell_rises())
-
-    def _about(self, rows: Ints) -> Occasions:
-        return self.occasions.take(np.searchsorted(self.rows, rows).tolist())
-
-    def _tell_moves(self, moves: Moves, about: Occasions, *, entered: bool) -> None:
-        kind, versions = "entered" if entered else "exited", self.bulletin.versions(moves.rows)
-        self.bulletin.put_moves(moves, about, versions, kind, entered=entered)
 
     def _tell_falls(self) -> None:
         """What was crossed is the threshold of the band that was left, less hysteresis."""
@@ -144,7 +133,7 @@ class _Teller:
         reasons = reasons_of(model, outcome.churn, outcome.score, rows, outcome.now_ms[rows])
         crossed = crossings(risk, op, thresholds, repeat(True, len(rows)))
         risks = Risks(rows, risk, outcome.band_after[rows], outcome.band_before[rows], reasons, crossed)
-        self.bulletin.put_risks(risks, self._about(rows), self.bulletin.versions(rows), "churn", model)
+        self.bulletin.put_risks(risks, "churn", model)
         return _Triggers(rows, crossed)
 
     def _tell_actions(self, table: CustomerTable, entered: Sequence[Moves], risen: _Triggers) -> None:
@@ -157,14 +146,20 @@ class _Teller:
                 history.seq[rows, place] += 1
                 requested = rows[[refusal is None for refusal in refusals]]
                 history.requested_ms[requested, place] = self.outcome.now_ms[requested]
-                seq = history.seq[rows, place].tolist()
-                self._tell_campaign(campaign, rows, evidence, refusals, seq)
+                said = [_action(campaign, refusal) for refusal in refusals]
+                expires_ms = self.outcome.now_ms[rows] + campaign.expires_after_ms
+                seq = history.seq[rows, place]
+                self.bulletin.put_actions(Actions(rows, said, seq, expires_ms, evidence))
         write_history(table, campaigns, history)
 
     def _triggers(self, trigger: Trigger, entered: Sequence[Moves], risen: _Triggers) -> _Triggers:
         if trigger.kind == "enter":
             return next(
-                (_Triggers(moves.rows, moves.evidence) for moves in entered if moves.key == trigger.target),
+                (
+                    _Triggers(moves.rows, moves.evidence)
+                    for moves in entered
+                    if moves.changes[0].key == trigger.target
+                ),
                 _Triggers(np.empty(0, np.int64), []),
             )
         level = _LEVELS[trigger.target]
@@ -191,33 +186,14 @@ class _Teller:
             )
         ]
 
-    def _tell_campaign(
-        self,
-        campaign: Campaign,
-        rows: Ints,
-        evidence: Sequence[bytes],
-        refusals: Sequence[AbortType | None],
-        seq: Sequence[int],
-    ) -> None:
-        for refusal in dict.fromkeys(refusals):
-            places = [place for place, other in enumerate(refusals) if other == refusal]
-            mine = rows[places]
-            about = self._about(mine)
-            packed = action_records(
-                about,
-                Action(
-                    refusal,
-                    campaign.key,
-                    campaign.version,
-                    campaign.channel,
-                    campaign.reason,
-                    campaign.offer,
-                    f"{campaign.trigger.kind} {campaign.trigger.target}",
-                ),
-                versions=self.bulletin.versions(mine),
-                campaign_seq=[seq[place] for place in places],
-                expires_ms=self.outcome.now_ms[mine] + campaign.expires_after_ms,
-                evidence=[evidence[place] for place in places],
-            )
-            kind = "requested" if refusal is None else "suppressed"
-            self.bulletin.put(mine, about, ACTION_TOPIC, kind, repeat(campaign.key), packed)
+
+def _action(campaign: Campaign, abort_type: AbortType | None) -> Action:
+    return Action(
+        abort_type,
+        campaign.key,
+        campaign.version,
+        campaign.channel,
+        campaign.reason,
+        campaign.offer,
+        f"{campaign.trigger.kind} {campaign.trigger.target}",
+    )

@@ -4,7 +4,8 @@ Consumers may then hold changes that never were, of customers for whom nothing c
 band is published once more, `cause: restored`; it is no transition, and no campaign hears of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -20,7 +21,7 @@ from streamproc.transitions.bulletin import Bulletin, Risks, Signal, crossings
 from streamproc.transitions.definitions import Definitions, Origin
 from streamproc.transitions.evaluate import churn_columns
 from streamproc.transitions.memberships import read_memberships
-from streamproc.transitions.moves import Moves
+from streamproc.transitions.moves import Moves, moves_of
 from streamproc.windows.panes import INF, NEVER
 from streamproc.windows.table import CustomerTable
 
@@ -31,67 +32,53 @@ Ints = NDArray[np.int64]
 
 def restate(table: CustomerTable, now_ms: Ints, definitions: Definitions, origin: Origin) -> list[Signal]:
     """The segments and the band that each customer of `table` is in, at `now_ms` (int64[n]); counts in `version`."""
-    bulletin = Bulletin(table, origin.rewinds)
-    witness = _Witness(table, now_ms, definitions, bulletin)
-    witness.tell_segments()
-    witness.tell_bands()
+    witness = _Witness(table, now_ms, definitions)
+    bulletin = Bulletin(table, origin.rewinds, witness.occasions)
+    bulletin.put_moves(list(witness.segments()), _CAUSE)
+    bulletin.put_risks(witness.risks(), _CAUSE, definitions.model)
     return bulletin.read()
 
 
+@dataclass(frozen=True, slots=True)
 class _Witness:
-    """Puts into a bulletin what holds."""
+    """Says what holds."""
 
-    def __init__(
-        self, table: CustomerTable, now_ms: Ints, definitions: Definitions, bulletin: Bulletin
-    ) -> None:
-        self._table, self._now_ms, self._definitions = table, now_ms, definitions
-        self._bulletin = bulletin
+    table: CustomerTable
+    now_ms: Ints
+    definitions: Definitions
 
-    def tell_segments(self) -> None:
-        """In file order, each to those inside and to those outside."""
-        plan, segments = self._definitions.plan, self._definitions.ruleset.segments
-        memberships = read_memberships(self._table, plan)
-        evaluation = Evaluation(Frame(self._table, self._now_ms), plan.program)
-        for place, segment in enumerate(segments):
-            for is_inside in (True, False):
-                rows = np.flatnonzero(memberships.inside[place] == is_inside)
-                entered_ms = memberships.entered_ms[place][rows] if is_inside else self._now_ms[rows]
-                moves = Moves(
-                    segment.key,
-                    segment.version,
-                    segment.group,
-                    rows,
-                    memberships.entry_seq[place][rows],
-                    entered_ms,
-                    evaluation.evidences(segment.enter, rows),
-                    [None] * len(rows),
-                )
-                versions = self._bulletin.versions(rows)
-                about = self._occasions(rows, versions)
-                self._bulletin.put_moves(moves, about, versions, _CAUSE, entered=is_inside)
+    def segments(self) -> Iterator[Moves]:
+        """In file order: who is inside, and who is not."""
+        plan = self.definitions.plan
+        memberships = read_memberships(self.table, plan)
+        inside = memberships.inside
+        memberships.entered_ms = np.where(inside, memberships.entered_ms, self.now_ms)
+        evaluation = Evaluation(Frame(self.table, self.now_ms), plan.program)
+        for place, segment in enumerate(self.definitions.ruleset.segments):
+            for entered in (True, False):
+                rows = np.flatnonzero(inside[place] == entered)
+                evidence, nobody = evaluation.evidences(segment.enter, rows), [None] * len(rows)
+                yield moves_of(segment, place, rows, memberships, evidence, nobody, entered=entered)
 
-    def tell_bands(self) -> None:
-        """To those who have one."""
-        band, model = self._table.head["band"], self._definitions.model
-        rows = np.flatnonzero(band != NEVER)
-        columns = churn_columns(self._table)
-        found = score(model, columns, self._now_ms)
-        risk, mine = found.risk[rows], band[rows]
-        thresholds = np.array([0.0, *self._definitions.ruleset.churn.thresholds])[mine]
-        reasons = reasons_of(model, columns, found, rows, self._now_ms[rows])
-        crossed = crossings(risk, ">=", thresholds, (risk >= thresholds).tolist())
-        versions = self._bulletin.versions(rows)
-        about = self._occasions(rows, versions)
-        self._bulletin.put_risks(
-            Risks(rows, risk, mine, mine, reasons, crossed), about, versions, _CAUSE, model
-        )
+    def risks(self) -> Risks:
+        """Of those who have a band."""
+        model, rows = self.definitions.model, np.flatnonzero(self.table.head["band"] != NEVER)
+        columns = churn_columns(self.table)
+        found = score(model, columns, self.now_ms)
+        risk, band = found.risk[rows], self.table.head["band"][rows]
+        thresholds = np.array([0.0, *self.definitions.ruleset.churn.thresholds])[band]
+        reached = crossings(risk, ">=", thresholds, (risk >= thresholds).tolist())
+        reasons = reasons_of(model, columns, found, rows, self.now_ms[rows])
+        return Risks(rows, risk, band, band, reasons, reached)
 
-    def _occasions(self, rows: Ints, versions: Sequence[int]) -> Occasions:
+    def occasions(self, rows: Ints, versions: Sequence[int]) -> Occasions:
+        """Of the signals that have these versions."""
+        next_check_ms = self.table.head["next_check_ms"][rows]
         return occasions(
-            [self._table.ids[row] for row in rows.tolist()],
-            self._now_ms[rows],
+            [self.table.ids[row] for row in rows.tolist()],
+            self.now_ms[rows],
             [_CAUSE] * len(rows),
             [f"{_CAUSE}/{version}" for version in versions],
-            next_check_ms := self._table.head["next_check_ms"][rows],
+            next_check_ms,
             next_check_ms != INF,
         )
