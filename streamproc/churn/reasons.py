@@ -87,7 +87,8 @@ def reasons_of(
     for place, code in enumerate(codes):
         given = np.flatnonzero(size[place] > 0.0)
         value, text = _WORDING[code](life.take(given))
-        told[place, given] = reason_column(code, text, six_decimals(value), size[place, given])
+        column = reason_column(code, text, six_decimals(value), size[place, given])
+        told[place, given] = np.array(column, object)
     order = np.argsort(-size, axis=0, kind="stable")[:REASONS_MAX]
     ranked = np.take_along_axis(told, order, axis=0).T.tolist()
     return [b"[%b]" % b",".join(filter(None, own)) for own in ranked]

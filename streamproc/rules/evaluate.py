@@ -122,15 +122,17 @@ class Evaluation:
         """
         nobody = np.zeros(len(rows), np.bool_)
         told: dict[Comparison, Bools] = {}
-        columns: list[list[bytes]] = []  # a comparison each: a comma and the evidence, or nothing
+        columns: list[list[bytes]] = []  # one for each comparison; b"" for those whom it does not concern
         for comparison, decides in self._deciding(expr, rows, ~nobody):
             before = told.get(comparison, nobody)
             told[comparison] = before | decides
             places = np.flatnonzero(decides & ~before)
-            column = np.full(len(rows), b"", object)
-            column[places] = [b"," + evidence for evidence in self._as_evidences(comparison, rows[places])]
-            columns.append(column.tolist())
-        return [b"[%b]" % b"".join(own)[1:] for own in zip(*columns, strict=True)]
+            column = [b""] * len(rows)
+            evidences = self._as_evidences(comparison, rows[places])
+            for place, evidence in zip(places.tolist(), evidences, strict=True):
+                column[place] = evidence
+            columns.append(column)
+        return [b"[%b]" % b",".join(filter(None, own)) for own in zip(*columns, strict=True)]
 
     def _answer(self) -> Truths:
         program = self._program
