@@ -113,6 +113,7 @@ def _silence(life: _Lives) -> tuple[Floats, list[str]]:
 
 def _rate_drop(life: _Lives) -> tuple[Floats, list[str]]:
     silence_days = life.silence_days.tolist()
+    # Not numpy's exp: its last bit depends on the machine, and signals must not.
     e30, e90 = (
         e * np.array([math.exp(-days / horizon) for days in silence_days])
         for e, horizon in ((life.e30, 30), (life.e90, 90))

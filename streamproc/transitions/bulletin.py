@@ -143,12 +143,11 @@ class Bulletin:
 
     def _next(self, rows: Ints) -> tuple[list[int], Occasions]:
         """The versions and occasions of the next signals, whose customers are at `rows`, in rising order."""
-        turn = np.arange(len(rows)) - np.searchsorted(
-            rows, rows
-        )  # 0 for a customer's first, 1 for the second
+        # 0 for the first signal of a customer, 1 for the second, and so on.
+        turn = np.arange(len(rows)) - np.searchsorted(rows, rows)
         counters = self._counters[rows] + 1 + turn
         self._counters[rows] = counters  # where a row is repeated, the last one counts
-        versions = [version_of(self._rewinds, counter) for counter in counters.tolist()]
+        versions: list[int] = (counters | version_of(self._rewinds, 0)).tolist()
         return versions, self._tell(rows, versions)
 
     def _put(

@@ -1,4 +1,4 @@
-"""Entries into segments and exits from them, with the reason why: for all of a batch, segment by segment."""
+"""Entries into segments and exits from them, with the reason why: found segment by segment, told by customer."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
