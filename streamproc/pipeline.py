@@ -9,6 +9,7 @@ Due customers go the same way without events. Nothing here knows Faust or a Kafk
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -40,6 +41,7 @@ _IDLE_COMMIT_MS: Final = 10_000
 #: What the head says while a sweep that restates everything is not over.
 _TO_RESTATE: Final = b"1"
 
+_SIGNAL_LABELS: Final = attrgetter("topic", "kind", "key")
 _SEGMENT_NAMES: Final = msgspec.json.Encoder()
 _SEGMENT_NAMES_DECODER: Final = msgspec.json.Decoder(dict[int, tuple[str, int]])
 
@@ -286,13 +288,15 @@ class Shard:
             states += [
                 pair for pair, keep in zip(zip(ids, pack(table), strict=True), seen, strict=True) if keep
             ]
-        signals = [signal.record for signal in lives.signals]
         taken = batch.slice
         return Commit(
             states=states,
             consumed_minutes=self._due.consumed(batch.limit_ms),
             due=due,
-            outbox=[record.pack() for record in (*signals, *sorted_records.rekeyed, *sorted_records.failed)],
+            outbox=[
+                *(signal.packed for signal in lives.signals),
+                *(record.pack() for record in (*sorted_records.rekeyed, *sorted_records.failed)),
+            ],
             offsets={SOURCES[topic]: offset for topic, offset in taken.next_offset.items()} if taken else {},
             max_ms={SOURCES[topic]: ms for topic, ms in taken.log_max_ms.items() if ms != NO_TIME}
             if taken
@@ -358,7 +362,7 @@ class Shard:
         metrics.count("events_rekeyed_total", len(records.rekeyed))
         metrics.count("evaluations_total", lives.evaluations)
         metrics.count("swept_customers_total", len(batch.recheck))
-        told = Counter((signal.record.topic, signal.kind, signal.key) for signal in lives.signals)
+        told = Counter(map(_SIGNAL_LABELS, lives.signals))
         for labels, count in told.items():
             metrics.count("signals_total", count, *labels)
         metrics.count("commits_total", 1, "applied")

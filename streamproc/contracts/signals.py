@@ -2,6 +2,9 @@
 
 A signal is made of plain arguments only, so the same change gives the same id and the same bytes, also after
 a crash. Every count and instant must be a Python number (no numpy scalar).
+
+The `*_signal` functions make one record, in plain words: for samples, and to say in tests what `signal_bytes`, which
+the stream uses, must make of many.
 """
 
 from collections.abc import Sequence
@@ -35,7 +38,7 @@ from streamproc.contracts.signal_types import (
     Reason,
     Signal,
 )
-from streamproc.contracts.versions import sequence_header
+from streamproc.contracts.versions import SEQUENCE, sequence_of
 
 __all__ = [
     "ACTION_TOPIC",
@@ -55,7 +58,7 @@ __all__ = [
 _ENCODER: Final = msgspec.json.Encoder()
 
 
-class _Kind(NamedTuple):
+class Kind(NamedTuple):
     """Signals of one topic and CloudEvents type, and the headers that tell both."""
 
     topic: str
@@ -63,21 +66,78 @@ class _Kind(NamedTuple):
     type: tuple[str, bytes]
 
 
-def _kind(topic: str, ce_type: str) -> _Kind:
-    return _Kind(
+def _kind(topic: str, ce_type: str) -> Kind:
+    return Kind(
         topic,
         ("ce_source", f"/streamproc/{topic}".encode()),
         ("ce_type", f"io.streamproc.{ce_type}".encode()),
     )
 
 
-_ENTERED: Final = _kind(AUDIENCE_TOPIC, "audience.entered")
-_EXITED: Final = _kind(AUDIENCE_TOPIC, "audience.exited")
-_CHURN: Final = _kind(CHURN_TOPIC, "churn.changed")
-_REQUESTED: Final = _kind(ACTION_TOPIC, "reactivation.requested")
-_SUPPRESSED: Final = _kind(ACTION_TOPIC, "reactivation.suppressed")
+ENTERED: Final = _kind(AUDIENCE_TOPIC, "audience.entered")
+EXITED: Final = _kind(AUDIENCE_TOPIC, "audience.exited")
+CHURN: Final = _kind(CHURN_TOPIC, "churn.changed")
+REQUESTED: Final = _kind(ACTION_TOPIC, "reactivation.requested")
+SUPPRESSED: Final = _kind(ACTION_TOPIC, "reactivation.suppressed")
 _SPEC_VERSION: Final = ("ce_specversion", b"1.0")
 _CONTENT_TYPE: Final = ("content-type", b"application/json")
+
+
+def audience(
+    id_: str, timestamp: str, key: str, why: AudienceExplanation, *, entered: bool
+) -> AudienceSignal:
+    """Of nobody yet: without a userId or anonymousId, as are the other two."""
+    return AudienceSignal(
+        type="track",
+        event="Audience Entered" if entered else "Audience Exited",
+        message_id=id_,
+        timestamp=timestamp,
+        properties={RESERVED_AUDIENCE_KEY: key, key: entered},
+        context=AudienceContext(Personas("audience", key), why),
+    )
+
+
+def churn(id_: str, timestamp: str, properties: ChurnProperties, why: ChurnExplanation) -> ChurnSignal:
+    return ChurnSignal(
+        type="track",
+        event="Churn Risk Changed",
+        message_id=id_,
+        timestamp=timestamp,
+        properties=properties,
+        context=ChurnContext(why),
+    )
+
+
+def action(
+    id_: str, timestamp: str, properties: ActionProperties, why: ActionExplanation, *, requested: bool
+) -> ActionSignal:
+    return ActionSignal(
+        type="track",
+        event="Reactivation Requested" if requested else "Reactivation Suppressed",
+        message_id=id_,
+        timestamp=timestamp,
+        properties=properties,
+        context=ActionContext(why),
+    )
+
+
+def envelope(
+    kind: Kind, *, id_: bytes, time: bytes, key: bytes, sequence: bytes, causation_id: bytes, value: bytes
+) -> OutRecord:
+    """A signal in CloudEvents 1.0 Kafka binary mode, keyed by the customer."""
+    headers: Headers = [
+        _SPEC_VERSION,
+        ("ce_id", id_),
+        kind.source,
+        kind.type,
+        ("ce_time", time),
+        ("ce_subject", key),
+        ("ce_partitionkey", key),
+        (SEQUENCE, sequence),
+        ("ce_causationid", causation_id),
+        _CONTENT_TYPE,
+    ]
+    return OutRecord(kind.topic, key, headers, value)
 
 
 def audience_signal(
@@ -99,27 +159,18 @@ def audience_signal(
     """ "Audience Entered" or "Audience Exited". Instants in epoch ms; `key` is the segment's."""
     direction = "entered" if entered else "exited"
     id_ = stable_id("audience", customer, key, rule_version, entry_seq, direction, causation_id)
-    signal = AudienceSignal(
-        type="track",
-        event="Audience Entered" if entered else "Audience Exited",
-        message_id=id_,
-        timestamp=to_iso(at_ms),
-        properties={RESERVED_AUDIENCE_KEY: key, key: entered},
-        context=AudienceContext(
-            Personas("audience", key),
-            AudienceExplanation(
-                cause=cause,
-                version=version,
-                rule_version=rule_version,
-                entry_seq=entry_seq,
-                entered_at=to_iso(entered_at_ms),
-                displaced_by=displaced_by,
-                next_check_at=_to_iso_or_null(next_check_at_ms),
-                evidence=evidence,
-            ),
-        ),
+    why = AudienceExplanation(
+        cause=cause,
+        version=version,
+        rule_version=rule_version,
+        entry_seq=entry_seq,
+        entered_at=to_iso(entered_at_ms),
+        displaced_by=displaced_by,
+        next_check_at=_to_iso_or_null(next_check_at_ms),
+        evidence=evidence,
     )
-    return _record(_ENTERED if entered else _EXITED, signal, customer, version, causation_id)
+    signal = audience(id_, to_iso(at_ms), key, why, entered=entered)
+    return _record(ENTERED if entered else EXITED, signal, customer, version, causation_id)
 
 
 def churn_signal(
@@ -140,29 +191,22 @@ def churn_signal(
 ) -> OutRecord:
     """ "Churn Risk Changed". The risk, and the numbers of the reasons, are rounded to six decimals."""
     id_ = stable_id("churn", customer, model_version, previous_band, band, causation_id)
-    signal = ChurnSignal(
-        type="track",
-        event="Churn Risk Changed",
-        message_id=id_,
-        timestamp=to_iso(at_ms),
-        properties=ChurnProperties(
-            risk=round(risk, 6),
-            band=band,
-            previous_band=previous_band,
-            horizon_days=horizon_days,
-            reasons=[Reason(r.code, r.text, round(r.value, 6), round(r.contribution, 6)) for r in reasons],
-        ),
-        context=ChurnContext(
-            ChurnExplanation(
-                cause=cause,
-                version=version,
-                model_version=model_version,
-                next_check_at=_to_iso_or_null(next_check_at_ms),
-                evidence=evidence,
-            )
-        ),
+    properties = ChurnProperties(
+        risk=round(risk, 6),
+        band=band,
+        previous_band=previous_band,
+        horizon_days=horizon_days,
+        reasons=[Reason(r.code, r.text, round(r.value, 6), round(r.contribution, 6)) for r in reasons],
     )
-    return _record(_CHURN, signal, customer, version, causation_id)
+    why = ChurnExplanation(
+        cause=cause,
+        version=version,
+        model_version=model_version,
+        next_check_at=_to_iso_or_null(next_check_at_ms),
+        evidence=evidence,
+    )
+    signal = churn(id_, to_iso(at_ms), properties, why)
+    return _record(CHURN, signal, customer, version, causation_id)
 
 
 def action_signal(
@@ -192,60 +236,47 @@ def action_signal(
     outcome = "requested" if requested else "suppressed"
     identity = ("action", customer, campaign, campaign_version, campaign_seq)
     id_ = stable_id(*identity, outcome, causation_id)
-    signal = ActionSignal(
-        type="track",
-        event="Reactivation Requested" if requested else "Reactivation Suppressed",
-        message_id=id_,
-        timestamp=to_iso(at_ms),
-        properties=ActionProperties(
-            action_id=stable_id(*identity, causation_id),
-            campaign=campaign,
-            campaign_version=campaign_version,
-            step=1,
-            channel=channel,
-            variant=None,
-            holdout=False,
-            reason=reason,
-            offer=offer,
-            expires_at=to_iso(expires_at_ms),
-            abort_type=abort_type,
-        ),
-        context=ActionContext(
-            ActionExplanation(
-                cause=cause,
-                version=version,
-                rule_version=campaign_version,
-                entry_seq=campaign_seq,
-                trigger=trigger,
-                next_check_at=_to_iso_or_null(next_check_at_ms),
-                evidence=evidence,
-            )
-        ),
+    properties = ActionProperties(
+        action_id=stable_id(*identity, causation_id),
+        campaign=campaign,
+        campaign_version=campaign_version,
+        step=1,
+        channel=channel,
+        variant=None,
+        holdout=False,
+        reason=reason,
+        offer=offer,
+        expires_at=to_iso(expires_at_ms),
+        abort_type=abort_type,
     )
-    return _record(_REQUESTED if requested else _SUPPRESSED, signal, customer, version, causation_id)
+    why = ActionExplanation(
+        cause=cause,
+        version=version,
+        rule_version=campaign_version,
+        entry_seq=campaign_seq,
+        trigger=trigger,
+        next_check_at=_to_iso_or_null(next_check_at_ms),
+        evidence=evidence,
+    )
+    signal = action(id_, to_iso(at_ms), properties, why, requested=requested)
+    return _record(REQUESTED if requested else SUPPRESSED, signal, customer, version, causation_id)
 
 
 def _to_iso_or_null(at_ms: int | None) -> str | None:
     return None if at_ms is None else to_iso(at_ms)
 
 
-def _record(kind: _Kind, signal: Signal, customer: str, version: int, causation_id: str) -> OutRecord:
-    """The signal in CloudEvents 1.0 Kafka binary mode, keyed by the customer."""
+def _record(kind: Kind, signal: Signal, customer: str, version: int, causation_id: str) -> OutRecord:
     if customer.startswith(ANONYMOUS_PREFIX):
         signal.anonymous_id = customer.removeprefix(ANONYMOUS_PREFIX)
     else:
         signal.user_id = customer
-    key = customer.encode()
-    headers: Headers = [
-        _SPEC_VERSION,
-        ("ce_id", signal.message_id.encode()),
-        kind.source,
-        kind.type,
-        ("ce_time", signal.timestamp.encode()),
-        ("ce_subject", key),
-        ("ce_partitionkey", key),
-        sequence_header(version),
-        ("ce_causationid", causation_id.encode()),
-        _CONTENT_TYPE,
-    ]
-    return OutRecord(kind.topic, key, headers, _ENCODER.encode(signal))
+    return envelope(
+        kind,
+        id_=signal.message_id.encode(),
+        time=signal.timestamp.encode(),
+        key=customer.encode(),
+        sequence=sequence_of(b"%d" % version),
+        causation_id=causation_id.encode(),
+        value=_ENCODER.encode(signal),
+    )

@@ -10,7 +10,9 @@ from streamproc.contracts.signal_types import SIGNAL_TOPICS
 #: Both halves are one integer that JSON readers keep exact (< 2^53).
 _REWIND_SHIFT: Final = 32
 _COUNTER_MASK: Final = (1 << _REWIND_SHIFT) - 1
-_SEQUENCE: Final = "ce_sequence"
+#: The header that carries a version.
+SEQUENCE: Final = "ce_sequence"
+SEQUENCE_LENGTH: Final = 20
 
 
 def version_of(rewinds: int, counter: int) -> int:
@@ -18,9 +20,9 @@ def version_of(rewinds: int, counter: int) -> int:
     return (rewinds << _REWIND_SHIFT) | counter
 
 
-def sequence_header(version: int) -> tuple[str, bytes]:
-    """The header that carries a version: 20 digits, so that it sorts as text too."""
-    return _SEQUENCE, str(version).zfill(20).encode()
+def sequence_of(digits: bytes) -> bytes:
+    """What that header says of a version, given in decimal: 20 digits, so that it sorts as text too."""
+    return digits.zfill(SEQUENCE_LENGTH)
 
 
 def raise_version(record: OutRecord, rewinds: int) -> OutRecord:
@@ -31,13 +33,13 @@ def raise_version(record: OutRecord, rewinds: int) -> OutRecord:
     """
     if record.topic not in SIGNAL_TOPICS:
         return record
-    sequence = next((int(value or b"") for name, value in record.headers if name == _SEQUENCE), None)
+    sequence = next((int(value or b"") for name, value in record.headers if name == SEQUENCE), None)
     if sequence is None or sequence >> _REWIND_SHIFT >= rewinds:
         return record
     version = version_of(rewinds, sequence & _COUNTER_MASK)
     body = msgspec.json.decode(record.value)
     body["context"]["streamproc"]["version"] = version
     headers: Headers = [
-        sequence_header(version) if name == _SEQUENCE else (name, value) for name, value in record.headers
+        (name, sequence_of(b"%d" % version) if name == SEQUENCE else value) for name, value in record.headers
     ]
     return OutRecord(record.topic, record.key, headers, msgspec.json.encode(body))

@@ -5,15 +5,17 @@ docs/semantics.md, section 6, follows from the truth of `>=` and from maximum an
 that of `>=` in the same way.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import repeat
 from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from streamproc.contracts.signals import Evidence
+from streamproc.contracts.forms import to_json
+from streamproc.contracts.signal_bytes import evidence_column
+from streamproc.contracts.signal_types import Evidence
 from streamproc.features.ages import AgeColumns
 from streamproc.features.frame import Columns, Frame
 from streamproc.features.registry import Feature
@@ -112,25 +114,27 @@ class Evaluation:
 
     def evidence(self, expr: Expr, row: int) -> list[Evidence]:
         """`evidences` of one customer."""
-        return self.evidences(expr, np.array([row]))[0]
+        return msgspec.json.decode(self.evidences(expr, np.array([row]))[0], type=list[Evidence])
 
-    def evidences(self, expr: Expr, rows: Rows) -> list[list[Evidence]]:
-        """For each customer at `rows`, the comparisons that decide the truth of `expr`, in the rule's order.
+    def evidences(self, expr: Expr, rows: Rows) -> list[bytes]:
+        """For each customer at `rows`, the comparisons that decide the truth of `expr`, in the rule's order, as JSON.
 
         All of them if all were needed (a true `and`, a false `or`), else those that sufficed; of an unknown
         expression, those that are unknown. One under a `not` stays as written, and `holds` says what it is.
         """
-        found: list[list[Evidence]] = [[] for _ in range(len(rows))]
         nobody = np.zeros(len(rows), np.bool_)
         told: dict[Comparison, Bools] = {}
+        columns: list[list[bytes]] = []  # one for each comparison; b"" for those whom it does not concern
         for comparison, decides in self._deciding(expr, rows, ~nobody):
             before = told.get(comparison, nobody)
             told[comparison] = before | decides
             places = np.flatnonzero(decides & ~before)
+            column = [b""] * len(rows)
             evidences = self._as_evidences(comparison, rows[places])
             for place, evidence in zip(places.tolist(), evidences, strict=True):
-                found[place].append(evidence)
-        return found
+                column[place] = evidence
+            columns.append(column)
+        return [b"[%b]" % b",".join(filter(None, own)) for own in zip(*columns, strict=True)]
 
     def _answer(self) -> Truths:
         program = self._program
@@ -218,32 +222,26 @@ class Evaluation:
                     if alike.any():
                         yield from self._deciding(child, rows, alike)
 
-    def _as_evidences(self, comparison: Comparison, rows: Rows) -> list[Evidence]:
+    def _as_evidences(self, comparison: Comparison, rows: Rows) -> list[bytes]:
         """What a comparison says of each customer at `rows`."""
         unit = comparison.unit
         values, exact = self._shown(comparison.feature, rows, unit, comparison.factor)
-        thresholds: Iterable[int | float | str]
         match comparison.threshold:
             case int(amount):
-                thresholds = repeat(_in_unit([amount], unit)[0], len(rows))
+                thresholds = [to_json(_in_unit([amount], unit)[0])] * len(rows)
             case Text(text):
-                thresholds = repeat(text, len(rows))
+                thresholds = [to_json(text)] * len(rows)
             case str(name):
                 others, other_exact = self._shown(name, rows, unit, comparison.times)
                 exact = exact & other_exact
                 left = multiplied(name, comparison.times)
                 thresholds = [
-                    f"{left}={other}" if is_exact else f"{left}>={other}"
+                    to_json(f"{left}={other}" if is_exact else f"{left}>={other}")
                     for other, is_exact in zip(others, other_exact.tolist(), strict=True)
                 ]
         feature, op = multiplied(comparison.feature, comparison.factor), comparison.op
-        truths = self._truth_at(comparison, rows).tolist()
-        return [
-            Evidence(feature, value, op, threshold, unit, _HOLDS[truth], is_exact)
-            for value, threshold, truth, is_exact in zip(
-                values, thresholds, truths, exact.tolist(), strict=True
-            )
-        ]
+        holds = [_HOLDS[truth] for truth in self._truth_at(comparison, rows).tolist()]
+        return evidence_column(feature, op, unit, values, thresholds, holds, exact.tolist())
 
     def _shown(
         self, name: str, rows: Rows, unit: str, factor: int

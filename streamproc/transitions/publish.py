@@ -1,32 +1,35 @@
 """Signals for the customers whose segments or band changed, in the order of docs/semantics.md, section 6."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TypedDict
+from itertools import repeat
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
-from msgspec import Struct
 from numpy.typing import NDArray
 
-from streamproc.actions.decide import abort_type, consenting, read_history, write_history
+from streamproc.actions.decide import AbortType, abort_type, consenting, read_history, write_history
 from streamproc.churn.reasons import reasons_of
 from streamproc.churn.score import ChurnColumns, Score
-from streamproc.contracts.outbox import OutRecord
-from streamproc.contracts.signal_types import BANDS
-from streamproc.contracts.signals import Cause, Evidence, action_signal, audience_signal, churn_signal
-from streamproc.contracts.versions import version_of
+from streamproc.contracts.signal_bytes import Occasions, occasions
+from streamproc.contracts.signal_forms import Action
+from streamproc.contracts.signal_types import BANDS, Cause
 from streamproc.rules.evaluate import Evaluation
-from streamproc.rules.model import Campaign
+from streamproc.rules.model import Campaign, Trigger
+from streamproc.transitions.bulletin import Actions, Bulletin, Risks, Signal, crossings
 from streamproc.transitions.definitions import Definitions, Origin
 from streamproc.transitions.memberships import Memberships
-from streamproc.transitions.moves import Move, entries, exits, retirements
+from streamproc.transitions.moves import Moves, entries, exits, retirements
 from streamproc.windows.panes import INF, NEVER
 from streamproc.windows.table import CustomerTable
+
+__all__ = ["Outcome", "Signal", "publish"]
 
 _LEVELS: Final[dict[str, int]] = {band: level for level, band in enumerate(BANDS)}
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
 
 
 @dataclass(slots=True)
@@ -52,16 +55,6 @@ class Outcome:
         return np.flatnonzero(changed)
 
 
-class Signal(Struct, frozen=True, gc=False):
-    """An outgoing signal: when, for whom, what (`kind`), and of which segment, band or campaign (`key`)."""
-
-    at_ms: int
-    customer: str
-    kind: str
-    key: str
-    record: OutRecord
-
-
 def publish(outcome: Outcome, table: CustomerTable, definitions: Definitions, origin: Origin) -> list[Signal]:
     """The signals of one evaluation, those of one customer in order.
 
@@ -70,197 +63,137 @@ def publish(outcome: Outcome, table: CustomerTable, definitions: Definitions, or
     rows = outcome.changed_rows()
     if not len(rows):
         return []
-    changes = _changes(rows, outcome, table, origin)
-    teller = _Teller(outcome, table, definitions)
-    signals = [signal for change in changes for signal in teller.tell(change)]
-    table.head["version"][rows] = [change.version for change in changes]
-    teller.write_history(table)
-    return signals
+    changed = _occasions(rows, outcome, table, origin)
+    bulletin = Bulletin(table, origin.rewinds, lambda of, _: changed.take(np.searchsorted(rows, of).tolist()))
+    _Teller(outcome, definitions, bulletin).tell(table)
+    return bulletin.read()
 
 
-class Occasion(TypedDict):
-    """What every signal says of its customer and its cause. `version` is the signal's own."""
-
-    customer: str
-    at_ms: int
-    version: int
-    cause: Cause
-    causation_id: str
-    next_check_at_ms: int | None
-
-
-class _Change(Struct, gc=False):
-    """A customer who has something to publish. `version`: that of the last signal so far, without rewinds."""
-
-    row: int
-    customer: str
-    at_ms: int
-    cause: Cause
-    causation_id: str
-    next_check_at_ms: int | None
-    rewinds: int
-    version: int
-    band_before: int
-    band_after: int
-
-    def occasion(self, cause: Cause) -> Occasion:
-        """That of the next signal: call it once for each, in the order in which they are told."""
-        self.version += 1
-        return {
-            "customer": self.customer,
-            "at_ms": self.at_ms,
-            "version": version_of(self.rewinds, self.version),
-            "cause": cause,
-            "causation_id": self.causation_id,
-            "next_check_at_ms": self.next_check_at_ms,
-        }
-
-
-def _changes(rows: Ints, outcome: Outcome, table: CustomerTable, origin: Origin) -> list[_Change]:
-    head = table.head[rows]
-    columns = zip(
-        rows.tolist(),
-        outcome.now_ms[rows].tolist(),
-        outcome.redefined[rows].tolist(),
-        head["cause_topic"].tolist(),
-        head["cause_offset"].tolist(),
-        head["next_check_ms"].tolist(),
-        head["version"].tolist(),
-        outcome.band_before[rows].tolist(),
-        outcome.band_after[rows].tolist(),
-        strict=True,
-    )
-    return [
-        _Change(
-            row,
-            table.ids[row],
-            at_ms,
-            "definition" if redefined else "time" if offset == NEVER else "event",
-            f"time/{at_ms}" if offset == NEVER else f"{origin.topics[topic]}/{origin.partition}/{offset}",
-            None if next_check_ms == INF else next_check_ms,
-            origin.rewinds,
-            version,
-            band_before,
-            band_after,
-        )
-        for row, at_ms, redefined, topic, offset, next_check_ms, version, band_before, band_after in columns
+def _occasions(rows: Ints, outcome: Outcome, table: CustomerTable, origin: Origin) -> Occasions:
+    head, at_ms = table.head[rows], outcome.now_ms[rows]
+    offsets = head["cause_offset"].tolist()
+    causes: list[Cause] = [
+        "definition" if redefined else "time" if offset == NEVER else "event"
+        for redefined, offset in zip(outcome.redefined[rows].tolist(), offsets, strict=True)
     ]
+    causation_ids = [
+        f"time/{ms}" if offset == NEVER else f"{origin.topics[topic]}/{origin.partition}/{offset}"
+        for ms, topic, offset in zip(at_ms.tolist(), head["cause_topic"].tolist(), offsets, strict=True)
+    ]
+    customers = [table.ids[row] for row in rows.tolist()]
+    next_check_ms = head["next_check_ms"]
+    return occasions(customers, at_ms, causes, causation_ids, next_check_ms, next_check_ms != INF)
 
 
+class _Triggers(NamedTuple):
+    """Who triggers a campaign, and why: columns."""
+
+    rows: Ints
+    evidence: Sequence[bytes]
+
+
+@dataclass(slots=True)
 class _Teller:
-    """Tells the changes of one evaluation, customer by customer. What that takes is found for all of them at once."""
+    """Puts into a bulletin what one evaluation changed."""
 
-    def __init__(self, outcome: Outcome, table: CustomerTable, definitions: Definitions) -> None:
-        self._definitions, self._campaigns = definitions, definitions.ruleset.campaigns
-        before, after, evaluation = outcome.before, outcome.after, outcome.evaluation
-        segments = definitions.ruleset.segments
-        self._retirements = retirements(before.retired, definitions.retired)
-        self._entries = entries(before, after, segments, evaluation)
-        self._exits = exits(before, after, segments, evaluation, self._entries)
-        rows = np.flatnonzero(outcome.band_after != outcome.band_before)
-        found = reasons_of(definitions.model, outcome.churn, outcome.score, rows, outcome.now_ms[rows])
-        risks = outcome.score.risk[rows].tolist()
-        self._churn = dict(zip(rows.tolist(), zip(risks, found, strict=True), strict=True))
-        channels = {campaign.channel for campaign in self._campaigns}
-        self._consenting = {channel: consenting(table, channel) for channel in channels}
-        self._history = read_history(table, self._campaigns)
+    outcome: Outcome
+    definitions: Definitions
+    bulletin: Bulletin
 
-    def tell(self, change: _Change) -> Iterator[Signal]:
+    def tell(self, table: CustomerTable) -> None:
         """Exits in file order, entries in file order, churn, actions in file order."""
-        for move in self._retirements.get(change.row, ()):
-            yield _moved(change, move, "exited", "definition")
-        for move in self._exits.get(change.row, ()):
-            yield _moved(change, move, "exited", change.cause)
-        entered = self._entries.get(change.row, ())
-        for move in entered:
-            yield _moved(change, move, "entered", change.cause)
-        if change.band_before != change.band_after:
-            yield self._rebanded(change)
-        for place, campaign in enumerate(self._campaigns):
-            evidence = self._trigger_evidence(campaign, change, entered)
-            if evidence is not None:
-                yield self._action(place, campaign, change, evidence)
+        outcome = self.outcome
+        change = outcome.before, outcome.after, self.definitions.ruleset.segments, outcome.evaluation
+        entered = list(entries(*change))
+        retired = retirements(outcome.before.retired, self.definitions.retired)
+        self.bulletin.put_moves([retired], because="definition")
+        self.bulletin.put_moves([*exits(*change, entered), *entered])
+        self._tell_falls()
+        self._tell_actions(table, entered, self._tell_rises())
 
-    def write_history(self, table: CustomerTable) -> None:
-        """Note in `table` what campaigns did."""
-        write_history(table, self._campaigns, self._history)
+    def _tell_falls(self) -> None:
+        """What was crossed is the threshold of the band that was left, less hysteresis."""
+        policy, after = self.definitions.ruleset.churn, self.outcome.band_after
+        thresholds = np.array([round(threshold - policy.hysteresis, 6) for threshold in policy.thresholds])
+        rows = np.flatnonzero(after < self.outcome.band_before)
+        self._tell_bands(rows, "<", thresholds[after[rows]])
 
-    def _rebanded(self, change: _Change) -> Signal:
-        model, (risk, reasons) = self._definitions.model, self._churn[change.row]
-        record = churn_signal(
-            **change.occasion(change.cause),
-            risk=risk,
-            band=BANDS[change.band_after],
-            previous_band=None if change.band_before == NEVER else BANDS[change.band_before],
-            horizon_days=model.horizon_days,
-            reasons=reasons,
-            model_version=model.version,
-            evidence=[self._crossing(change)],
-        )
-        return Signal(change.at_ms, change.customer, "churn", BANDS[change.band_after], record)
+    def _tell_rises(self) -> _Triggers:
+        """What was crossed is the new band's own threshold."""
+        after = self.outcome.band_after
+        thresholds = np.array([0.0, *self.definitions.ruleset.churn.thresholds])
+        rows = np.flatnonzero(after > self.outcome.band_before)
+        return self._tell_bands(rows, ">=", thresholds[after[rows]])
 
-    def _crossing(self, change: _Change) -> Evidence:
-        """The threshold that was crossed: the new band's own on the way up; the left one's, less hysteresis, down."""
-        policy = self._definitions.ruleset.churn
-        if change.band_after < change.band_before:
-            op, threshold = "<", round(policy.thresholds[change.band_after] - policy.hysteresis, 6)
-        else:
-            op, threshold = ">=", policy.thresholds[change.band_after - 1] if change.band_after > 0 else 0.0
-        risk, _ = self._churn[change.row]
-        return Evidence("churn_risk", round(risk, 6), op, threshold, "probability", holds=True, exact=True)
+    def _tell_bands(self, rows: Ints, op: Literal["<", ">="], thresholds: Floats) -> _Triggers:
+        if not len(rows):
+            return _Triggers(rows, [])
+        outcome, model = self.outcome, self.definitions.model
+        risk = outcome.score.risk[rows]
+        reasons = reasons_of(model, outcome.churn, outcome.score, rows, outcome.now_ms[rows])
+        crossed = crossings(risk, op, thresholds, repeat(True, len(rows)))
+        risks = Risks(rows, risk, outcome.band_after[rows], outcome.band_before[rows], reasons, crossed)
+        self.bulletin.put_risks(risks, "churn", model)
+        return _Triggers(rows, crossed)
 
-    def _trigger_evidence(
-        self, campaign: Campaign, change: _Change, entered: Sequence[Move]
-    ) -> Sequence[Evidence] | None:
-        """Why the campaign is triggered; None: it is not."""
-        trigger = campaign.trigger
+    def _tell_actions(self, table: CustomerTable, entered: Sequence[Moves], risen: _Triggers) -> None:
+        campaigns = self.definitions.ruleset.campaigns
+        history = read_history(table, campaigns)
+        for place, campaign in enumerate(campaigns):
+            rows, evidence = self._triggers(campaign.trigger, entered, risen)
+            if len(rows):
+                refusals = self._refusals(campaign, rows, history.requested_ms[rows, place], table)
+                history.seq[rows, place] += 1
+                requested = rows[[refusal is None for refusal in refusals]]
+                history.requested_ms[requested, place] = self.outcome.now_ms[requested]
+                said = [_action(campaign, refusal) for refusal in refusals]
+                expires_ms = self.outcome.now_ms[rows] + campaign.expires_after_ms
+                seq = history.seq[rows, place]
+                self.bulletin.put_actions(Actions(rows, said, seq, expires_ms, evidence))
+        write_history(table, campaigns, history)
+
+    def _triggers(self, trigger: Trigger, entered: Sequence[Moves], risen: _Triggers) -> _Triggers:
         if trigger.kind == "enter":
-            return next((move.evidence for move in entered if move.key == trigger.target), None)
-        if change.band_before < _LEVELS[trigger.target] <= change.band_after:
-            return [self._crossing(change)]
-        return None
+            return next(
+                (
+                    _Triggers(moves.rows, moves.evidence)
+                    for moves in entered
+                    if moves.changes[0].key == trigger.target
+                ),
+                _Triggers(np.empty(0, np.int64), []),
+            )
+        level = _LEVELS[trigger.target]
+        reached = self.outcome.band_before[risen.rows] < level
+        reached &= level <= self.outcome.band_after[risen.rows]
+        places = np.flatnonzero(reached)
+        return _Triggers(risen.rows[places], [risen.evidence[place] for place in places.tolist()])
 
-    def _action(
-        self, place: int, campaign: Campaign, change: _Change, evidence: Sequence[Evidence]
-    ) -> Signal:
-        history, row = self._history, change.row
-        refusal = abort_type(
-            campaign,
-            now_ms=change.at_ms,
-            last_requested_ms=int(history.requested_ms[row, place]),
-            consented=bool(self._consenting[campaign.channel][row]),
-            redefined=change.cause == "definition",
-        )
-        history.seq[row, place] += 1
-        if refusal is None:
-            history.requested_ms[row, place] = change.at_ms
-        record = action_signal(
-            **change.occasion(change.cause),
-            requested=refusal is None,
-            abort_type=refusal,
-            campaign=campaign.key,
-            campaign_version=campaign.version,
-            campaign_seq=int(history.seq[row, place]),
-            channel=campaign.channel,
-            reason=campaign.reason,
-            offer=campaign.offer,
-            expires_at_ms=change.at_ms + campaign.expires_after_ms,
-            trigger=f"{campaign.trigger.kind} {campaign.trigger.target}",
-            evidence=evidence,
-        )
-        kind = "requested" if refusal is None else "suppressed"
-        return Signal(change.at_ms, change.customer, kind, campaign.key, record)
+    def _refusals(
+        self, campaign: Campaign, rows: Ints, requested_ms: Ints, table: CustomerTable
+    ) -> list[AbortType | None]:
+        """`abort_type` of each. `requested_ms`: when the campaign was last requested for them."""
+        outcome = self.outcome
+        return [
+            abort_type(
+                campaign, now_ms=now_ms, last_requested_ms=last_ms, consented=consented, redefined=redefined
+            )
+            for now_ms, last_ms, consented, redefined in zip(
+                outcome.now_ms[rows].tolist(),
+                requested_ms.tolist(),
+                consenting(table, campaign.channel)[rows].tolist(),
+                outcome.redefined[rows].tolist(),
+                strict=True,
+            )
+        ]
 
 
-def _moved(change: _Change, move: Move, kind: Literal["entered", "exited"], cause: Cause) -> Signal:
-    record = audience_signal(
-        **change.occasion(cause),
-        entered=kind == "entered",
-        key=move.key,
-        rule_version=move.rule_version,
-        entry_seq=move.entry_seq,
-        entered_at_ms=move.entered_at_ms,
-        evidence=move.evidence,
-        displaced_by=move.displaced_by,
+def _action(campaign: Campaign, abort_type: AbortType | None) -> Action:
+    return Action(
+        abort_type,
+        campaign.key,
+        campaign.version,
+        campaign.channel,
+        campaign.reason,
+        campaign.offer,
+        f"{campaign.trigger.kind} {campaign.trigger.target}",
     )
-    return Signal(change.at_ms, change.customer, kind, move.key, record)

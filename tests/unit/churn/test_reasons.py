@@ -1,5 +1,6 @@
 """Reasons: exact sums, order, wording."""
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -88,7 +89,8 @@ def test_each_row_of_a_batch_has_its_own_reasons() -> None:
     columns = columns_of([[10_000], list(range(9_900, 10_001))])
     now_ms = 10_030 * DAY_MS
     scored = score(model, columns, np.array([now_ms, now_ms]))
-    first, second = reasons_of(model, columns, scored, np.array([0, 1]), np.array([now_ms, now_ms]))
+    found = reasons_of(model, columns, scored, np.array([0, 1]), np.array([now_ms, now_ms]))
+    first, second = (msgspec.json.decode(one, type=tuple[Reason, ...]) for one in found)
     assert first[0].code == "LOW_HISTORY"
     assert "LOW_HISTORY" not in {reason.code for reason in second}
     assert first == reasons(model, columns, scored, 0, now_ms)

@@ -1,0 +1,264 @@
+"""Signals of many customers at once, as packed records: what the functions of `signals` would make one by one.
+
+Columns in, a column of bytes out, with one place for each signal. Lists of bytes are in JSON, unless they say more.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import repeat
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamproc.contracts.events import ANONYMOUS_PREFIX
+from streamproc.contracts.forms import bytes_head, fill, to_json, to_msgpack
+from streamproc.contracts.outbox import framed, framed_bytes, id_of_framed
+from streamproc.contracts.signal_forms import (
+    INSTANT_LENGTH,
+    Action,
+    AudienceChange,
+    action_forms,
+    action_id_form,
+    audience_forms,
+    churn_forms,
+    evidence_form,
+    reason_form,
+)
+from streamproc.contracts.signal_types import BANDS, Cause
+from streamproc.contracts.versions import sequence_of
+
+#: All that ISO 8601 has.
+_FIRST_MS: Final = np.datetime64("0001-01-01T00:00:00.000", "ms").astype(np.int64)
+_LAST_MS: Final = np.datetime64("9999-12-31T23:59:59.999", "ms").astype(np.int64)
+#: Up to here, a million times a number errs by less than a thousandth.
+_SCALED_WELL_BELOW: Final = 1e6
+#: By a band's code; the last is for none, which is -1.
+_BANDS_JSON: Final = [to_json(band) for band in (*BANDS, None)]
+_BANDS_FRAMED: Final = [framed(band) for band in (*BANDS, None)]
+_TRUTHS_JSON: Final = {truth: to_json(truth) for truth in (False, None, True)}
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+_framed: Final = lru_cache(maxsize=4096)(framed)  # counters, mostly small
+_bytes_head: Final = lru_cache(maxsize=4096)(bytes_head)
+
+
+class Occasions(NamedTuple):
+    """What signals say of their customers and causes: columns, some of them framed for ids or packed for records."""
+
+    customer: Sequence[str]
+    at_ms: Sequence[int]
+    customer_framed: Sequence[bytes]
+    customer_packed: Sequence[bytes]
+    who: Sequence[bytes]
+    time: Sequence[bytes]
+    cause: Sequence[bytes]
+    causation_framed: Sequence[bytes]
+    causation_packed: Sequence[bytes]
+    next_check_at: Sequence[bytes]
+
+    def take(self, places: Sequence[int]) -> "Occasions":
+        """Those at some places."""
+        return Occasions(*([column[place] for place in places] for column in self))  # type: ignore[arg-type]
+
+    def because(self, cause: Cause) -> "Occasions":
+        """The same with another cause."""
+        return self._replace(cause=[to_json(cause)] * len(self.cause))
+
+
+def occasions(
+    customers: Sequence[str],
+    at_ms: Ints,
+    causes: Iterable[Cause],
+    causation_ids: Iterable[str],
+    next_check_ms: Ints,
+    has_next_check: NDArray[np.bool_],
+) -> Occasions:
+    """One for each of some customers."""
+    keys = [customer.encode() for customer in customers]
+    causations = [causation_id.encode() for causation_id in causation_ids]
+    next_check_at = [
+        b'"%b"' % iso if is_due else b"null"
+        for iso, is_due in zip(iso_column(next_check_ms), has_next_check.tolist(), strict=True)
+    ]
+    return Occasions(
+        customers,
+        at_ms.tolist(),
+        list(map(framed_bytes, keys)),
+        list(map(to_msgpack, keys)),
+        list(map(_who, customers)),
+        iso_column(at_ms),
+        list(map(to_json, causes)),
+        list(map(framed_bytes, causations)),
+        list(map(to_msgpack, causations)),
+        next_check_at,
+    )
+
+
+def evidence_column(
+    feature: str,
+    op: str,
+    unit: str,
+    values: Iterable[int | float | str | None],
+    thresholds: Sequence[bytes],
+    holds: Iterable[bool | None],
+    exact: Iterable[bool],
+) -> list[bytes]:
+    """What one comparison says of some customers: each an `Evidence`."""
+    return fill(
+        repeat(evidence_form(feature, op, unit), len(thresholds)),
+        list(map(to_json, values)),
+        thresholds,
+        [_TRUTHS_JSON[truth] for truth in holds],
+        [_TRUTHS_JSON[truth] for truth in exact],
+    )
+
+
+def reason_column(code: str, texts: Sequence[str], values: Floats, contributions: Floats) -> list[bytes]:
+    """One code of reason for some customers: each a `Reason`. Both numbers must be rounded."""
+    numbers = (list(map(to_json, column.tolist())) for column in (values, contributions))
+    return fill(repeat(reason_form(code), len(texts)), list(map(to_json, texts)), *numbers)
+
+
+def audience_records(
+    about: Occasions,
+    changes: Sequence[AudienceChange],
+    *,
+    versions: Iterable[int],
+    entry_seq: Sequence[int],
+    entered_ms: Ints,
+    displaced_by: Iterable[str | None],
+    evidence: Sequence[bytes],
+) -> list[bytes]:
+    """`audience_signal` of each. `evidence`, here and below: arrays."""
+    id_forms, value_forms, record_forms = zip(*map(audience_forms, changes), strict=True)
+    version = list(map(to_json, versions))
+    ids = _ids(id_forms, about, list(map(_framed, entry_seq)))
+    values = fill(
+        value_forms,
+        ids,
+        about.who,
+        about.time,
+        about.cause,
+        version,
+        list(map(to_json, entry_seq)),
+        iso_column(entered_ms),
+        list(map(to_json, displaced_by)),
+        about.next_check_at,
+        evidence,
+    )
+    return _records(record_forms, about, ids, version, values)
+
+
+def churn_records(
+    about: Occasions,
+    *,
+    model_version: str,
+    horizon_days: int,
+    versions: Iterable[int],
+    risks: Iterable[float],
+    bands: Sequence[int],
+    previous_bands: Sequence[int],
+    reasons: Sequence[bytes],
+    evidence: Sequence[bytes],
+) -> list[bytes]:
+    """`churn_signal` of each. `risks`: rounded. Bands by their code, -1: none. `reasons`: arrays."""
+    forms, version = churn_forms(model_version, horizon_days), list(map(to_json, versions))
+    before_framed = [_BANDS_FRAMED[band] for band in previous_bands]
+    ids = _ids(repeat(forms.id, len(bands)), about, before_framed, [_BANDS_FRAMED[band] for band in bands])
+    values = fill(
+        repeat(forms.value, len(bands)),
+        ids,
+        about.who,
+        about.time,
+        list(map(to_json, risks)),
+        [_BANDS_JSON[band] for band in bands],
+        [_BANDS_JSON[band] for band in previous_bands],
+        reasons,
+        about.cause,
+        version,
+        about.next_check_at,
+        evidence,
+    )
+    return _records(repeat(forms.record, len(bands)), about, ids, version, values)
+
+
+def action_records(
+    about: Occasions,
+    said: Sequence[Action],
+    *,
+    versions: Iterable[int],
+    campaign_seq: Sequence[int],
+    expires_ms: Ints,
+    evidence: Sequence[bytes],
+) -> list[bytes]:
+    """`action_signal` of each."""
+    id_forms, value_forms, record_forms = zip(*map(action_forms, said), strict=True)
+    version, seq_framed = list(map(to_json, versions)), list(map(_framed, campaign_seq))
+    ids = _ids(id_forms, about, seq_framed)
+    values = fill(
+        value_forms,
+        ids,
+        about.who,
+        about.time,
+        _ids(list(map(action_id_form, said)), about, seq_framed),
+        iso_column(expires_ms),
+        about.cause,
+        version,
+        list(map(to_json, campaign_seq)),
+        about.next_check_at,
+        evidence,
+    )
+    return _records(record_forms, about, ids, version, values)
+
+
+def iso_column(at_ms: Ints) -> list[bytes]:
+    """`to_iso` of each."""
+    texts = np.clip(at_ms, _FIRST_MS, _LAST_MS).astype("M8[ms]").astype(f"S{INSTANT_LENGTH}")
+    texts.view(np.uint8).reshape(-1, INSTANT_LENGTH)[:, -1] = ord("Z")  # numpy does not write it
+    return list(texts.tolist())
+
+
+def six_decimals(values: Floats) -> Floats:
+    """`round(value, 6)` of each, to the last bit."""
+    scaled = values * 1e6
+    whole = np.rint(scaled)
+    rounded = whole / 1e6
+    # Scaling errs, and near the middle between two whole numbers that decides.
+    doubtful = (np.abs(scaled - whole) > 0.499) | (np.abs(values) > _SCALED_WELL_BELOW)
+    rounded[doubtful] = [round(value, 6) for value in values[doubtful].tolist()]
+    return rounded
+
+
+def _ids(forms: Iterable[bytes], about: Occasions, *columns: Sequence[bytes]) -> list[bytes]:
+    framed_parts = fill(forms, about.customer_framed, *columns, about.causation_framed)
+    return [id_of_framed(parts).encode() for parts in framed_parts]
+
+
+def _records(
+    forms: Iterable[bytes],
+    about: Occasions,
+    ids: Sequence[bytes],
+    versions: Sequence[bytes],
+    values: Sequence[bytes],
+) -> list[bytes]:
+    return fill(
+        forms,
+        about.customer_packed,
+        ids,
+        about.time,
+        about.customer_packed,
+        about.customer_packed,
+        list(map(sequence_of, versions)),
+        about.causation_packed,
+        list(map(_bytes_head, map(len, values))),
+        values,
+    )
+
+
+def _who(customer: str) -> bytes:
+    if customer.startswith(ANONYMOUS_PREFIX):
+        return b'"anonymousId":' + to_json(customer.removeprefix(ANONYMOUS_PREFIX))
+    return b'"userId":' + to_json(customer)
