@@ -82,7 +82,8 @@ peers-lock: $(filter .cache/%,$(UV)) ## Bring the packages of the peers up to da
 clean: ## Remove what the targets made.
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.venv/.synced: pyproject.toml uv.lock | $(filter .cache/%,$(UV))
+COMPILED := $(shell find streamproc -name "*.pyx")
+.venv/.synced: pyproject.toml uv.lock setup.py $(COMPILED) | $(filter .cache/%,$(UV))
 	$(UV) sync --quiet --locked --all-extras --compile-bytecode
 	@touch $@
 

@@ -5,6 +5,7 @@ one event and need one round; the rounds end when nobody has anything left up to
 """
 
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,7 +113,7 @@ def advance(
         order = np.concatenate((now, waiting))
         next_step, last_step = next_step[order], last_step[order]
     # The signals of one customer at one instant stand in their order already.
-    lives.signals.sort(key=lambda signal: (signal.at_ms, signal.customer))
+    lives.signals.sort(key=attrgetter("at_ms", "customer"))
     return lives
 
 
