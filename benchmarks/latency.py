@@ -18,8 +18,9 @@ from streamproc.state.redis_store import RedisStore
 
 #: Who sends less than this part of the rate has not sent at that rate.
 _RATE_KEPT = 0.97
-#: Who falls behind is later at the end than at the beginning: by so much more than double.
+#: Who falls behind is later at the end than at the beginning, by so much more than double; or late all the time.
 _GROWTH_S = 0.25
+_BEHIND_S = 2.0
 _DRAINED_WITHIN_S = 120
 
 
@@ -94,6 +95,7 @@ async def _signals(
     worker = site.start().wait_ready()
     lookout = Lookout(stage, site, store, [worker])
     try:
+        await lookout.caught_up()
         for rate in rates:
             rate.signals.append(await _run(bench, site, rate.per_s, echo=False))
             sights = await lookout.watch(sum((await site.ends()).values()))
@@ -139,7 +141,11 @@ def latencies(timed: Timed, per_s: int) -> Latencies:
     by_time = took_s[np.argsort(timed.at_s)]
     first_s, last_s = float(np.median(by_time[:quarter])), float(np.median(by_time[-quarter:]))
     reached_per_s = timed.sent / timed.span_s
-    kept_up = not timed.missing and reached_per_s >= _RATE_KEPT * per_s and last_s <= 2 * first_s + _GROWTH_S
+    kept_up = (
+        not timed.missing
+        and reached_per_s >= _RATE_KEPT * per_s
+        and last_s <= min(_BEHIND_S, 2 * first_s + _GROWTH_S)
+    )
     return Latencies(
         reached_per_s, p50_s, p95_s, p99_s, len(timed.took_s), timed.missing, timed.late_p99_s, bool(kept_up)
     )

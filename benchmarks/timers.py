@@ -180,10 +180,11 @@ async def _storm(bench: Bench, stage: Stage, site: Site, due_ms: int) -> Storm |
         await settle(lives, store, site.partitions, sizes.timer_customers)
         await stage.rest()
         worker = site.start().wait_ready()
+        lookout = Lookout(stage, site, store, [worker])
+        await lookout.caught_up()
         if wall_ms() > due_ms - 1000 * (sizes.storm_after_s / 2 + sizes.latency_warm_s):
             bench.say("  the timers fall due before there are events: once more, with more time")
             return None
-        lookout = Lookout(stage, site, store, [worker])
         traffic = asyncio.create_task(start(_order(bench, site, due_ms)))
         sights = [await lookout.sight()]
         while not traffic.done():

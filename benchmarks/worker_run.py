@@ -26,6 +26,7 @@ from benchmarks.population import Lives, settle
 from benchmarks.progress import FROM, TO, Progress, cpu_s, figures, resident_mb
 from benchmarks.stage import Site, Stage
 from benchmarks.workload import Backlog, name
+from streamproc.clock import wall_ms
 from streamproc.features.frame import Frame
 from streamproc.features.registry import FEATURES
 from streamproc.state.layout import unpack
@@ -34,6 +35,8 @@ from streamproc.transport.partitioner import partition_of
 from tests.integration.worker import WorkerProcess
 
 _POLL_S: Final = 0.1
+#: A shard without events commits its time every ten seconds.
+_LATE_MS: Final = 15_000
 #: How long a worker may take for the whole.
 WITHIN_S: Final = 1_200
 #: Customers whose number of events is looked at afterwards.
@@ -108,6 +111,18 @@ class Lookout:
             lambda: all(worker.get("/readyz")[0] == HTTPStatus.OK for worker in self.workers)
         )
         return Sight(progress, cpu_s(self.stage.redis.pid), cpu_s(self.stage.kafka.pid), waiting, ready)
+
+    async def caught_up(self) -> None:
+        """Return once what fell due before the workers were up has fired, and is sent."""
+        begin_s = time.monotonic()
+        while True:
+            heads = [await self.store.read_head(partition) for partition in range(self.site.partitions)]
+            late_ms = wall_ms() - min((head.time_ms or 0) if head else 0 for head in heads)
+            if late_ms < _LATE_MS and not (await self.sight()).waiting:
+                return
+            if time.monotonic() - begin_s > WITHIN_S:
+                raise RunFailed(f"the shards are still {late_ms / 1000:,.0f} s late after {WITHIN_S} s")
+            await asyncio.sleep(_POLL_S)
 
     async def watch(self, events: int) -> list[Sight]:
         """Look on until so many events are applied and all signals sent."""
