@@ -25,5 +25,6 @@ setup(
         build_dir="build/cython",
         compiler_directives=DIRECTIVES,
         quiet=True,
-    )
+    ),
+    options={"build_ext": {"parallel": True}},
 )

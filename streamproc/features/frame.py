@@ -46,9 +46,7 @@ class Frame:
         """Totals."""
         return TotalColumns(self._table, features)
 
-    def relations(
-        self, features: Sequence[Feature], windows: WindowColumns | None = None
-    ) -> RelationColumns:
+    def relations(self, features: Sequence[Feature], windows: WindowColumns | None = None) -> RelationColumns:
         """Relations; `windows`: what they are made of, if it is there already."""
         return RelationColumns(windows or self.windows(windows_of(features)), features)
 

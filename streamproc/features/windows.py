@@ -83,8 +83,8 @@ def _lane(feature: Feature) -> tuple[int, int]:
 class WindowColumns:
     """f window features of n customers. `values`: int64[f, n], the least they can be; `exact`: bool[f, n].
 
-    A window is exact where the history reaches back to its beginning. `falls_ms`: int64[q, n], from which instant on, in
-    silence, the features at `asked` (int64[q]) are below `bounds` (int64[q]); INF: they are already, or never.
+    A window is exact where the history reaches back to its beginning. `falls_ms`: int64[q, n], from which instant on,
+    in silence, the features at `asked` (int64[q]) are below `bounds` (int64[q]); INF: they are already, or never.
     """
 
     def __init__(

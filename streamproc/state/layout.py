@@ -120,7 +120,7 @@ def _with_new_ones(ids: Sequence[str], rows: Ints, head: Table, sparse: dict[str
 
 def _base_ms(head: Table) -> Ints:
     """The instant that a customer's others are told from: mostly close to them."""
-    base_ms = np.maximum(head["last_activity_ms"], 0)
+    base_ms: Ints = np.maximum(head["last_activity_ms"], 0)
     known = (base_ms == 0) & (head["first_seen_ms"] != INF)
     base_ms[known] = np.maximum(head["first_seen_ms"][known], 0)
     return base_ms

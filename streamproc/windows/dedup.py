@@ -20,13 +20,11 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 
-def admit(
-    ring: Table, row: Ints, message_hash: NDArray[np.uint64], seen_ms: Ints
-) -> tuple[Bools, Table]:
+def admit(ring: Table, row: Ints, message_hash: NDArray[np.uint64], seen_ms: Ints) -> tuple[Bools, Table]:
     """Tell first occurrences from repeats and remember them.
 
-    Takes the customers' ring, and per new event, in apply order: its customer's row, the hash of its message id, and the
-    instant it is applied at (the same for all events of one customer in one call).
+    Takes the customers' ring, and per new event, in apply order: its customer's row, the hash of its message id, and
+    the instant it is applied at (the same for all events of one customer in one call).
     Returns bool[n], true where the event is new, and the ring with the new ids.
     """
     place = np.argsort(row, kind="stable").astype(np.int64)

@@ -19,7 +19,9 @@ def test_great_sums_of_many_customers() -> None:
     row = np.repeat(np.arange(n), 3)
     day = np.tile(np.array([TODAY - 20, TODAY - 10, TODAY]), n)
     key = pane_key(TIERS[2].code, ORDERS, day)
-    table.panes = union(NO_PANES, [make_panes(row, key, np.ones(3 * n, np.int64), np.full(3 * n, MOST_MICROS))])
+    table.panes = union(
+        NO_PANES, [make_panes(row, key, np.ones(3 * n, np.int64), np.full(3 * n, MOST_MICROS))]
+    )
     columns = Frame(table, np.full(n, TODAY * DAY_MS)).windows(
         [FEATURES[name] for name in ("money_30d", "money_7d", "orders_30d")],
         np.array([0, 0, 2, 2]),

@@ -35,7 +35,7 @@ def customers(seed: int, n: int) -> CustomerTable:
                 random.integers(1, 2**31, size),
                 np.where(series <= ORDERS, random.integers(-(2**62), 2**62, size), 0),
             )
-        ]
+        ],
     )
     for name, dtype in SPARSE_TABLES.items():
         if name == "panes":
