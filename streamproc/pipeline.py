@@ -38,6 +38,8 @@ Ints = NDArray[np.int64]
 
 #: Under the live clock a shard without events and timers commits its time this often.
 _IDLE_COMMIT_MS: Final = 10_000
+#: Where events wait, a batch takes only this part of the timers: very many that fall due at once must not delay them.
+_EVENTS_FIRST: Final = 10
 #: What the head says while a sweep that restates everything is not over.
 _TO_RESTATE: Final = b"1"
 
@@ -187,17 +189,20 @@ class Shard:
             target_ms = max(until_ms, self._last_evaluation_ms())
             if target_ms <= self.time_ms:
                 return None
-            due, limit_ms = await self._pop_due(target_ms)
+            due, limit_ms = await self._pop_due(target_ms, self._settings.due_customers)
             return Batch(None, due, limit_ms, [])
         target_ms = max(last_ms, self.time_ms) // TICK_MS * TICK_MS
-        due, limit_ms = await self._pop_due(target_ms)
+        due, limit_ms = await self._pop_due(target_ms, self._settings.due_customers)
         taken = self.inbox.take(limit, waiting, limit_ms + TICK_MS - 1)
         return Batch(taken, due, limit_ms, [])
 
     async def take_live(self, time_ms: int) -> Batch | None:
         """The next batch under the live clock: all that is queued, and who is due up to the shard's time."""
         taken = self.inbox.take(self.batch_records, ())
-        due, limit_ms = await self._pop_due(max(time_ms, self.time_ms))
+        most = self._settings.due_customers
+        if taken is not None:
+            most = -(-most // _EVENTS_FIRST)
+        due, limit_ms = await self._pop_due(max(time_ms, self.time_ms), most)
         if taken is None and not due and limit_ms - self.time_ms < _IDLE_COMMIT_MS:
             return None
         return Batch(taken, due, limit_ms, [])
@@ -325,9 +330,8 @@ class Shard:
             due.setdefault(minute_of(due_ms), []).append(due_entry(due_ms, customer.encode()))
             self._due.add(due_ms, customer)
 
-    async def _pop_due(self, limit_ms: int) -> tuple[list[str], int]:
-        """Who is due up to an instant, and that instant, or an earlier one if there are very many."""
-        most = self._settings.due_customers
+    async def _pop_due(self, limit_ms: int, most: int) -> tuple[list[str], int]:
+        """Who is due up to an instant, and that instant, or an earlier one if there are more than `most`."""
         while (minute := self._due.unloaded(limit_ms)) is not None:
             if self._due.loaded() >= most and not self._due.is_first(minute):
                 break

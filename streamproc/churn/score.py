@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamproc.churn.model import ChurnModel
+from streamproc.churn.silence import scores
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -44,19 +45,14 @@ class ChurnColumns:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The part of the score that silence does not change, computed once per customer."""
+    """The part of the score that silence does not change, computed once per customer.
 
-    shape: Floats  # r + x
-    age: Floats  # alpha + age at the last activity, in days
-    ln_odds: Floats  # ln(a / (b + x)): the log odds of having left at the very moment of the last activity
-    log_days: Floats  # ln(n)
-    e30: Floats  # as of the last activity
-    e90: Floats
+    `numbers`: float64[6, n], which are shape: r + x; age: alpha + age at the last activity, in days; ln(a / (b + x)),
+    the log odds of having left at the very moment of the last activity; ln(n); e30 and e90 as of the last activity.
+    """
+
+    numbers: Floats
     last_activity_ms: Ints
-
-    def take(self, index: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Self:
-        """The rows of `index` (positions, or a mask), in that order."""
-        return type(self)(*(getattr(self, field.name)[index] for field in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +81,33 @@ def score(model: ChurnModel, columns: ChurnColumns, now_ms: Ints | int) -> Score
     Never falls while a customer is silent. Each row depends on its own inputs only, bit for bit, so that
     batches of any size agree.
     """
-    return score_at(model, history(model, columns), now_ms)
+    past = history(model, columns)
+    n = len(past.last_activity_ms)
+    instants = np.ascontiguousarray(np.broadcast_to(np.asarray(now_ms, np.int64), n))
+    terms, logit, risk = np.empty((4, n)), np.empty(n), np.empty(n)
+    scores(past.numbers, past.last_activity_ms, instants, parameters(model), terms, logit, risk)
+    logit_p0, log_silence, log_e30, log_e90 = terms
+    log_days: Floats = past.numbers[3]
+    return Score(logit, risk, Terms(logit_p0, log_silence, log_days, log_e30, log_e90))
 
 
 def history(model: ChurnModel, columns: ChurnColumns) -> History:
     """Reduce n customers' states to what the score needs of them."""
     x, age_days = repeats(columns, model.tau_days)
     p0 = model.p0
-    return History(
-        shape=x if p0 is None else p0.r + x,
-        age=age_days if p0 is None else p0.alpha + age_days,
-        ln_odds=x if p0 is None else np.log(p0.a / (p0.b + x)),
-        log_days=np.log(np.maximum(columns.active_days, 1)),
-        e30=columns.e30,
-        e90=columns.e90,
-        last_activity_ms=columns.last_activity_ms,
+    shape, age, ln_odds = (
+        (x, age_days, x) if p0 is None else (p0.r + x, p0.alpha + age_days, np.log(p0.a / (p0.b + x)))
     )
+    log_days = np.log(np.maximum(columns.active_days, 1))
+    numbers = np.array((shape, age, ln_odds, log_days, columns.e30, columns.e90), np.float64)
+    return History(numbers, np.ascontiguousarray(columns.last_activity_ms))
+
+
+def parameters(model: ChurnModel) -> Floats:
+    """A model as `churn.silence` takes it."""
+    w = model.weights
+    weights = (w.w0, w.w1, w.w2, w.w3, w.w4, w.w5)
+    return np.array((model.p0 is not None, model.horizon_days, *weights), np.float64)
 
 
 def repeats(columns: ChurnColumns, tau_days: int | None) -> tuple[Floats, Floats]:
@@ -112,44 +119,6 @@ def repeats(columns: ChurnColumns, tau_days: int | None) -> tuple[Floats, Floats
     weight_of_first = np.exp(span / -tau_days)
     # e_tau contains the first day's weight; rounding may leave a customer of one day just below 0
     return np.maximum(e_tau - weight_of_first, 0.0), tau_days * (1.0 - weight_of_first)
-
-
-def score_at(model: ChurnModel, past: History, now_ms: Ints | int) -> Score:
-    """`score` of customers whose history is already reduced: what is left is the silence until `now_ms`."""
-    silence_days = np.maximum(now_ms - past.last_activity_ms, 0) / DAY_MS
-    has_p0 = model.p0 is not None
-    logit_p0 = logit_of_p0(past, silence_days, model.horizon_days) if has_p0 else np.zeros_like(silence_days)
-    terms = Terms(
-        logit_p0=logit_p0,
-        log_silence=np.log1p(silence_days),
-        log_days=past.log_days,
-        log_e30=np.log1p(past.e30 * np.exp(silence_days / -30.0)),
-        log_e90=np.log1p(past.e90 * np.exp(silence_days / -90.0)),
-    )
-    w = model.weights
-    logit = (
-        w.w0
-        + w.w1 * terms.logit_p0
-        + w.w2 * terms.log_silence
-        - w.w3 * terms.log_days
-        - w.w4 * terms.log_e30
-        - w.w5 * terms.log_e90
-    )
-    return Score(logit=logit, risk=risk_of(logit), terms=terms)
-
-
-def logit_of_p0(past: History, silence_days: Floats, horizon_days: float) -> Floats:
-    """logit P0, held inside +-LOGIT_LIMIT.
-
-    With D the odds of having left and q the probability that a customer who stayed shows nothing in H days,
-    P0 = 1 - (1 - q) / (1 + D) = (D + q) / (1 + D), so logit P0 = ln(D + q) - ln(1 - q): nothing cancels and
-    nothing overflows, however close P0 is to 0 or 1, if D and q are kept as logarithms.
-    """
-    ln_d = past.ln_odds + past.shape * np.log1p(silence_days / past.age)
-    ln_q = -past.shape * np.log1p(horizon_days / (past.age + silence_days))
-    ln_d_plus_q = np.maximum(ln_d, ln_q) + np.log1p(np.exp(-np.abs(ln_d - ln_q)))
-    logit: Floats = np.clip(ln_d_plus_q - np.log(-np.expm1(ln_q)), -LOGIT_LIMIT, LOGIT_LIMIT)
-    return logit
 
 
 def risk_of(logit: Floats) -> Floats:
