@@ -35,6 +35,7 @@ from streamproc.windows.panes import INF, NEVER
 from streamproc.windows.table import CustomerTable
 
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 #: Under the live clock a shard without events and timers commits its time this often.
 _IDLE_COMMIT_MS: Final = 10_000
@@ -278,7 +279,8 @@ class Shard:
 
     def _restate(self, batch: Batch, lives: Lives) -> None:
         origin = Origin(SOURCES, self.head.partition, self.head.rewinds)
-        for table in lives.done:
+        for done in lives.done:
+            table = done.table.take(np.flatnonzero(done.rows))
             now_ms = np.full(len(table), batch.limit_ms, np.int64)
             lives.signals += restate(table, now_ms, self.definitions, origin)
 
@@ -286,13 +288,11 @@ class Shard:
         """One atomic step: states, timers, outbox, offsets, time."""
         due: dict[int, list[bytes]] = {}
         states: list[tuple[bytes, bytes]] = []
-        for table in lives.done:
-            self._schedule(table, batch.limit_ms, due)
-            ids = [customer.encode() for customer in table.ids]
-            seen = table.head["first_seen_ms"] != INF
-            states += [
-                pair for pair, keep in zip(zip(ids, pack(table), strict=True), seen, strict=True) if keep
-            ]
+        for table, rows in lives.done:
+            kept = rows & (table.head["first_seen_ms"] != INF)
+            self._schedule(table, kept, batch.limit_ms, due)
+            ids = [table.ids[row].encode() for row in np.flatnonzero(kept).tolist()]
+            states += zip(ids, pack(table, kept), strict=True)
         taken = batch.slice
         return Commit(
             states=states,
@@ -318,12 +318,14 @@ class Shard:
     def _swept_mark(self) -> bytes:
         return f"{self.definitions.fingerprint:08x}".encode()
 
-    def _schedule(self, table: CustomerTable, limit_ms: int, due: dict[int, list[bytes]]) -> None:
+    def _schedule(
+        self, table: CustomerTable, rows: Bools, limit_ms: int, due: dict[int, list[bytes]]
+    ) -> None:
         """Add a due entry where the next check comes before the entry that exists (entries up to now are used up)."""
         head = table.head
         exists = (head["timer_ms"] > limit_ms) & (head["timer_ms"] != INF)
         next_ms = head["next_check_ms"]
-        needed = (next_ms != INF) & (~exists | (next_ms < head["timer_ms"]))
+        needed = rows & (next_ms != INF) & (~exists | (next_ms < head["timer_ms"]))
         head["timer_ms"] = np.where(needed, next_ms, np.where(exists, head["timer_ms"], INF))
         for row in np.flatnonzero(needed):
             due_ms, customer = int(next_ms[row]), table.ids[row]

@@ -56,7 +56,7 @@ def scores(
     cdef Py_ssize_t i
     with nogil:
         for i in range(now_ms.shape[0]):
-            found = _score(_past(past, last_activity_ms, i), own, now_ms[i])
+            found = _score(_past(past, last_activity_ms, i), own, now_ms[i], True)
             terms[0, i], terms[1, i] = found.logit_p0, found.log_silence
             terms[2, i], terms[3, i] = found.log_e30, found.log_e90
             logit[i], risk[i] = found.logit, found.risk
@@ -82,10 +82,10 @@ def crossings(
         for i in range(now_ms.shape[0]):
             customer = _past(past, last_activity_ms, i)
             low_ms = (now_ms[i] // SECOND_MS + 1) * SECOND_MS
-            low = _score(customer, own, low_ms)
+            low = _score(customer, own, low_ms, False)
             crossing_ms[i] = low_ms if low.risk >= threshold[i] else INF
             if crossing_ms[i] == INF and threshold[i] < INFINITY:
-                high = _score(customer, own, low_ms + search_ms)
+                high = _score(customer, own, low_ms + search_ms, False)
                 if high.risk >= threshold[i]:
                     target = log(threshold[i]) - log1p(-threshold[i])
                     crossing_ms[i] = _search(
@@ -112,7 +112,7 @@ cdef i64 _search(Past past, Model model, double threshold, double target, Edge l
         at_ms = _interpolated(past, low, high)
         if rounds % BISECT_EVERY == 0:
             at_ms = (low.ms + high.ms) // (2 * SECOND_MS) * SECOND_MS
-        found = _score(past, model, at_ms)
+        found = _score(past, model, at_ms, False)
         at = Edge(at_ms, found.log_silence, found.logit - target)
         # An edge that stays a second time loses weight, or the other one would only creep towards the zero.
         if found.risk >= threshold:
@@ -143,13 +143,14 @@ cdef inline i64 _interpolated(Past past, Edge low, Edge high) noexcept nogil:
     return <i64>fmin(second, high.ms // SECOND_MS - 1) * SECOND_MS
 
 
-cdef Terms _score(Past past, Model model, i64 now_ms) noexcept nogil:
+cdef Terms _score(Past past, Model model, i64 now_ms, bint all_terms) noexcept nogil:
     cdef double days = fmax(<double>(now_ms - past.last_activity_ms), 0.0) / DAY_MS
     cdef Terms terms
     terms.logit_p0 = _logit_of_p0(past, days, model.horizon_days) if model.has_p0 else 0.0
     terms.log_silence = log1p(days)
-    terms.log_e30 = log1p(past.e30 * exp(days / -30.0))
-    terms.log_e90 = log1p(past.e90 * exp(days / -90.0))
+    # In a search most of the time goes into these functions: not for terms without weight.
+    terms.log_e30 = log1p(past.e30 * exp(days / -30.0)) if all_terms or model.w4 != 0.0 else 0.0
+    terms.log_e90 = log1p(past.e90 * exp(days / -90.0)) if all_terms or model.w5 != 0.0 else 0.0
     terms.logit = (
         model.w0
         + model.w1 * terms.logit_p0

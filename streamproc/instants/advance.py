@@ -6,6 +6,7 @@ one event and need one round; the rounds end when nobody has anything left up to
 
 from dataclasses import dataclass, field
 from operator import attrgetter
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,11 +38,18 @@ class Plan:
     closed: bool
 
 
+class Done(NamedTuple):
+    """Customers who have nothing left to do: the `rows` (bool[n]) of a table."""
+
+    table: CustomerTable
+    rows: Bools
+
+
 @dataclass(slots=True)
 class Lives:
     """What came of it: the customers, each once, and the signals in published order."""
 
-    done: list[CustomerTable] = field(default_factory=list)
+    done: list[Done] = field(default_factory=list)
     signals: list[Signal] = field(default_factory=list)
     applied: int = 0
     repeats: int = 0
@@ -103,7 +111,9 @@ def advance(
         # A step of repeats only leaves a customer as it was, with timers that may come before the limit.
         left = (next_step < last_step) | (table.head["next_check_ms"] <= plan.limit_ms)
         idle = ~due & left
-        _keep_done(table, ~due & ~idle, lives)
+        done = ~due & ~idle
+        if done.any():
+            lives.done.append(Done(table, done))
         now, waiting = np.flatnonzero(due), np.flatnonzero(idle)
         evaluated = table.take(now) if len(now) < len(table) else table
         if len(now):
@@ -128,13 +138,6 @@ def _apply(
     touched = np.zeros(len(table), np.bool_)
     touched[row[outcome.applied]] = True
     return touched
-
-
-def _keep_done(table: CustomerTable, done: Bools, lives: Lives) -> None:
-    if done.all():
-        lives.done.append(table)
-    elif done.any():
-        lives.done.append(table.take(np.flatnonzero(done)))
 
 
 def _steps(customers: int, plan: Plan) -> tuple[_Steps, Ints, Ints]:

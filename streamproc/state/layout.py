@@ -73,11 +73,13 @@ _VALUED: Final = ORDERS + 1
 Ints = NDArray[np.int64]
 
 
-def pack(table: CustomerTable) -> list[bytes]:
-    """The packed states of the customers of `table`, in order."""
+def pack(table: CustomerTable, wanted: NDArray[np.bool_] | None = None) -> list[bytes]:
+    """The packed states of the customers of `table`, in order; `wanted`: bool[n], only of these."""
+    if wanted is None:
+        wanted = np.ones(len(table), np.bool_)
     tables = [as_numbers(getattr(table, name)) for name in SPARSE_TABLES]
     base_ms, head = _base_ms(table.head), as_numbers(table.head)
-    return wire.pack(LAYOUT_VERSION, base_ms, head, _HEAD, tables, _ROWS, _WIDTHS_MS, _VALUED)
+    return wire.pack(LAYOUT_VERSION, wanted, base_ms, head, _HEAD, tables, _ROWS, _WIDTHS_MS, _VALUED)
 
 
 def unpack(ids: Sequence[str], blobs: Sequence[bytes | None]) -> CustomerTable:

@@ -6,6 +6,7 @@ _Codes = NDArray[np.uint8]
 
 def pack(
     version: int,
+    wanted: NDArray[np.bool_],
     base_ms: _Ints,
     head: _Ints,
     head_codes: _Codes,

@@ -51,6 +51,7 @@ cdef struct Panes:
 
 def pack(
     int version,
+    wanted,
     const i64[::1] base_ms,
     const i64[:, ::1] head,
     const byte[::1] head_codes,
@@ -59,7 +60,7 @@ def pack(
     const i64[::1] widths_ms,
     int valued,
 ):
-    """The packed states of the customers of `head`, whose instants are told from `base_ms`.
+    """The packed states of the `wanted` (bool[n]) customers of `head`, whose instants are told from `base_ms`.
 
     `tables`: the sparse ones, that of panes first; `codes`: of their fields behind the customer's row.
     """
@@ -70,6 +71,7 @@ def pack(
     cdef Py_ssize_t capacity = 0, needed, customer, end
     cdef int number, count = _open(opened, tables, codes)
     cdef Py_ssize_t[TABLES_MAX] rows
+    cdef const byte[::1] is_wanted = wanted.view("u1")
     states = []
     try:
         for customer in range(head.shape[0]):
@@ -80,6 +82,10 @@ def pack(
                     end += 1
                 rows[number] = end - opened[number].at
                 needed += rows[number] * (PANE_BYTES_MAX if number == 0 else opened[number].fields * NUMBER_BYTES_MAX)
+            if not is_wanted[customer]:
+                for number in range(count):
+                    opened[number].at += rows[number]
+                continue
             if needed > capacity:
                 capacity = 2 * needed
                 p = <byte*>realloc(buffer, capacity)

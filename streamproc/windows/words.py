@@ -34,7 +34,7 @@ def follow_words(words: Table, row: Ints, events: EventColumns, customers: int) 
     mine = spoken_of[words["row"]]
     untouched, words = words[~mine], words[mine]
     parts = [words]
-    for channel in range(len(CONSENT_CHANNELS)):
+    for channel in range(len(CONSENT_CHANNELS)) if len(said) else ():
         given = said[(events.consent[said] >> (2 * channel)) & 1 == 1]
         granted = (events.consent[given] >> (2 * channel + 1)) & 1
         parts.append(_words(row, events, given, CONSENT, np.full(len(given), channel), granted))

@@ -81,5 +81,5 @@ def customer(
         definitions,
         Origin(SOURCES, 0),
     )
-    (table,) = lives.done
+    ((table, _),) = lives.done
     return StoredCustomer(table, HEAD)
