@@ -57,7 +57,7 @@ class Relay:
         self._committed = asyncio.Event()
         self._committed.set()  # there may be records from before
         self._stopping = asyncio.Event()
-        #: Records in the outbox: as found at the last look, and what was committed since.
+        #: Records in the outbox: what was there at the beginning and committed since, less what was trimmed.
         self.backlog = 0
 
     def wake(self, records: int) -> None:
@@ -77,8 +77,9 @@ class Relay:
             await self._committed.wait()
             self._committed.clear()
             try:
-                while not self._stopping.is_set() and await self.send_batch():
+                while not self._stopping.is_set() and await self.send_batch() == BATCH_RECORDS:
                     backoff_s = _BACKOFF_MIN_S
+                backoff_s = _BACKOFF_MIN_S
             except (KafkaError, StoreUnavailable) as error:
                 reason = "kafka" if isinstance(error, KafkaError) else "redis"
                 self._metrics.count("relay_waits_total", 1, reason)
@@ -112,9 +113,8 @@ class Relay:
             await self._send(unsent)
             self._acked.update(unsent)
         if entries:
-            await self._store.outbox_trim(head, entries[-1].id)
+            self.backlog = max(0, self.backlog - await self._store.outbox_trim(head, entries[-1].id))
             self._acked.clear()
-        self.backlog = await self._store.outbox_length(head.partition)
         self._metrics.set("outbox_records", self.backlog, str(head.partition))
         return len(entries)
 

@@ -38,6 +38,9 @@ _IDLE_S: Final = 0.05
 _QUEUED_CHUNKS: Final = 4
 #: About how long a reply of Redis takes.
 _REPLY_S: Final = 0.002
+#: Shards that may be on their way from Kafka to Redis at once: one computes while another waits for Redis. With more,
+#: each wait of each shard would last until all the others have computed; and what comes meanwhile makes batches larger.
+_AT_ONCE: Final = 2
 #: How long acquiring one shard may take before it is put off.
 _ACQUIRE_WITHIN_S: Final = 10.0
 #: Records in a shard's outbox beyond which it takes nothing in until Kafka has taken some.
@@ -75,6 +78,7 @@ class Shards:
         self._ending = Ending(self.held, store, settings.topic_prefix)
         self._acked: dict[int, set[OutboxEntry]] = {}
         self._telling = asyncio.Lock()
+        self._turns = asyncio.Semaphore(_AT_ONCE)
 
     # -- the owner's side of the transport
 
@@ -292,21 +296,21 @@ class Shards:
             if held.relay.backlog > _OUTBOX_RECORDS_MAX:
                 await asyncio.sleep(_IDLE_S)
                 continue
-            waiting = held.waiting()
-            batch = await held.next_batch(waiting, self._until_ms)
-            # What holds is said anew once the events are read again.
-            cursor = None if waiting and held.shard.is_restating else held.sweep_cursor
+            async with self._turns:
+                waiting = held.waiting()
+                batch = await held.next_batch(waiting, self._until_ms)
+                # What holds is said anew once the events are read again.
+                cursor = None if waiting and held.shard.is_restating else held.sweep_cursor
+                if batch is not None:
+                    await self._step(held, batch)
+                if cursor is not None:
+                    await self._sweep(held, cursor)
             if batch is None and cursor is None:
                 if self._until_ms is not None and not waiting and await self._is_over(held):
                     self.done.set()
                 held.stirred.clear()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(held.stirred.wait(), _IDLE_S)
-                continue
-            if batch is not None:
-                await self._step(held, batch)
-            if cursor is not None:
-                await self._sweep(held, cursor)
 
     async def _is_over(self, idle: Held) -> bool:
         assert self.reader is not None
