@@ -5,10 +5,11 @@ here and sent as bytes. An operation has one connection to itself; whatever goes
 closed, so that no reply, WATCH or open transaction is left behind for the next one.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from importlib.resources import files
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import hiredis
 import stamina
@@ -41,6 +42,7 @@ _DENIED = (AuthenticationError, AuthorizationError, NoPermissionError)
 _PASSING = (ConnectionError, TimeoutError, OutOfMemoryError, ReadOnlyError, MasterDownError)
 #: Refusals that pass by themselves, for which redis-py has no class of their own.
 _PASSING_CODES = ("BUSY ", "MISCONF ", "NOREPLICAS ", "TRYAGAIN ", "CLUSTERDOWN ")
+_FIRST_WAIT_S: Final = 0.05
 
 
 class RedisLink:
@@ -85,11 +87,19 @@ class RedisLink:
         `operation` must be safe to repeat when it may have been carried out already.
         """
         try:
+            try:
+                return await self._once(
+                    operation
+                )  # almost always: the machinery of retries costs more than a call
+            except RedisError as error:
+                if self._attempts == 1 or not _may_pass(error):
+                    raise
+            await asyncio.sleep(_FIRST_WAIT_S)
             async for attempt in stamina.retry_context(
                 on=_may_pass,
-                attempts=self._attempts,
+                attempts=self._attempts - 1,
                 timeout=self._patience_s,
-                wait_initial=0.05,
+                wait_initial=2 * _FIRST_WAIT_S,
                 wait_max=2.0,
                 wait_jitter=0.1,
             ):
