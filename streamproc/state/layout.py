@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from streamproc.errors import StreamprocError
 from streamproc.state import wire
-from streamproc.windows.panes import INF, ORDERS, TIERS, as_numbers
+from streamproc.windows.panes import INF, ORDERS, SERIES_COUNT, TIERS, as_numbers
 from streamproc.windows.table import (
     HEAD_DTYPE,
     SPARSE_TABLES,
@@ -79,7 +79,9 @@ def pack(table: CustomerTable, wanted: NDArray[np.bool_] | None = None) -> list[
         wanted = np.ones(len(table), np.bool_)
     tables = [as_numbers(getattr(table, name)) for name in SPARSE_TABLES]
     base_ms, head = _base_ms(table.head), as_numbers(table.head)
-    return wire.pack(LAYOUT_VERSION, wanted, base_ms, head, _HEAD, tables, _ROWS, _WIDTHS_MS, _VALUED)
+    return wire.pack(
+        LAYOUT_VERSION, wanted, base_ms, head, _HEAD, tables, _ROWS, _WIDTHS_MS, SERIES_COUNT, _VALUED
+    )
 
 
 def unpack(ids: Sequence[str], blobs: Sequence[bytes | None]) -> CustomerTable:
@@ -101,7 +103,9 @@ def unpack(ids: Sequence[str], blobs: Sequence[bytes | None]) -> CustomerTable:
             for size, (name, dtype) in zip(sizes, SPARSE_TABLES.items(), strict=True)
         }
         head, tables = np.empty(len(packed), HEAD_DTYPE), [as_numbers(one) for one in sparse.values()]
-        broken = wire.unpack(packed, counts, as_numbers(head), _HEAD, tables, _ROWS, _WIDTHS_MS, _VALUED)
+        broken = wire.unpack(
+            packed, counts, as_numbers(head), _HEAD, tables, _ROWS, _WIDTHS_MS, SERIES_COUNT, _VALUED
+        )
     if broken >= 0:
         what = f"{len(packed[broken])} bytes, which is not what its head says"
         raise _broken(ids[rows[broken]], what)

@@ -13,6 +13,7 @@ def pack(
     tables: list[_Ints],
     codes: list[_Codes],
     widths_ms: _Ints,
+    series: int,
     valued: int,
 ) -> list[bytes]: ...
 def read_counts(states: list[bytes], counts: _Ints) -> int: ...
@@ -24,5 +25,6 @@ def unpack(
     tables: list[_Ints],
     codes: list[_Codes],
     widths_ms: _Ints,
+    series: int,
     valued: int,
 ) -> int: ...

@@ -46,6 +46,7 @@ cdef struct Table:
 cdef struct Panes:
     const i64* widths_ms  # by tier
     int tiers
+    int series
     int valued  # series below it have values
 
 
@@ -58,6 +59,7 @@ def pack(
     list tables,
     list codes,
     const i64[::1] widths_ms,
+    int series,
     int valued,
 ):
     """The packed states of the `wanted` (bool[n]) customers of `head`, whose instants are told from `base_ms`.
@@ -65,7 +67,7 @@ def pack(
     `tables`: the sparse ones, that of panes first; `codes`: of their fields behind the customer's row.
     """
     cdef Table[TABLES_MAX] opened
-    cdef Panes kind = Panes(&widths_ms[0], <int>widths_ms.shape[0], valued)
+    cdef Panes kind = Panes(&widths_ms[0], <int>widths_ms.shape[0], series, valued)
     cdef byte* buffer = NULL
     cdef byte* p
     cdef Py_ssize_t capacity = 0, needed, customer, end
@@ -144,14 +146,15 @@ def unpack(
     list tables,
     list codes,
     const i64[::1] widths_ms,
+    int series,
     int valued,
 ):
     """The inverse of `pack`, into tables of the sizes that `counts` adds up to.
 
-    Returns the place of the first state that does not end where it should; -1: there is none.
+    Returns the place of the first state that cannot be, or does not end where it should; -1: there is none.
     """
     cdef Table[TABLES_MAX] opened
-    cdef Panes kind = Panes(&widths_ms[0], <int>widths_ms.shape[0], valued)
+    cdef Panes kind = Panes(&widths_ms[0], <int>widths_ms.shape[0], series, valued)
     cdef int number, count = _open(opened, tables, codes)
     cdef Py_ssize_t place
     cdef const byte* p
@@ -168,6 +171,8 @@ def unpack(
         base_ms = value
         p = _get_cells(p, end, &head[place, 0], &head_codes[0], head_codes.shape[0], base_ms)
         p = _get_panes(p, end, &opened[0], counts[place, 0], kind, place, base_ms)
+        if p == NULL:
+            return place
         for number in range(1, count):
             for _ in range(counts[place, number]):
                 row = opened[number].rows + opened[number].at * opened[number].fields
@@ -235,7 +240,9 @@ cdef const byte* _get_panes(
     while pane < last:
         p = _get(p, end, &number)
         kind = number & 0x3FF
-        tier = min(kind >> TIER_SHIFT, wire.tiers - 1)  # in a damaged state anything may stand
+        tier = kind >> TIER_SHIFT
+        if kind != <i64>number or tier >= wire.tiers or kind & 0xFF >= wire.series:
+            return NULL  # in a damaged state anything may stand
         p = _get(p, end, &number)
         run_end = pane + 4 * number if 0 < number <= <u64>(last - pane) // 4 else last
         p = _get_signed(p, end, &time)

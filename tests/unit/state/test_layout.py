@@ -6,8 +6,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamproc.errors import StreamprocError
+from streamproc.features.frame import Frame
+from streamproc.features.registry import FEATURES
 from streamproc.state.layout import LAYOUT_VERSION, pack, unpack
-from streamproc.windows.panes import INF, NO_PANES, ORDERS, SERIES_COUNT, make_panes, pane_key, union
+from streamproc.windows.panes import (
+    INF,
+    NO_PANES,
+    ORDERS,
+    SERIES_COUNT,
+    TIERS,
+    make_panes,
+    pane_key,
+    series_of,
+    tier_of,
+    union,
+)
 from streamproc.windows.table import SPARSE_TABLES, CustomerTable, new_customers
 
 
@@ -94,3 +107,19 @@ def test_damaged_states_name_the_customer(damage, says) -> None:  # type: ignore
     blobs[1] = damage(blobs[1])
     with pytest.raises(StreamprocError, match=r"'c1'.*" + says):
         unpack(["c0", "c1"], blobs)
+
+
+@given(seed=st.integers(0, 2**32), data=st.data())
+def test_a_damaged_state_is_refused_or_read_but_never_worse(seed: int, data: st.DataObject) -> None:
+    """Compiled code follows what it reads: a pane of no tier or series must not get past it."""
+    blob = bytearray(pack(customers(seed, 1))[0])
+    for place in data.draw(st.lists(st.integers(1, len(blob) - 1), min_size=1, max_size=8)):
+        blob[place] = data.draw(st.integers(0, 255))
+    try:
+        table = unpack(["c0"], [bytes(blob)])
+    except StreamprocError:
+        return
+    assert (tier_of(table.panes["key"]) < len(TIERS)).all()
+    assert (series_of(table.panes["key"]) < SERIES_COUNT).all()
+    frame = Frame(table, np.array([1_790_000_000_000]))
+    frame.windows([feature for feature in FEATURES.values() if feature.kind == "window"])
