@@ -92,6 +92,9 @@ async def test_a_child_does_not_outlive_its_parent(tmp_path: Path) -> None:
         "import os, pathlib, time\n"
         "from streamproc.simulate.embedded import Child\n"
         f"child = Child('c', ['sleep', '60'], pathlib.Path({str(tmp_path / 'log')!r}), os.environ)\n"
+        "comm = pathlib.Path(f'/proc/{child.pid}/comm')\n"
+        "while comm.read_text().strip() != 'sleep':\n"  # until then it has not said with whom it is to end
+        "    time.sleep(0.01)\n"
         "print(child.pid, flush=True)\n"
         "time.sleep(60)\n"
     )
