@@ -85,7 +85,6 @@ def sum_windows(
     cdef const i64* pane
     cdef Py_ssize_t customer, window, question
     cdef i64 found, outside, total
-    cdef i64* column
     for window in range(AGES):
         room.counts[window] = room.values[window] = 0
     with nogil:

@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 
 from streamproc.features.lanes import sum_windows, survey
 from streamproc.features.registry import Feature
-from streamproc.windows.panes import INF, TIERS, WINDOWS, as_numbers
+from streamproc.windows.panes import INF, WIDTHS_MS, WINDOWS, as_numbers
 from streamproc.windows.table import CustomerTable
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 _NONE: Final = np.empty(0, np.int64)
-_WIDTHS_MS: Final = np.array([tier.width_ms for tier in TIERS], np.int64)
 #: Of all windows: tier, length in panes, and width of a pane.
 _TIERS: Final = np.array([window.tier.code for window in WINDOWS], np.int64)
 _LENGTHS: Final = np.array([[window.panes] for window in WINDOWS], np.int64)
@@ -29,11 +28,11 @@ class PaneRows:
     def __init__(self, table: CustomerTable, now_ms: Ints) -> None:
         head = table.head
         self.first_seen_ms: Ints = head["first_seen_ms"]
-        self.newest: Ints = now_ms // _WIDTHS_MS[:, None]  # by tier: [3, n]
+        self.newest: Ints = now_ms // WIDTHS_MS[:, None]  # by tier: [3, n]
         self.panes = as_numbers(table.panes)
         self.begin = np.empty(len(table) + 1, np.int64)
         self._unfolds_at_ms = np.empty(len(table), np.int64)
-        survey(self.panes, self.newest, _WIDTHS_MS, self.begin, self._unfolds_at_ms)
+        survey(self.panes, self.newest, WIDTHS_MS, self.begin, self._unfolds_at_ms)
         days = (head["last_day"], head["days_low"].view(np.int64), head["days_high"].view(np.int64))
         self.days: Ints = np.stack(days, axis=1)
 

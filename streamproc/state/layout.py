@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from streamproc.errors import StreamprocError
 from streamproc.state import wire
-from streamproc.windows.panes import INF, ORDERS, SERIES_COUNT, TIERS, as_numbers
+from streamproc.windows.panes import INF, ORDERS, SERIES_COUNT, WIDTHS_MS, as_numbers
 from streamproc.windows.table import (
     HEAD_DTYPE,
     SPARSE_TABLES,
@@ -66,7 +66,6 @@ _HEAD_WORDS: Final = [
 _HEAD: Final = np.array(_HEAD_WORDS, np.uint8)
 #: Of each sparse table; panes have a form of their own.
 _ROWS: Final = [np.array(_ROW_CODES.get(name, (0,)), np.uint8) for name in SPARSE_TABLES]
-_WIDTHS_MS: Final = np.array([tier.width_ms for tier in TIERS], np.int64)
 #: Series below it have values in their panes: durations of the channels, money of orders.
 _VALUED: Final = ORDERS + 1
 
@@ -80,7 +79,7 @@ def pack(table: CustomerTable, wanted: NDArray[np.bool_] | None = None) -> list[
     tables = [as_numbers(getattr(table, name)) for name in SPARSE_TABLES]
     base_ms, head = _base_ms(table.head), as_numbers(table.head)
     return wire.pack(
-        LAYOUT_VERSION, wanted, base_ms, head, _HEAD, tables, _ROWS, _WIDTHS_MS, SERIES_COUNT, _VALUED
+        LAYOUT_VERSION, wanted, base_ms, head, _HEAD, tables, _ROWS, WIDTHS_MS, SERIES_COUNT, _VALUED
     )
 
 
@@ -104,7 +103,7 @@ def unpack(ids: Sequence[str], blobs: Sequence[bytes | None]) -> CustomerTable:
         }
         head, tables = np.empty(len(packed), HEAD_DTYPE), [as_numbers(one) for one in sparse.values()]
         broken = wire.unpack(
-            packed, counts, as_numbers(head), _HEAD, tables, _ROWS, _WIDTHS_MS, SERIES_COUNT, _VALUED
+            packed, counts, as_numbers(head), _HEAD, tables, _ROWS, WIDTHS_MS, SERIES_COUNT, _VALUED
         )
     if broken >= 0:
         what = f"{len(packed[broken])} bytes, which is not what its head says"

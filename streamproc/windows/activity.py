@@ -86,16 +86,6 @@ def mark_active_days(head: Table, row: Ints, ts_ms: Ints) -> None:
         head["decayed_days"][:, place] += np.bincount(row, weights=np.exp(-age / tau), minlength=len(head))
 
 
-def active_day_rows(head: Table) -> tuple[Ints, Ints]:
-    """All days in the bitmaps, as (row, day), sorted by row, then day."""
-    words = np.stack((head["days_low"], head["days_high"]), axis=1)
-    bits = np.unpackbits(
-        words.astype("<u8").view(np.uint8).reshape(len(head), BITMAP_DAYS // 8), axis=1, bitorder="little"
-    )
-    row, reversed_age = np.nonzero(bits[:, ::-1])
-    return row, head["last_day"][row] - (BITMAP_DAYS - 1 - reversed_age)
-
-
 def _move_to(head: Table, rows: Ints, days_on: Ints) -> None:
     """Re-anchor bitmap and decayed counts after `last_day` moved on by `days_on` (>= 0)."""
     low, high = head["days_low"][rows], head["days_high"][rows]

@@ -67,7 +67,8 @@ _SERIES_SHIFT: Final = 32
 _TIER_SHIFT: Final = 40
 ROW_SHIFT: Final = 43
 _PANE_MASK: Final = (1 << _SERIES_SHIFT) - 1
-_WIDTHS_MS: Final = np.array([tier.width_ms for tier in TIERS], np.int64)
+#: Width of a pane, by tier.
+WIDTHS_MS: Final = np.array([tier.width_ms for tier in TIERS], np.int64)
 _KEPT: Final = np.array([tier.kept for tier in TIERS], np.int64)
 
 #: One pane of one customer: `key` = tier | series | pane; sorted by (row, key).
@@ -123,6 +124,6 @@ def union(stored: Panes, parts: list[Panes]) -> Panes:
 
 def prune(panes: Panes, now_ms: Ints) -> Panes:
     """Without the panes that no window can hold at or after `now_ms` (int64[n], per customer)."""
-    oldest = now_ms // _WIDTHS_MS[:, None] - _KEPT[:, None] + 1
+    oldest = now_ms // WIDTHS_MS[:, None] - _KEPT[:, None] + 1
     kept = np.empty_like(panes)
     return kept[: keep_panes(as_numbers(panes), oldest, as_numbers(kept))]

@@ -6,14 +6,25 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from streamproc.windows.activity import active_day_rows, follow_sessions, mark_active_days
+from streamproc.windows.activity import follow_sessions, mark_active_days
 from streamproc.windows.panes import DAY_MS, NEVER
-from streamproc.windows.table import DECAY_DAYS, new_heads
+from streamproc.windows.table import BITMAP_DAYS, DECAY_DAYS, Table, new_heads
 
 GAP_MS = 30 * 60_000
 
 times = st.lists(st.integers(0, 8 * GAP_MS), min_size=1, max_size=20)
+
+
+def active_day_rows(head: Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """All days in the bitmaps, as (row, day), sorted by row, then day."""
+    words = np.stack((head["days_low"], head["days_high"]), axis=1)
+    bits = np.unpackbits(
+        words.astype("<u8").view(np.uint8).reshape(len(head), BITMAP_DAYS // 8), axis=1, bitorder="little"
+    )
+    row, reversed_age = np.nonzero(bits[:, ::-1])
+    return row, head["last_day"][row] - (BITMAP_DAYS - 1 - reversed_age)
 
 
 @given(lives=st.lists(times, min_size=1, max_size=4), cut=st.integers(0, 20))
