@@ -49,6 +49,8 @@ def survey(
     """
     cdef Py_ssize_t customer, row = 0
     cdef i64 tier, pane
+    if panes.shape[1] != FIELDS:
+        raise ValueError("panes have four fields")
     with nogil:
         for customer in range(unfolds_ms.shape[0]):
             begin[customer] = row

@@ -23,6 +23,8 @@ def add(const i64[:, ::1] stored, const i64[:, ::1] more, i64[:, ::1] out, int w
     with `greatest`, the greatest holds.
     """
     cdef Py_ssize_t i = 0, k = 0, at = 0, fields = stored.shape[1], count = 1 + words
+    if more.shape[1] != fields or out.shape[1] != fields or fields <= count:
+        raise ValueError("the tables are not alike")
     with nogil:
         while i < stored.shape[0] or k < more.shape[0]:
             if k == more.shape[0] or (i < stored.shape[0] and _compare(&more[k, 0], &stored[i, 0], words) >= 0):

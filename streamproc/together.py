@@ -1,0 +1,70 @@
+"""Shards that are ready at the same time are evaluated in one go.
+
+A step of few customers costs hardly less than one of many, and a worker has a dozen shards, each with a few events at a
+time. What a shard reads and commits stays its own.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+from streamproc.instants.advance import Course, Lives, advance_together
+
+#: Customers of one go, about: more would only keep the others waiting.
+_CUSTOMERS_MAX: Final = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    course: Course
+    lives: "asyncio.Future[Lives]"
+
+
+class Together:
+    """Makes lives of courses, as many as there are when the event loop has seen to everything else."""
+
+    def __init__(self) -> None:
+        self._waiting: list[_Waiting] = []
+
+    async def advance(self, course: Course) -> Lives:
+        """What comes of a course. Raises what evaluating it raises, and nothing for what another's does."""
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(course, loop.create_future())
+        self._waiting.append(waiting)
+        if len(self._waiting) == 1:
+            loop.call_soon(self._go)
+        return await waiting.lives
+
+    def _go(self) -> None:
+        group = [self._waiting.pop(0)]
+        customers = len(group[0].course.table)
+        for other in [other for other in self._waiting if _alike(other.course, group[0].course)]:
+            customers += len(other.course.table)
+            if customers > _CUSTOMERS_MAX:
+                break
+            self._waiting.remove(other)
+            group.append(other)
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._go)
+        group = [waiting for waiting in group if not waiting.lives.done()]  # else its shard was let go
+        if len(group) > 1:
+            try:
+                found = advance_together([waiting.course for waiting in group])
+            except Exception:  # whose fault it was shows when each is alone; their tables are as they were
+                pass
+            else:
+                for waiting, lives in zip(group, found, strict=True):
+                    waiting.lives.set_result(lives)
+                return
+        for waiting in group:
+            try:
+                waiting.lives.set_result(waiting.course.alone())
+            except Exception as error:
+                waiting.lives.set_exception(error)
+
+
+def _alike(one: Course, other: Course) -> bool:
+    """Whether two shards have the same rules, model and former segments, and go by the same clock."""
+    a, b = one.definitions, other.definitions
+    same = a.ruleset is b.ruleset and a.model is b.model and a.retired == b.retired
+    return same and one.plan.closed == other.plan.closed
