@@ -1,8 +1,8 @@
 """The bytes of packed states, written and read number by number.
 
 Tables are int64[rows, fields], sorted by their first field, the customer's row; the head has one row a customer and no
-such field. Numbers are LEB128 varints: seven bits a byte, the lowest first, the top bit set while more follow. What makes
-a field's number small before that is its code, one of `layout.Code`.
+such field. Numbers are LEB128 varints: seven bits a byte, the lowest first, the top bit set while more follow. What
+makes a field's number small before that is its code, one of `layout.Code`.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
