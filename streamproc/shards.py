@@ -317,6 +317,7 @@ class Shards:
     async def _step(self, held: Held, batch: Batch) -> None:
         held.room.set()
         held.drained_ms = NEVER_MS
+        self._together.expect(held.partition)
         try:
             await held.shard.step(batch)
         except StoreError:
@@ -325,6 +326,8 @@ class Shards:
             if await held.shard.fails_without_records(batch):
                 raise
             raise Unprocessable(batch, error) from error
+        finally:
+            self._together.excuse(held.partition)
         if batch.slice is not None:
             self._isolation.committed(held.partition, held.shard.head.offsets)
         held.shard.batch_records = self._isolation.limit(held.partition)

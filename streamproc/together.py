@@ -10,6 +10,8 @@ from typing import Final
 
 from streamproc.instants.advance import Course, Lives, advance_together
 
+#: How long those who have come wait for the others, who read from Redis.
+_PATIENCE_S: Final = 0.02
 #: Customers of one go, about: more would only keep the others waiting.
 _CUSTOMERS_MAX: Final = 4_000
 
@@ -21,21 +23,40 @@ class _Waiting:
 
 
 class Together:
-    """Makes lives of courses, as many as there are when the event loop has seen to everything else."""
+    """Makes lives of courses, when all shards that are on their way here have come."""
 
     def __init__(self) -> None:
         self._waiting: list[_Waiting] = []
+        self._expected: set[int] = set()
+        self._late: asyncio.TimerHandle | None = None
+
+    def expect(self, partition: int) -> None:
+        """A shard has taken a batch and will come, or be excused: the others wait for it, if not for long."""
+        self._expected.add(partition)
+
+    def excuse(self, partition: int) -> None:
+        """A shard does not come any more; nothing if it has."""
+        self._expected.discard(partition)
+        self._go_if_all_are_here()
 
     async def advance(self, course: Course) -> Lives:
         """What comes of a course. Raises what evaluating it raises, and nothing for what another's does."""
         loop = asyncio.get_running_loop()
         waiting = _Waiting(course, loop.create_future())
         self._waiting.append(waiting)
-        if len(self._waiting) == 1:
-            loop.call_soon(self._go)
+        if self._late is None:
+            self._late = loop.call_later(_PATIENCE_S, self._go)
+        self._expected.discard(course.origin.partition)
+        self._go_if_all_are_here()
         return await waiting.lives
 
+    def _go_if_all_are_here(self) -> None:
+        if self._waiting and not self._expected and self._late is not None:
+            self._late.cancel()
+            self._late = asyncio.get_running_loop().call_later(0, self._go)
+
     def _go(self) -> None:
+        self._late = None
         group = [self._waiting.pop(0)]
         customers = len(group[0].course.table)
         for other in [other for other in self._waiting if _alike(other.course, group[0].course)]:
@@ -45,7 +66,7 @@ class Together:
             self._waiting.remove(other)
             group.append(other)
         if self._waiting:
-            asyncio.get_running_loop().call_soon(self._go)
+            self._late = asyncio.get_running_loop().call_later(0, self._go)
         group = [waiting for waiting in group if not waiting.lives.done()]  # else its shard was let go
         if len(group) > 1:
             try:
