@@ -7,7 +7,7 @@ Due customers go the same way without events. Nothing here knows Faust or a Kafk
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from streamproc.clock import monotonic_s
 from streamproc.contracts.decode import Decoded, decode_chunk
 from streamproc.contracts.failures import FailureReason
-from streamproc.instants.advance import Lives, Plan, advance, live_plan, tick_plan
+from streamproc.instants.advance import Course, Lives, Plan, live_plan, tick_plan
 from streamproc.instants.due import DueIndex
 from streamproc.instants.inbox import NO_TIME, Inbox, Slice
 from streamproc.metrics import Metrics
@@ -34,6 +34,7 @@ from streamproc.transitions.restate import restate
 from streamproc.windows.panes import INF, NEVER
 from streamproc.windows.table import CustomerTable
 
+Advance = Callable[[Course], Awaitable[Lives]]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
@@ -74,10 +75,12 @@ class Shard:
         is_rewound: bool = False,
         restate: bool = False,
         unprocessable: Set[tuple[int, int]] = frozenset(),
+        advance: Advance | None = None,
     ) -> None:
         """`is_rewound`: `head.rewinds` is not what Redis has. `restate`: the sweep is to say anew what holds.
 
-        `unprocessable`: (topic, offset) of records on which the program has failed; they are refused.
+        `unprocessable`: (topic, offset) of records on which the program has failed; they are refused. `advance`: makes
+        lives of a course, perhaps together with those of other shards.
         """
         self.head = head
         self._is_rewound = is_rewound
@@ -92,6 +95,7 @@ class Shard:
         )
         self._store, self._settings, self._metrics = store, settings, metrics
         self._unprocessable = unprocessable
+        self._advance = advance or _alone
         self._due = DueIndex(minutes)
         self.definitions = definitions
         self.redefine(definitions)
@@ -221,7 +225,7 @@ class Shard:
         started_s = monotonic_s()
         table, rows = await self._load(batch)
         records = sort_slice(batch.slice, table, rows, self.head.partition, self.head.partitions)
-        lives = self._live(batch, table, rows, records.own)
+        lives = await self._advance(self._course(batch, table, rows, records.own))
         if self.is_restating and batch.recheck:
             self._restate(batch, lives)
         commit = self._commit_of(batch, lives, records)
@@ -239,7 +243,7 @@ class Shard:
         timers = replace(batch, slice=None)
         try:
             table, rows = await self._load(timers)
-            lives = self._live(timers, table, rows, rows)
+            lives = self._course(timers, table, rows, rows).alone()
             self._commit_of(timers, lives, Sorted(rows, [], []))
         except StoreError:
             raise
@@ -258,8 +262,8 @@ class Shard:
         rows = np.fromiter((row_of[customer] for customer in customers), np.int64, len(customers))
         return unpack(ids, blobs), rows
 
-    def _live(self, batch: Batch, table: CustomerTable, rows: Ints, kept: Ints) -> Lives:
-        """The customers' lives from the shard's time up to the batch's limit."""
+    def _course(self, batch: Batch, table: CustomerTable, rows: Ints, kept: Ints) -> Course:
+        """What the customers are to go through from the shard's time up to the batch's limit."""
         origin = Origin(SOURCES, self.head.partition, self.head.rewinds)
         if batch.recheck:
             fingerprint = self.definitions.fingerprint
@@ -268,14 +272,14 @@ class Shard:
         if batch.slice is None or not len(kept):
             nothing = np.empty(0, np.int64)
             plan = Plan(nothing, nothing, nothing, batch.limit_ms, closed=True)
-            return advance(table, None, plan, self.definitions, origin)
+            return Course(table, None, plan, self.definitions, origin)
         events = batch.slice.events.take(kept)
         if self._settings.clock == "event":
             plan = tick_plan(rows[kept], batch.slice.max_ms[kept], self.time_ms)
             plan = replace(plan, limit_ms=batch.limit_ms)
         else:
             plan = live_plan(rows[kept], events.ts_ms, len(table), batch.limit_ms)
-        return advance(table, events, plan, self.definitions, origin)
+        return Course(table, events, plan, self.definitions, origin)
 
     def _restate(self, batch: Batch, lives: Lives) -> None:
         origin = Origin(SOURCES, self.head.partition, self.head.rewinds)
@@ -375,6 +379,10 @@ class Shard:
         metrics.observe("commit_seconds", commit_s)
         metrics.observe("prepare_seconds", prepare_s)
         metrics.set("shard_time_seconds", self.time_ms / 1000, partition)
+
+
+async def _alone(course: Course) -> Lives:
+    return course.alone()
 
 
 class _NoValue(NamedTuple):

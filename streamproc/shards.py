@@ -26,6 +26,7 @@ from streamproc.settings import Settings
 from streamproc.sources import SOURCES
 from streamproc.state.rewinds import note_of
 from streamproc.state.store import OutboxEntry, Store, StoreError, StoreUnavailable, Superseded
+from streamproc.together import Together
 from streamproc.transitions.definitions import Definitions
 from streamproc.transport.chunks import Chunk
 from streamproc.transport.owner import Progress, Unavailable
@@ -38,9 +39,6 @@ _IDLE_S: Final = 0.05
 _QUEUED_CHUNKS: Final = 4
 #: About how long a reply of Redis takes.
 _REPLY_S: Final = 0.002
-#: Shards that may be on their way from Kafka to Redis at once: one computes while another waits for Redis. With more,
-#: each wait of each shard would last until all the others have computed; and what comes meanwhile makes batches larger.
-_AT_ONCE: Final = 2
 #: How long acquiring one shard may take before it is put off.
 _ACQUIRE_WITHIN_S: Final = 10.0
 #: Records in a shard's outbox beyond which it takes nothing in until Kafka has taken some.
@@ -78,7 +76,7 @@ class Shards:
         self._ending = Ending(self.held, store, settings.topic_prefix)
         self._acked: dict[int, set[OutboxEntry]] = {}
         self._telling = asyncio.Lock()
-        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._together = Together()
 
     # -- the owner's side of the transport
 
@@ -244,6 +242,7 @@ class Shards:
             is_rewound=claim.is_rewound,
             restate=claim.restate,
             unprocessable=self._isolation.unprocessable(partition),
+            advance=self._together.advance,
         )
         shard.batch_records = self._isolation.limit(partition)
         if not claim.is_continued:
@@ -296,15 +295,14 @@ class Shards:
             if held.relay.backlog > _OUTBOX_RECORDS_MAX:
                 await asyncio.sleep(_IDLE_S)
                 continue
-            async with self._turns:
-                waiting = held.waiting()
-                batch = await held.next_batch(waiting, self._until_ms)
-                # What holds is said anew once the events are read again.
-                cursor = None if waiting and held.shard.is_restating else held.sweep_cursor
-                if batch is not None:
-                    await self._step(held, batch)
-                if cursor is not None:
-                    await self._sweep(held, cursor)
+            waiting = held.waiting()
+            batch = await held.next_batch(waiting, self._until_ms)
+            # What holds is said anew once the events are read again.
+            cursor = None if waiting and held.shard.is_restating else held.sweep_cursor
+            if batch is not None:
+                await self._step(held, batch)
+            if cursor is not None:
+                await self._sweep(held, cursor)
             if batch is None and cursor is None:
                 if self._until_ms is not None and not waiting and await self._is_over(held):
                     self.done.set()
@@ -319,6 +317,7 @@ class Shards:
     async def _step(self, held: Held, batch: Batch) -> None:
         held.room.set()
         held.drained_ms = NEVER_MS
+        self._together.expect(held.partition)
         try:
             await held.shard.step(batch)
         except StoreError:
@@ -327,6 +326,8 @@ class Shards:
             if await held.shard.fails_without_records(batch):
                 raise
             raise Unprocessable(batch, error) from error
+        finally:
+            self._together.excuse(held.partition)
         if batch.slice is not None:
             self._isolation.committed(held.partition, held.shard.head.offsets)
         held.shard.batch_records = self._isolation.limit(held.partition)

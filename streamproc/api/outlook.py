@@ -55,7 +55,7 @@ def foretell(table: CustomerTable, head: Head, definitions: Definitions, as_of_m
         check_ms = silent.head["next_check_ms"].copy()
         if check_ms[0] > as_of_ms + _HORIZON_MS or len(signals) >= _TOLD_MAX:
             break
-        signals += evaluate(silent, check_ms, definitions, origin)
+        signals += evaluate(silent, check_ms, definitions, (origin,))
     return signals[:_TOLD_MAX]
 
 

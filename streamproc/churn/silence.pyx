@@ -71,7 +71,10 @@ def crossings(
     i64 search_ms,
     i64[::1] crossing_ms,
 ):
-    """The first whole second after now at which, in silence, the risk is at least `threshold`; INF: not in `search_ms`."""
+    """The first whole second after now at which, in silence, the risk is at least `threshold`.
+
+    INF: there is none within `search_ms`.
+    """
     cdef Model own = _model(model)
     cdef Past customer
     cdef Terms low, high

@@ -49,6 +49,8 @@ def survey(
     """
     cdef Py_ssize_t customer, row = 0
     cdef i64 tier, pane
+    if panes.shape[1] != FIELDS:
+        raise ValueError("panes have four fields")
     with nogil:
         for customer in range(unfolds_ms.shape[0]):
             begin[customer] = row
@@ -84,7 +86,7 @@ def sum_windows(
     cdef Run lane
     cdef const i64* pane
     cdef Py_ssize_t customer, window, question
-    cdef i64 found, outside, total
+    cdef i64 found, inside = 0, outside, total
     for window in range(AGES):
         room.counts[window] = room.values[window] = 0
     with nogil:
@@ -94,8 +96,9 @@ def sum_windows(
             for window in range(windows.shape[0]):
                 if windows[window, 0] != found:
                     found = windows[window, 0]
-                    lane = _lane(&room, lanes[found, 0], lanes[found, 1], newest[lanes[found, 0], customer], days, customer)
-                outside = newest[lanes[found, 0], customer] - windows[window, 1]
+                    inside = newest[lanes[found, 0], customer]
+                    lane = _lane(&room, lanes[found, 0], lanes[found, 1], inside, days, customer)
+                outside = inside - windows[window, 1]
                 pane, total = lane.end, 0
                 while pane > lane.first and pane[KEY - FIELDS] & PANE_MASK > outside:
                     pane -= FIELDS

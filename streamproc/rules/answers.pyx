@@ -1,4 +1,4 @@
-"""The steps of a program (`rules.program`) over the columns of n customers: rows are nodes or features, columns customers."""
+"""The steps of a program (`rules.program`) over n customers: rows are nodes or features, columns are customers."""
 
 ctypedef long long i64
 ctypedef signed char truth
@@ -28,7 +28,13 @@ def reach(
                 answers[q, i] = TRUE if values[place[q], i] >= least else UNKNOWN - known[place[q], i]
 
 
-def join(truth[:, ::1] answers, Py_ssize_t first, const i64[::1] node, const truth[:, ::1] mirror, const i64[::1] start):
+def join(
+    truth[:, ::1] answers,
+    Py_ssize_t first,
+    const i64[::1] node,
+    const truth[:, ::1] mirror,
+    const i64[::1] start,
+):
     """The `or` of nodes, for the nodes from `first` on: of each `start` to the next, the greatest |answer - mirror|."""
     cdef Py_ssize_t joint, child, i, end
     cdef truth own
@@ -52,7 +58,7 @@ def join_flips(
     const truth[:, ::1] mirror,
     const i64[::1] start,
 ):
-    """When nodes as in `join` may flip: a true `or` not before its last true child, another not before its first child."""
+    """When nodes as in `join` may flip: a true `or` not before its last true child, another not before its first."""
     cdef Py_ssize_t joint, child, i, end
     cdef truth true_one
     cdef i64 flip_ms
@@ -72,7 +78,7 @@ def join_flips(
 
 
 def earliest(const i64[:, ::1] flips_ms, inside, const i64[::1] stay, const i64[::1] enter, i64[::1] out):
-    """Of the rules that decide, the first to flip: of those inside a segment the one to stay, of others the one to enter.
+    """Of the rules that decide, when the first flips: of who is inside a segment the one to stay, else that to enter.
 
     `inside`: bool[segments, n]; `stay`, `enter`: the nodes of each segment's rules.
     """

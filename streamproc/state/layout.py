@@ -109,7 +109,7 @@ def unpack(ids: Sequence[str], blobs: Sequence[bytes | None]) -> CustomerTable:
         what = f"{len(packed[broken])} bytes, which is not what its head says"
         raise _broken(ids[rows[broken]], what)
     if len(packed) == len(ids):
-        return CustomerTable(list(ids), head, **sparse)
+        return CustomerTable(list(ids), head, **sparse, origin=np.zeros(len(ids), np.int64))
     return _with_new_ones(ids, np.array(rows, np.int64), head, sparse)
 
 

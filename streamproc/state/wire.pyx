@@ -1,8 +1,8 @@
 """The bytes of packed states, written and read number by number.
 
-Tables are int64[rows, fields], sorted by their first field, the customer's row; the head has one row a customer and no such
-field. Numbers are LEB128 varints: seven bits a byte, the lowest first, the top bit set while more follow. What makes a
-field's number small before that is its code, one of `layout.Code`.
+Tables are int64[rows, fields], sorted by their first field, the customer's row; the head has one row a customer and no
+such field. Numbers are LEB128 varints: seven bits a byte, the lowest first, the top bit set while more follow. What
+makes a field's number small before that is its code, one of `layout.Code`.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -197,9 +197,9 @@ cdef int _open(Table* opened, list tables, list codes) except -1:
     return <int>len(tables)
 
 
-# Panes are written in runs: those of one tier and series, in the order of time. A run is its kind, its length, and how many
-# panes before the base the first one lies. Then, of each pane, the count less one, and with it a bit that says whether it
-# does not follow the one before at once; if so, how many panes lie between; and the value.
+# Panes are written in runs: those of one tier and series, in the order of time. A run is its kind, its length, and how
+# many panes before the base the first one lies. Then, of each pane, the count less one, and with it a bit that says
+# whether it does not follow the one before at once; if so, how many panes lie between; and the value.
 
 cdef byte* _put_panes(byte* p, Table* panes, Py_ssize_t count, Panes wire, i64 base_ms) noexcept nogil:
     cdef i64* pane = panes.rows + panes.at * 4

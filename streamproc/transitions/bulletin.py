@@ -22,6 +22,7 @@ from streamproc.contracts.signal_bytes import (
 from streamproc.contracts.signal_forms import Action
 from streamproc.contracts.signal_types import ACTION_TOPIC, AUDIENCE_TOPIC, BANDS, CHURN_TOPIC, Cause
 from streamproc.contracts.versions import version_of
+from streamproc.transitions.definitions import Origin
 from streamproc.transitions.moves import Moves, by_row
 from streamproc.windows.table import CustomerTable
 
@@ -33,7 +34,7 @@ Versions = Sequence[int]
 class Signal(Struct, frozen=True, gc=False):
     """An outgoing signal: when, for whom, what (`kind`), and of which segment, band or campaign (`key`).
 
-    `packed`: its record, as `OutRecord.pack` gives it.
+    `packed`: its record, as `OutRecord.pack` gives it. `origin`: as in CustomerTable.
     """
 
     at_ms: int
@@ -42,6 +43,7 @@ class Signal(Struct, frozen=True, gc=False):
     kind: str
     key: str
     packed: bytes
+    origin: int = 0
 
     @property
     def record(self) -> OutRecord:
@@ -74,10 +76,11 @@ class Bulletin:
     """Signals, many of one kind put in at a time. A customer's stay in the order in which they are put in."""
 
     def __init__(
-        self, table: CustomerTable, rewinds: int, tell: Callable[[Ints, Versions], Occasions]
+        self, table: CustomerTable, origins: Sequence[Origin], tell: Callable[[Ints, Versions], Occasions]
     ) -> None:
         """`tell`: the occasions of signals, by the rows of their customers in `table` and by their versions."""
-        self._counters, self._rewinds, self._tell = table.head["version"], rewinds, tell
+        self._counters, self._origin, self._tell = table.head["version"], table.origin, tell
+        self._rewound = np.array([version_of(origin.rewinds, 0) for origin in origins], np.int64)
         self._rows: list[Ints] = []
         self._signals: list[Signal] = []
 
@@ -147,7 +150,7 @@ class Bulletin:
         turn = np.arange(len(rows)) - np.searchsorted(rows, rows)
         counters = self._counters[rows] + 1 + turn
         self._counters[rows] = counters  # where a row is repeated, the last one counts
-        versions: list[int] = (counters | version_of(self._rewinds, 0)).tolist()
+        versions: list[int] = (counters | self._rewound[self._origin[rows]]).tolist()
         return versions, self._tell(rows, versions)
 
     def _put(
@@ -160,7 +163,8 @@ class Bulletin:
         packed: Sequence[bytes],
     ) -> None:
         self._rows.append(rows)
-        self._signals += map(Signal, about.at_ms, about.customer, repeat(topic), kinds, keys, packed)
+        origins = self._origin[rows].tolist()
+        self._signals += map(Signal, about.at_ms, about.customer, repeat(topic), kinds, keys, packed, origins)
 
 
 def crossings(risk: Floats, op: str, thresholds: Floats, holds: Iterable[bool]) -> list[bytes]:

@@ -46,3 +46,7 @@ class Origin:
     topics: tuple[str, ...]
     partition: int
     rewinds: int = 0
+
+    def of_event(self, topic: int, offset: int) -> str:
+        """How signals name the event that caused them."""
+        return f"{self.topics[topic]}/{self.partition}/{offset}"

@@ -4,6 +4,7 @@
 the customers' columns and their instants: no clock, no I/O.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -34,8 +35,12 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 
-def evaluate(table: CustomerTable, now_ms: Ints, definitions: Definitions, origin: Origin) -> list[Signal]:
+def evaluate(
+    table: CustomerTable, now_ms: Ints, definitions: Definitions, origins: Sequence[Origin]
+) -> list[Signal]:
     """Evaluate every customer of `table` at its own instant `now_ms` (int64[n]); update `table` in place.
+
+    `origins`: of the shards that `table.origin` tells apart.
 
     Returns the signals, those of one customer in order. Sets every customer's `next_check_ms`.
     """
@@ -47,7 +52,7 @@ def evaluate(table: CustomerTable, now_ms: Ints, definitions: Definitions, origi
     head["next_check_ms"] = _next_check_ms(table, frame, outcome, held_until_ms, definitions.plan)
     head["band"] = outcome.band_after
     write_memberships(table, definitions.plan, outcome.after)
-    signals = publish(outcome, table, definitions, origin)
+    signals = publish(outcome, table, definitions, origins)
     head["rules"] = definitions.fingerprint
     head["cause_offset"] = NEVER
     return signals

@@ -55,7 +55,9 @@ class Outcome:
         return np.flatnonzero(changed)
 
 
-def publish(outcome: Outcome, table: CustomerTable, definitions: Definitions, origin: Origin) -> list[Signal]:
+def publish(
+    outcome: Outcome, table: CustomerTable, definitions: Definitions, origins: Sequence[Origin]
+) -> list[Signal]:
     """The signals of one evaluation, those of one customer in order.
 
     Counts them in `version` and notes campaigns in `table`.
@@ -63,13 +65,13 @@ def publish(outcome: Outcome, table: CustomerTable, definitions: Definitions, or
     rows = outcome.changed_rows()
     if not len(rows):
         return []
-    changed = _occasions(rows, outcome, table, origin)
-    bulletin = Bulletin(table, origin.rewinds, lambda of, _: changed.take(np.searchsorted(rows, of).tolist()))
+    changed = _occasions(rows, outcome, table, origins)
+    bulletin = Bulletin(table, origins, lambda of, _: changed.take(np.searchsorted(rows, of).tolist()))
     _Teller(outcome, definitions, bulletin).tell(table)
     return bulletin.read()
 
 
-def _occasions(rows: Ints, outcome: Outcome, table: CustomerTable, origin: Origin) -> Occasions:
+def _occasions(rows: Ints, outcome: Outcome, table: CustomerTable, origins: Sequence[Origin]) -> Occasions:
     head, at_ms = table.head[rows], outcome.now_ms[rows]
     offsets = head["cause_offset"].tolist()
     causes: list[Cause] = [
@@ -77,8 +79,10 @@ def _occasions(rows: Ints, outcome: Outcome, table: CustomerTable, origin: Origi
         for redefined, offset in zip(outcome.redefined[rows].tolist(), offsets, strict=True)
     ]
     causation_ids = [
-        f"time/{ms}" if offset == NEVER else f"{origin.topics[topic]}/{origin.partition}/{offset}"
-        for ms, topic, offset in zip(at_ms.tolist(), head["cause_topic"].tolist(), offsets, strict=True)
+        f"time/{ms}" if offset == NEVER else origins[origin].of_event(topic, offset)
+        for ms, topic, offset, origin in zip(
+            at_ms.tolist(), head["cause_topic"].tolist(), offsets, table.origin[rows].tolist(), strict=True
+        )
     ]
     customers = [table.ids[row] for row in rows.tolist()]
     next_check_ms = head["next_check_ms"]

@@ -18,11 +18,13 @@ cdef i64 PANE_MASK = 0xFFFFFFFF
 def add(const i64[:, ::1] stored, const i64[:, ::1] more, i64[:, ::1] out, int words, bint greatest):
     """Write the union of two tables, both sorted by place, to `out`; returns how many rows that are.
 
-    A row's place is the customer's row and what of the customer: so many `words`; several are a text. Then comes a count,
-    and perhaps a measure. In `more` a place may come several times. Counts of one place are added up; so are measures, or,
-    with `greatest`, the greatest holds.
+    A row's place is the customer's row and what of the customer: so many `words`; several are a text. Then comes a
+    count, and perhaps a measure. In `more` a place may come several times. Counts of one place are added up; so are
+    measures, or, with `greatest`, the greatest holds.
     """
     cdef Py_ssize_t i = 0, k = 0, at = 0, fields = stored.shape[1], count = 1 + words
+    if more.shape[1] != fields or out.shape[1] != fields or fields <= count:
+        raise ValueError("the tables are not alike")
     with nogil:
         while i < stored.shape[0] or k < more.shape[0]:
             if k == more.shape[0] or (i < stored.shape[0] and _compare(&more[k, 0], &stored[i, 0], words) >= 0):

@@ -29,6 +29,8 @@ def admit(
     cdef unsigned char[::1] found = is_new.view("u1")
     cdef Py_ssize_t i = 0, k = 0, at = 0, first
     cdef i64 customer, oldest_ms
+    if ring.shape[1] != FIELDS or events.shape[1] != FIELDS or out.shape[1] != FIELDS:
+        raise ValueError("entries have three fields")
     with nogil:
         while i < ring.shape[0] or k < events.shape[0]:
             first = at

@@ -106,7 +106,10 @@ Table = NDArray[np.void]
 
 @dataclass(slots=True)
 class CustomerTable:
-    """The states of n customers. Row numbers in the sparse tables index `ids` and `head`."""
+    """The states of n customers. Row numbers in the sparse tables index `ids` and `head`.
+
+    `origin`: int64[n], which of several shards each is from, where more than one is evaluated at once; else 0.
+    """
 
     ids: list[str]
     head: Table
@@ -120,6 +123,7 @@ class CustomerTable:
     hours: Table
     categories: Table
     funnels: Table
+    origin: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -138,7 +142,8 @@ class CustomerTable:
             kept = table[new_row >= 0]
             kept["row"] = new_row[new_row >= 0]
             sparse[name] = kept
-        return CustomerTable([self.ids[row] for row in rows], self.head[rows], **sparse)
+        ids = [self.ids[row] for row in rows]
+        return CustomerTable(ids, self.head[rows], **sparse, origin=self.origin[rows])
 
 
 def new_heads(n: int) -> Table:
@@ -159,7 +164,7 @@ def new_heads(n: int) -> Table:
 def new_customers(ids: Sequence[str]) -> CustomerTable:
     """The states of customers that were never seen."""
     sparse = {name: np.empty(0, dtype) for name, dtype in SPARSE_TABLES.items()}
-    return CustomerTable(list(ids), new_heads(len(ids)), **sparse)
+    return CustomerTable(list(ids), new_heads(len(ids)), **sparse, origin=np.zeros(len(ids), np.int64))
 
 
 def concat(tables: Sequence[CustomerTable]) -> CustomerTable:
@@ -182,4 +187,5 @@ def concat(tables: Sequence[CustomerTable]) -> CustomerTable:
         [customer for table in tables for customer in table.ids],
         np.concatenate([table.head for table in tables]),
         **sparse,
+        origin=np.concatenate([table.origin for table in tables]),
     )

@@ -20,6 +20,7 @@ from streamproc.sources import SOURCES
 from streamproc.state.layout import LAYOUT_VERSION
 from streamproc.state.layout import unpack as unpack_states
 from streamproc.state.memory_store import MemoryStore
+from streamproc.together import Together
 from streamproc.transitions.definitions import Definitions
 from streamproc.windows.panes import NEVER
 
@@ -95,11 +96,15 @@ def run_engine(
     due_customers: int = 5_000,
     fetch_records: int = 500,
     restart_every: int = 0,
+    together: bool = False,
 ) -> Run:
-    """Replay logs under the event clock. `restart_every`: forget everything but the store after so many commits."""
+    """Replay logs under the event clock. `restart_every`: forget everything but the store after so many commits.
+
+    `together`: all shards at the same time, evaluated in one go.
+    """
     settings = Settings(clock="event", chunk_records=chunk_records, due_customers=due_customers)
     replay = _Replay(
-        logs, definitions, partitions, until_ms, wall_now_ms, settings, fetch_records, restart_every
+        logs, definitions, partitions, until_ms, wall_now_ms, settings, fetch_records, restart_every, together
     )
     return asyncio.run(replay.run())
 
@@ -114,32 +119,39 @@ class _Replay:
     settings: Settings
     fetch_records: int
     restart_every: int
+    is_together: bool
+    together: Together = field(default_factory=Together)
     store: MemoryStore = field(default_factory=MemoryStore)
     result: Run = field(default_factory=Run)
     generation: int = 0
 
     async def run(self) -> Run:
-        for partition in range(self.partitions):
-            shard, read = await self.acquire(partition)
-            commits = 0
-            while True:
-                self.fetch(shard, partition, read)
-                waiting = [
-                    code for code, topic in enumerate(SOURCES) if read[code] < self.end(topic, partition)
-                ]
-                batch = await shard.take_ticks(waiting, self.until_ms)
-                if batch is None and not waiting and len(shard.inbox) == 0:
-                    break
-                if batch is None:
-                    continue
-                lives = await shard.step(batch)
-                self.result.repeats += lives.repeats
-                self.result.too_late += lives.too_late
-                commits += 1
-                if self.restart_every and commits % self.restart_every == 0:
-                    shard, read = await self.acquire(partition)
-            await self.summarize(shard)
+        shards = [self.live(partition) for partition in range(self.partitions)]
+        if self.is_together:
+            await asyncio.gather(*shards)
+        else:
+            for shard in shards:
+                await shard
         return self.result
+
+    async def live(self, partition: int) -> None:
+        shard, read = await self.acquire(partition)
+        commits = 0
+        while True:
+            self.fetch(shard, partition, read)
+            waiting = [code for code, topic in enumerate(SOURCES) if read[code] < self.end(topic, partition)]
+            batch = await shard.take_ticks(waiting, self.until_ms)
+            if batch is None and not waiting and len(shard.inbox) == 0:
+                break
+            if batch is None:
+                continue
+            lives = await shard.step(batch)
+            self.result.repeats += lives.repeats
+            self.result.too_late += lives.too_late
+            commits += 1
+            if self.restart_every and commits % self.restart_every == 0:
+                shard, read = await self.acquire(partition)
+        await self.summarize(shard)
 
     async def acquire(self, partition: int) -> tuple[Shard, list[int]]:
         """A shard as a worker gets it, and the offset to read each topic from."""
@@ -154,7 +166,8 @@ class _Replay:
             create=True,
         )
         minutes = await self.store.minutes(head)
-        shard = Shard(self.store, head, minutes, self.definitions, self.settings, Metrics())
+        advance = self.together.advance if self.is_together else None
+        shard = Shard(self.store, head, minutes, self.definitions, self.settings, Metrics(), advance=advance)
         return shard, [head.offsets.get(topic, 0) for topic in SOURCES]
 
     def end(self, topic: str, partition: int) -> int:

@@ -48,6 +48,7 @@ def check(scenario: Scenario) -> None:
     for options in (
         {"chunk_records": 1},
         {"chunk_records": 3, "due_customers": 1, "fetch_records": 2, "restart_every": 1},
+        {"chunk_records": 5, "together": True},
     ):
         pieces = run(**options)
         assert signal_bytes(pieces) == signal_bytes(whole)
