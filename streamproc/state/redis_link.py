@@ -1,11 +1,15 @@
 """Connections to one Redis server: packing, retries, and Redis's errors in words a user can act on.
 
-redis-py's asyncio connection packs arguments in Python (about 1 µs each), so commands are packed by hiredis
-here and sent as bytes. An operation has one connection to itself; whatever goes wrong, the connection is
-closed, so that no reply, WATCH or open transaction is left behind for the next one.
+redis-py's asyncio connection packs arguments in Python (about 1 µs each) and sets a timeout for every reply (more than
+that), so commands are packed by hiredis here and sent as bytes, and a timeout is set for an operation as a whole.
+
+An operation (`run`) has one connection to itself; whatever goes wrong, the connection is closed, so that no reply,
+WATCH or open transaction is left behind for the next one. Questions that leave nothing behind (`ask`) share one: those
+of one round of the event loop go to the server together.
 """
 
 import asyncio
+import builtins
 import hashlib
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from importlib.resources import files
@@ -32,6 +36,7 @@ from redis.exceptions import (
     TimeoutError,
 )
 
+from streamproc.gathering import Gathering
 from streamproc.state.redis_tls import check_certificates, distrust
 from streamproc.state.store import RedisConfigError, StateCorrupt, StoreError, StoreUnavailable
 
@@ -48,8 +53,9 @@ _FIRST_WAIT_S: Final = 0.05
 class RedisLink:
     """A pool of connections to the server at `url` (redis://, rediss:// or unix://).
 
-    An operation is tried `attempts` times within `patience_s` seconds, with growing, jittered pauses. Raises
-    RedisConfigError for a URL that cannot be used; the message never holds the URL, which has the password.
+    An operation is tried `attempts` times within `patience_s` seconds, with growing, jittered pauses; one attempt may
+    take `socket_timeout_s`. Raises RedisConfigError for a URL that cannot be used; the message never holds the URL,
+    which has the password.
     """
 
     def __init__(
@@ -63,10 +69,13 @@ class RedisLink:
             "protocol": 2,
             "decode_responses": False,
             "retry": Retry(NoBackoff(), 0),  # retries are decided here, not inside redis-py
+            "socket_timeout": None,  # nor timeouts
             "driver_info": None,
         }
         try:
-            self._pool = ConnectionPool(**{**defaults, **parse_url(url), **fixed})
+            wanted = {**defaults, **parse_url(url)}
+            self._within_s: float | None = wanted["socket_timeout"]
+            self._pool = ConnectionPool(**{**wanted, **fixed})
             # refuses unknown options, and does not connect
             connection = self._pool.make_connection()  # type: ignore[no-untyped-call]
         except (TypeError, ValueError, RedisError):
@@ -80,22 +89,41 @@ class RedisLink:
         self.where = options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
         self._attempts = attempts
         self._patience_s = patience_s
+        self._questions: Gathering[Sequence[Command], list[Any]] = Gathering(self._ask_together)
 
     async def run(self, operation: Callable[[AbstractConnection], Awaitable[T]]) -> T:
         """The result of `operation` on a connection of its own, tried again after what can pass by itself.
 
         `operation` must be safe to repeat when it may have been carried out already.
         """
+        return await self._persist(lambda: self._once(operation))
+
+    async def ask(self, *commands: Command) -> list[Any]:
+        """The replies to commands that leave nothing behind on the connection and are safe to repeat.
+
+        Others may ask at the same time on the same connection. The first error among the replies is raised.
+        """
+        return await self._persist(lambda: self._questions.ask(commands))
+
+    async def _ask_together(self, questions: list[Sequence[Command]]) -> list[list[Any] | BaseException]:
+        flat = [command for commands in questions for command in commands]
+        replies = iter(await self._once(lambda connection: _exchange(connection, flat)))
+        answers: list[list[Any] | BaseException] = []
+        for commands in questions:
+            some = [next(replies) for _ in commands]
+            answers.append(_first_error(some) or some)
+        return answers
+
+    async def _persist(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """The result of `attempt`, made again after what can pass by itself."""
         try:
             try:
-                return await self._once(
-                    operation
-                )  # almost always: the machinery of retries costs more than a call
+                return await attempt()  # almost always: the machinery of retries costs more than a call
             except RedisError as error:
                 if self._attempts == 1 or not _may_pass(error):
                     raise
             await asyncio.sleep(_FIRST_WAIT_S)
-            async for attempt in stamina.retry_context(
+            async for retry in stamina.retry_context(
                 on=_may_pass,
                 attempts=self._attempts - 1,
                 timeout=self._patience_s,
@@ -103,44 +131,57 @@ class RedisLink:
                 wait_max=2.0,
                 wait_jitter=0.1,
             ):
-                with attempt:
-                    return await self._once(operation)
+                with retry:
+                    return await attempt()
         except RedisError as error:
             raise self._in_words(error) from error
         raise AssertionError("a retry loop ends with a result or an error")
 
     async def _once(self, operation: Callable[[AbstractConnection], Awaitable[T]]) -> T:
-        connection: AbstractConnection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
         try:
-            return await operation(connection)
-        except BaseException:
-            await connection.disconnect(nowait=True)
-            raise
-        finally:
-            await self._pool.release(connection)
+            async with asyncio.timeout(self._within_s):
+                connection: AbstractConnection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+                try:
+                    return await operation(connection)
+                except BaseException:
+                    await connection.disconnect(nowait=True)
+                    raise
+                finally:
+                    await self._pool.release(connection)
+        except builtins.TimeoutError as error:
+            raise TimeoutError(f"no reply within {self._within_s:g} s") from error
 
     async def call(self, *command: bytes | str | int) -> Any:
-        """The reply to one command."""
-        return (await self.run(lambda connection: exchange(connection, [command])))[0]
+        """The reply to one command, as `ask`."""
+        return (await self.ask(command))[0]
 
-    async def script(
-        self, script: "Script", keys: Sequence[bytes], args: Command, *then: Command
-    ) -> list[Any]:
-        """The replies of a script and of the commands after it, on one connection.
+    async def script(self, script: "Script", keys: Sequence[bytes], args: Command) -> Any:
+        """The reply of a script, which must be safe to repeat.
 
-        The script is loaded first if the server does not know it (new, restarted); `then` must be safe to repeat.
+        It is loaded first if the server does not know it (new, restarted).
         """
-        evaluate = (b"EVALSHA", script.sha, len(keys), *keys, *args)
+        return (await self._persist(lambda: self._evaluate(script, keys, args)))[0]
+
+    async def script_then(
+        self, script: "Script", keys: Sequence[bytes], args: Command, then: Command
+    ) -> list[Any]:
+        """The replies of a script and of a command behind it, which may keep the connection waiting."""
+        evaluate = script.call(keys, args)
 
         async def operation(connection: AbstractConnection) -> list[Any]:
             try:
-                return await exchange(connection, [evaluate, *then])
+                return await exchange(connection, [evaluate, then])
             except NoScriptError:
-                return (await exchange(connection, [(b"SCRIPT", b"LOAD", script.source), evaluate, *then]))[
-                    1:
-                ]
+                return (await exchange(connection, [script.load, evaluate, then]))[1:]
 
         return await self.run(operation)
+
+    async def _evaluate(self, script: "Script", keys: Sequence[bytes], args: Command) -> list[Any]:
+        evaluate = script.call(keys, args)
+        try:
+            return await self._questions.ask([evaluate])
+        except NoScriptError:
+            return (await self._questions.ask([script.load, evaluate]))[1:]
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -185,14 +226,25 @@ class Script:
     def __init__(self, name: str) -> None:
         self.source = files("streamproc.state").joinpath(f"{name}.lua").read_bytes()
         self.sha = hashlib.sha1(self.source, usedforsecurity=False).hexdigest()
+        self.load: Command = (b"SCRIPT", b"LOAD", self.source)
+
+    def call(self, keys: Sequence[bytes], args: Command) -> Command:
+        """The command that runs it."""
+        return (b"EVALSHA", self.sha, len(keys), *keys, *args)
 
 
 async def exchange(connection: AbstractConnection, commands: Sequence[Command]) -> list[Any]:
     """The replies to `commands`, sent at once. All are read before the first error among them is raised."""
-    await connection.send_packed_command(b"".join(_pack(tuple(command)) for command in commands))
-    replies = [await _reply(connection) for _ in commands]
-    _raise_first_error(replies)
+    replies = await _exchange(connection, commands)
+    if error := _first_error(replies):
+        raise error
     return replies
+
+
+async def _exchange(connection: AbstractConnection, commands: Sequence[Command]) -> list[Any]:
+    """The replies to `commands`, errors among them, sent at once."""
+    await connection.send_packed_command(b"".join(_pack(tuple(command)) for command in commands))
+    return [await _reply(connection) for _ in commands]
 
 
 async def execute(connection: AbstractConnection, commands: Sequence[Command]) -> bool:
@@ -225,10 +277,8 @@ async def _reply(connection: AbstractConnection) -> Any:
         return error
 
 
-def _raise_first_error(replies: Sequence[Any]) -> None:
-    for reply in replies:
-        if isinstance(reply, RedisError):
-            raise reply
+def _first_error(replies: Sequence[Any]) -> RedisError | None:
+    return next((reply for reply in replies if isinstance(reply, RedisError)), None)
 
 
 def _pack(command: tuple[bytes | str | int, ...]) -> bytes:

