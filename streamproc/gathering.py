@@ -1,0 +1,55 @@
+"""What is asked in one round of the event loop is answered in one go.
+
+A worker's shards ask for the same things at the same moments: states, an evaluation, a commit. Each question costs a
+round trip, or some milliseconds however small it is; a dozen of them together cost little more than one.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+
+class Gathering(Generic[Q, A]):
+    """Hands the questions of one round of the event loop to `answer`, and each answer to who asked.
+
+    `answer` takes some questions and gives as many answers in their order; one that is an exception is raised at who
+    asked for it. What `answer` itself raises, all get.
+    """
+
+    def __init__(self, answer: Callable[[list[Q]], Awaitable[Sequence[A | BaseException]]]) -> None:
+        self._answer = answer
+        self._asked: list[tuple[Q, asyncio.Future[A]]] = []
+        self._answering: set[asyncio.Task[None]] = set()
+
+    async def ask(self, question: Q) -> A:
+        """The answer. Who is cancelled meanwhile takes nothing from the others."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[A] = loop.create_future()
+        self._asked.append((question, future))
+        if len(self._asked) == 1:
+            loop.call_soon(self._go)
+        return await future
+
+    def _go(self) -> None:
+        asked, self._asked = self._asked, []
+        asked = [(question, future) for question, future in asked if not future.done()]
+        if asked:
+            task = asyncio.create_task(self._give(asked))
+            self._answering.add(task)  # the loop itself holds tasks only weakly
+            task.add_done_callback(self._answering.discard)
+
+    async def _give(self, asked: list[tuple[Q, asyncio.Future[A]]]) -> None:
+        try:
+            answers = await self._answer([question for question, _ in asked])
+        except BaseException as error:
+            answers = [error] * len(asked)
+        for (_, future), answer in zip(asked, answers, strict=True):
+            if future.done():
+                continue
+            if isinstance(answer, BaseException):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
