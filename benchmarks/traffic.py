@@ -23,7 +23,8 @@ from benchmarks.workload import draw, name, templates
 from streamproc.clock import monotonic_s, wall_ms
 from streamproc.contracts.instants import to_iso
 from streamproc.transport.brokers import Brokers
-from streamproc.transport.bulk import BulkProducer, Outgoing, open_bulk_producer
+from streamproc.transport.bulk import BulkProducer, open_bulk_producer
+from streamproc.transport.outlet import Outgoing
 from streamproc.transport.partitioner import partitions_of
 from streamproc.transport.topics import Topics
 

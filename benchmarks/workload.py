@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from streamproc.contracts.instants import to_iso
 from streamproc.simulate.lives.population import Plan, Population
 from streamproc.simulate.lives.records import recorded
-from streamproc.transport.bulk import Outgoing, open_bulk_producer
+from streamproc.transport.bulk import open_bulk_producer
+from streamproc.transport.outlet import Outgoing
 from streamproc.transport.partitioner import partitions_of
 from streamproc.transport.topics import Topics
 from tests.integration.worker import Installation

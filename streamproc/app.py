@@ -35,6 +35,7 @@ from streamproc.transport.brokers import Brokers, brokers_of
 from streamproc.transport.chunks import Tail
 from streamproc.transport.connect import start
 from streamproc.transport.faust_app import batch_app
+from streamproc.transport.outlet import Outlet
 from streamproc.transport.owner import Progress
 from streamproc.transport.settings import TransportSettings, faust_options
 from streamproc.transport.topics import Topics, check_group, describe, leaderless
@@ -50,6 +51,7 @@ _TOPICS_S = 5.0
 _LEADERS_S = 1.0
 #: How long telling Kafka the last offsets may hold up the end.
 _LAST_COMMIT_S = 5.0
+_MAX_BATCH_BYTES = 131_072
 _MAX_REQUEST_BYTES = 2_097_152
 
 
@@ -62,7 +64,11 @@ def load_definitions(settings: Settings) -> Definitions:
 async def open_producer(brokers: Brokers) -> AsyncIterator[AIOKafkaProducer]:
     """A started producer with `acks=all` and Java's partitioner. Raises StreamprocError if no broker lets us in."""
     producer = AIOKafkaProducer(
-        **brokers.client_options(), acks="all", linger_ms=2, max_request_size=_MAX_REQUEST_BYTES
+        **brokers.client_options(),
+        acks="all",
+        linger_ms=2,  # so that what several shards send at the same time is one request
+        max_batch_size=_MAX_BATCH_BYTES,
+        max_request_size=_MAX_REQUEST_BYTES,
     )
     try:
         await start(producer, brokers)
@@ -109,7 +115,9 @@ class Worker:
             await redis.look()
             await self._check_topics()
             producer = await stack.enter_async_context(open_producer(self._brokers))
-            shards = Shards(store, producer, self._definitions, settings, self.metrics, self._until_ms)
+            shards = Shards(
+                store, Outlet(producer), self._definitions, settings, self.metrics, self._until_ms
+            )
             app = self._create_app(shards)
             await self._serve_http(stack, Heartbeat(shards, redis))
             self._note_definitions(self._definitions)

@@ -88,8 +88,8 @@ class Shard:
         self.time_ms = head.time_ms if head.time_ms is not None else 0
         #: Records that a batch may have.
         self.batch_records = settings.chunk_records
-        #: Records that the last step put into the outbox.
-        self.sent = 0
+        #: What the last step put into the outbox.
+        self.sent: Sequence[bytes] = ()
         self.inbox = Inbox(
             len(SOURCES), {SOURCES.index(topic): max_ms for topic, max_ms in head.max_ms.items()}
         )
@@ -231,7 +231,7 @@ class Shard:
         commit = self._commit_of(batch, lives, records)
         committing_s = monotonic_s()
         self.head = await self._store.commit(self.head, commit)
-        self.time_ms, self.sent = batch.limit_ms, len(commit.outbox)
+        self.time_ms, self.sent = batch.limit_ms, commit.outbox
         self._count(batch, lives, records, committing_s - started_s, monotonic_s() - committing_s)
         return lives
 

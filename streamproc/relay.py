@@ -1,37 +1,42 @@
 """Outbox → Kafka: send what was committed, wait for the acks, trim.
 
 Every record leaves at least once and in the order it was committed; one that is sent again has the same bytes. Trimming
-is fenced and absolute, so a stalled former owner cannot remove what its successor has not sent.
+is fenced and absolute, so a stalled former owner cannot remove what its successor has not sent. What this process has
+committed is sent from its memory; the outbox in Redis is read for what was there before.
 """
 
 import asyncio
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import Final, Protocol
 
 import structlog
 from aiokafka.errors import KafkaError
 
-from streamproc.contracts.outbox import Headers, unpack
+from streamproc.contracts.outbox import unpack
 from streamproc.contracts.versions import raise_version
 from streamproc.metrics import Metrics
 from streamproc.pipeline import Shard
 from streamproc.state.store import OutboxEntry, Store, StoreUnavailable
+from streamproc.transport.outlet import Outgoing
 
 _log = structlog.get_logger(__name__)
 
 BATCH_RECORDS: Final = 1_000
+#: Records in memory that wait for Kafka; beyond them they are forgotten, and read from Redis when it is their turn.
+KNOWN_MAX: Final = 4_000
 _BACKOFF_MIN_S: Final = 0.1
 _BACKOFF_MAX_S: Final = 10.0
 _KAFKA_FIX: Final = "do the brokers answer, have the topics out leaders, and may this user write to them?"
 
 
 class Producer(Protocol):
-    """What the relay needs of a Kafka producer with `acks=all`."""
+    """What the relay needs of Kafka."""
 
-    async def send(
-        self, topic: str, value: bytes, *, key: bytes | None, headers: Headers
-    ) -> Awaitable[object]: ...
+    async def send(self, records: Sequence[Outgoing]) -> None:
+        """Return once all are acknowledged by all replicas in sync. Raises KafkaError."""
 
 
 class Relay:
@@ -46,23 +51,35 @@ class Relay:
         metrics: Metrics,
         tell: Callable[[int, int], Awaitable[bool]],
         acked: set[OutboxEntry],
+        backlog: int,
     ) -> None:
         """`tell(partition, seq)` returns once Kafka's group knows of the commit; False: this relay is to end.
 
         `acked`: what Kafka has acknowledged but Redis could not trim, by this relay or the one before it in this
-        process. It is not sent again.
+        process. It is not sent again. `backlog`: records that are in the outbox now.
         """
         self._store, self._shard, self._producer, self._tell = store, shard, producer, tell
         self._prefix, self._metrics, self._acked = topic_prefix, metrics, acked
         self._committed = asyncio.Event()
         self._committed.set()  # there may be records from before
         self._stopping = asyncio.Event()
+        #: The end of the outbox, in order; all of it, unless there is more in Redis (`_has_unknown`).
+        self._known: deque[OutboxEntry] = deque()
+        self._has_unknown = True
+        self._overflows = 0
         #: Records in the outbox: what was there at the beginning and committed since, less what was trimmed.
-        self.backlog = 0
+        self.backlog = backlog
 
-    def wake(self, records: int) -> None:
-        """So many records are new in the outbox."""
-        self.backlog += records
+    def committed(self, seq: int, records: Sequence[bytes]) -> None:
+        """These records have come into the outbox by the commit that made `seq`."""
+        if not records:
+            return
+        self.backlog += len(records)
+        self._known.extend(OutboxEntry(f"{seq}-{i}", record) for i, record in enumerate(records))
+        if len(self._known) > KNOWN_MAX:
+            self._known.clear()
+            self._has_unknown = True
+            self._overflows += 1
         self._committed.set()
 
     def stop(self) -> None:
@@ -101,12 +118,16 @@ class Relay:
         Raises KafkaError or what the store raises; then the same records are sent again by the next call.
         """
         head = self._shard.head
-        entries = await self._store.outbox_read(head, None, BATCH_RECORDS)
-        unsent = [entry for entry in entries if entry not in self._acked]
+        overflows, has_unknown = self._overflows, self._has_unknown
+        if has_unknown:
+            entries: Sequence[OutboxEntry] = await self._store.outbox_read(head, None, BATCH_RECORDS)
+        else:
+            entries = list(islice(self._known, BATCH_RECORDS))
+        unsent = [entry for entry in entries if entry not in self._acked] if self._acked else entries
         if unsent:
             # What a failover may take back must not be seen outside; and Kafka is told before, or a Redis that lost
             # this commit could not be told from one that did not.
-            seq = int(unsent[-1].id.partition("-")[0])
+            seq, _ = _place(unsent[-1])
             await self._store.await_replicas(head, seq)
             if not await self._tell(head.partition, seq):
                 return 0
@@ -115,18 +136,33 @@ class Relay:
         if entries:
             self.backlog = max(0, self.backlog - await self._store.outbox_trim(head, entries[-1].id))
             self._acked.clear()
+            self._forget(entries[-1])
+        if has_unknown and len(entries) < BATCH_RECORDS and overflows == self._overflows:
+            self._has_unknown = False  # what came since that was read is known
         self._metrics.set("outbox_records", self.backlog, str(head.partition))
         return len(entries)
 
+    def _forget(self, last: OutboxEntry) -> None:
+        """Records up to this one are gone."""
+        while self._known and _place(self._known[0]) <= _place(last):
+            self._known.popleft()
+
     async def _send(self, entries: Sequence[OutboxEntry]) -> None:
         rewinds = self._shard.head.rewinds
-        records = [raise_version(unpack(entry.record), rewinds) for entry in entries]
-        acks = [
-            await self._producer.send(
-                self._prefix + record.topic, record.value, key=record.key, headers=record.headers
-            )
-            for record in records
-        ]
-        await asyncio.gather(*acks)
-        for record in records:
-            self._metrics.count("relayed_total", 1, record.topic)
+        records = [unpack(entry.record) for entry in entries]
+        if rewinds:
+            records = [raise_version(record, rewinds) for record in records]
+        await self._producer.send(
+            [
+                Outgoing(self._prefix + record.topic, record.key, record.value, record.headers)
+                for record in records
+            ]
+        )
+        for topic, count in Counter(record.topic for record in records).items():
+            self._metrics.count("relayed_total", count, topic)
+
+
+def _place(entry: OutboxEntry) -> tuple[int, int]:
+    """Where an entry stands in the outbox: its commit, and its number in it."""
+    seq, _, i = entry.id.partition("-")
+    return int(seq), int(i)

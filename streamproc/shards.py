@@ -26,7 +26,7 @@ from streamproc.settings import Settings
 from streamproc.sources import SOURCES
 from streamproc.state.rewinds import note_of
 from streamproc.state.store import OutboxEntry, Store, StoreError, StoreUnavailable, Superseded
-from streamproc.together import Together
+from streamproc.together import Rounds, Together
 from streamproc.transitions.definitions import Definitions
 from streamproc.transport.chunks import Chunk
 from streamproc.transport.owner import Progress, Unavailable
@@ -76,7 +76,7 @@ class Shards:
         self._ending = Ending(self.held, store, settings.topic_prefix)
         self._acked: dict[int, set[OutboxEntry]] = {}
         self._telling = asyncio.Lock()
-        self._together = Together()
+        self._together, self._rounds = Together(), Rounds()
 
     # -- the owner's side of the transport
 
@@ -249,9 +249,9 @@ class Shards:
             self._acked.pop(partition, None)  # the same entry has another version now
         acked = self._acked.setdefault(partition, set())
         prefix = self._settings.topic_prefix
-        relay = Relay(self._store, shard, self._producer, prefix, self._metrics, self._tell, acked)
+        backlog = await self._store.outbox_length(head.partition)
+        relay = Relay(self._store, shard, self._producer, prefix, self._metrics, self._tell, acked, backlog)
         assert self.reader is not None
-        relay.wake(await self._store.outbox_length(head.partition))
         if head.time_ms is not None:
             self._metrics.set("shard_time_seconds", head.time_ms / 1000, str(head.partition))
         sweep_cursor = None if shard.is_swept() else 0
@@ -295,14 +295,15 @@ class Shards:
             if held.relay.backlog > _OUTBOX_RECORDS_MAX:
                 await asyncio.sleep(_IDLE_S)
                 continue
-            waiting = held.waiting()
-            batch = await held.next_batch(waiting, self._until_ms)
-            # What holds is said anew once the events are read again.
-            cursor = None if waiting and held.shard.is_restating else held.sweep_cursor
-            if batch is not None:
-                await self._step(held, batch)
-            if cursor is not None:
-                await self._sweep(held, cursor)
+            async with self._rounds.turn():
+                waiting = held.waiting()
+                batch = await held.next_batch(waiting, self._until_ms)
+                # What holds is said anew once the events are read again.
+                cursor = None if waiting and held.shard.is_restating else held.sweep_cursor
+                if batch is not None:
+                    await self._step(held, batch)
+                if cursor is not None:
+                    await self._sweep(held, cursor)
             if batch is None and cursor is None:
                 if self._until_ms is not None and not waiting and await self._is_over(held):
                     self.done.set()
@@ -317,7 +318,6 @@ class Shards:
     async def _step(self, held: Held, batch: Batch) -> None:
         held.room.set()
         held.drained_ms = NEVER_MS
-        self._together.expect(held.partition)
         try:
             await held.shard.step(batch)
         except StoreError:
@@ -326,12 +326,10 @@ class Shards:
             if await held.shard.fails_without_records(batch):
                 raise
             raise Unprocessable(batch, error) from error
-        finally:
-            self._together.excuse(held.partition)
         if batch.slice is not None:
             self._isolation.committed(held.partition, held.shard.head.offsets)
         held.shard.batch_records = self._isolation.limit(held.partition)
-        held.relay.wake(held.shard.sent)
+        held.relay.committed(held.shard.head.seq, held.shard.sent)
         await asyncio.sleep(0)  # the other shards, the relay and the web server want their turn
 
     async def _sweep(self, held: Held, cursor: int) -> None:

@@ -1,19 +1,68 @@
-"""Shards that are ready at the same time are evaluated in one go.
+"""Shards go from Kafka to Redis in rounds, and those of a round are evaluated in one go.
 
 A step of few customers costs hardly less than one of many, and a worker has a dozen shards, each with a few events at a
 time. What a shard reads and commits stays its own.
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from streamproc.instants.advance import Course, Lives, advance_together
 
-#: How long those who have come wait for the others, who read from Redis.
-_PATIENCE_S: Final = 0.02
 #: Customers of one go, about: more would only keep the others waiting.
 _CUSTOMERS_MAX: Final = 4_000
+
+
+class Rounds:
+    """Who comes while a round is under way waits for the next one, and all who wait begin it at once.
+
+    Else each shard would go at a time of its own, and none with another; and with more of them on their way, each wait
+    of each would last until all the others have computed.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[asyncio.Future[None]] = []
+        self._inside = 0
+        self._is_beginning = False
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """A shard's part of a round."""
+        begun = asyncio.get_running_loop().create_future()
+        self._waiting.append(begun)
+        self._begin_if_over()
+        try:
+            await begun
+        except asyncio.CancelledError:
+            if begun.cancelled():  # it did not begin
+                self._waiting = [other for other in self._waiting if other is not begun]
+            else:
+                self._leave()
+            raise
+        try:
+            yield
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        self._inside -= 1
+        self._begin_if_over()
+
+    def _begin_if_over(self) -> None:
+        if not self._inside and self._waiting and not self._is_beginning:
+            self._is_beginning = True
+            asyncio.get_running_loop().call_soon(self._begin)
+
+    def _begin(self) -> None:
+        self._is_beginning = False
+        waiting, self._waiting = self._waiting, []
+        for begun in waiting:
+            if not begun.done():
+                self._inside += 1
+                begun.set_result(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,40 +72,21 @@ class _Waiting:
 
 
 class Together:
-    """Makes lives of courses, when all shards that are on their way here have come."""
+    """Makes lives of courses: those that come in one round of the event loop in one go."""
 
     def __init__(self) -> None:
         self._waiting: list[_Waiting] = []
-        self._expected: set[int] = set()
-        self._late: asyncio.TimerHandle | None = None
-
-    def expect(self, partition: int) -> None:
-        """A shard has taken a batch and will come, or be excused: the others wait for it, if not for long."""
-        self._expected.add(partition)
-
-    def excuse(self, partition: int) -> None:
-        """A shard does not come any more; nothing if it has."""
-        self._expected.discard(partition)
-        self._go_if_all_are_here()
 
     async def advance(self, course: Course) -> Lives:
         """What comes of a course. Raises what evaluating it raises, and nothing for what another's does."""
         loop = asyncio.get_running_loop()
         waiting = _Waiting(course, loop.create_future())
         self._waiting.append(waiting)
-        if self._late is None:
-            self._late = loop.call_later(_PATIENCE_S, self._go)
-        self._expected.discard(course.origin.partition)
-        self._go_if_all_are_here()
+        if len(self._waiting) == 1:
+            loop.call_soon(self._go)
         return await waiting.lives
 
-    def _go_if_all_are_here(self) -> None:
-        if self._waiting and not self._expected and self._late is not None:
-            self._late.cancel()
-            self._late = asyncio.get_running_loop().call_later(0, self._go)
-
     def _go(self) -> None:
-        self._late = None
         group = [self._waiting.pop(0)]
         customers = len(group[0].course.table)
         for other in [other for other in self._waiting if _alike(other.course, group[0].course)]:
@@ -65,8 +95,8 @@ class Together:
                 break
             self._waiting.remove(other)
             group.append(other)
-        if self._waiting:
-            self._late = asyncio.get_running_loop().call_later(0, self._go)
+        if self._waiting:  # after those of this go have sent off their commits
+            asyncio.get_running_loop().call_soon(self._go)
         group = [waiting for waiting in group if not waiting.lives.done()]  # else its shard was let go
         if len(group) > 1:
             try:

@@ -22,8 +22,9 @@ from streamproc.errors import StreamprocError
 from streamproc.rules.load import load_ruleset
 from streamproc.settings import Settings, load_settings
 from streamproc.transport.brokers import brokers_of
-from streamproc.transport.bulk import Outgoing, open_bulk_producer, partition_counts
+from streamproc.transport.bulk import open_bulk_producer, partition_counts
 from streamproc.transport.lines import CHANNEL_TOPICS, LineError, ParsedLine, parse_line
+from streamproc.transport.outlet import Outgoing
 from streamproc.transport.topics import Topics
 
 _READ_BYTES: Final = 4_194_304

@@ -31,7 +31,8 @@ from streamproc.simulate.probe import follow_metrics
 from streamproc.simulate.screen import View, dashboard, progress_line
 from streamproc.state.redis_store import RedisStore
 from streamproc.transport.brokers import Brokers, brokers_of
-from streamproc.transport.bulk import Outgoing, open_bulk_producer, open_consumer, partition_counts
+from streamproc.transport.bulk import open_bulk_producer, open_consumer, partition_counts
+from streamproc.transport.outlet import Outgoing
 from streamproc.transport.topics import Topics, create_topics, delete_topics
 
 PARTITIONS: Final = 4

@@ -6,20 +6,27 @@
 3. Send all writes and EXEC: Redis carries out all of them, or none because a watched key has changed since
    step 1.
 
+Shards that are ready at the same time take these steps together, on one connection.
+
 Neither EXEC nor a script rolls back, so nothing inside EXEC may fail: types are checked, the keys that only a
 commit writes are watched, out of memory and read-only refuse the whole transaction while it is queued, and
 outbox ids rise with seq, which `acquire` has checked. (A script that does the same costs the server twice the
 CPU, because every argument becomes a Lua string; docs/state.md has the figures.)
 """
 
+import asyncio
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
+from typing import Any, Final
 
 from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import RedisError
 
+from streamproc.gathering import Gathering
 from streamproc.state.keys import ShardKeys
 from streamproc.state.redis_head import check, fence
-from streamproc.state.redis_link import Command, chunks, exchange, execute
+from streamproc.state.redis_link import Command, RedisLink, chunks, exchange, execute
 from streamproc.state.refusals import gone
 from streamproc.state.store import Commit, Head, StateCorrupt, Superseded
 
@@ -27,52 +34,130 @@ from streamproc.state.store import Commit, Head, StateCorrupt, Superseded
 _CHUNK = 4_000
 #: Looks before we give up because a watched key keeps changing. A shard has one owner: one change is rare.
 _LOOKS = 3
+#: States that shards may commit in one transaction: some milliseconds of the server's time.
+_STATES_MAX: Final = 4_000
 
 
-async def apply_commit(
-    connection: AbstractConnection, keys: ShardKeys, head: Head, commit: Commit, after: Head
-) -> None:
-    """Bring the shard from `head` to `after`; nothing if it is there already. Safe to repeat.
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A commit that brings a shard from the head `head` to `after`."""
 
-    Raises Superseded if the shard is at neither of them, StateCorrupt if a key has the wrong type.
+    keys: ShardKeys
+    head: Head
+    commit: Commit
+    after: Head
+
+
+class Commits:
+    """Commits of some shards. Those that are ready at the same time are one transaction: it costs two round trips."""
+
+    def __init__(self, link: RedisLink) -> None:
+        self._link = link
+        self._steps: Gathering[Step, None] = Gathering(self._apply)
+
+    async def apply(self, step: Step) -> None:
+        """Carry a step out; nothing if that was done already.
+
+        Raises Superseded if the shard is at neither of its heads, StateCorrupt if a key has the wrong type.
+        """
+        await self._steps.ask(step)
+
+    async def _apply(self, steps: list[Step]) -> list[BaseException | None]:
+        outcomes: list[BaseException | None] = []
+        for some in _groups(steps):
+            outcomes += await self._apply_group(some)
+        return outcomes
+
+    async def _apply_group(self, steps: list[Step]) -> list[BaseException | None]:
+        if len(steps) > 1:
+            try:
+                await self._link.once(lambda connection: apply_steps(connection, steps))
+            except (Superseded, RedisError):
+                pass  # alone, each learns what of that is meant for it; what was done already is not done again
+            else:
+                return [None] * len(steps)
+        return await asyncio.gather(*map(self._apply_alone, steps), return_exceptions=True)
+
+    async def _apply_alone(self, step: Step) -> None:
+        await self._link.run(lambda connection: apply_steps(connection, [step]))
+
+
+def _groups(steps: Sequence[Step]) -> Iterator[list[Step]]:
+    """The steps in order, so many at a time that they do not hold the server up."""
+    group: list[Step] = []
+    states = 0
+    for step in steps:
+        if group and states + len(step.commit.states) > _STATES_MAX:
+            yield group
+            group, states = [], 0
+        group.append(step)
+        states += len(step.commit.states)
+    yield group
+
+
+async def apply_steps(connection: AbstractConnection, steps: Sequence[Step]) -> None:
+    """Carry out steps of different shards, all or none; nothing of those that were done already. Safe to repeat.
+
+    Raises Superseded if a shard is at neither of its heads, StateCorrupt if a key has the wrong type.
     """
-    writes = list(_writes(keys, head, commit, after))
+    writes = {id(step): list(_writes(step.keys, step.head, step.commit, step.after)) for step in steps}
     for _ in range(_LOOKS):
-        if await _look(connection, keys, head, commit, after):
+        left = await _look(connection, steps)
+        if not left:
             return
-        if await execute(connection, writes):
+        if await execute(connection, list(chain.from_iterable(writes[id(step)] for step in left))):
             return
-    raise Superseded(f"partition {head.partition}: somebody else keeps writing to the shard")
+    shards = ", ".join(str(step.head.partition) for step in steps)
+    raise Superseded(f"partition {shards}: somebody else keeps writing to the shard")
 
 
-async def _look(
-    connection: AbstractConnection, keys: ShardKeys, head: Head, commit: Commit, after: Head
-) -> bool:
-    """True if the commit is applied already; if not, everything is as expected and a transaction is open."""
-    types = _types(keys, commit)
-    applied: dict[str, bytes | None] = {"commit": after.commit.encode(), **fence(after)}
-    topics = [f"off:{topic}" for topic in after.offsets]
+async def _look(connection: AbstractConnection, steps: Sequence[Step]) -> list[Step]:
+    """The steps that are still to be done: all is as they expect, and a transaction is open if there are any."""
+    looks = [_questions(step) for step in steps]
+    replies = iter(await exchange(connection, [*chain.from_iterable(looks), (b"MULTI",)]))
+    left = [
+        step
+        for step, questions in zip(steps, looks, strict=True)
+        if not _is_done(step, [next(replies) for _ in questions])
+    ]
+    if not left:
+        await exchange(connection, [(b"DISCARD",)])
+    return left
+
+
+def _questions(step: Step) -> list[Command]:
+    keys = step.keys
+    return [
+        (b"WATCH", keys.head, keys.state, keys.minutes),
+        *[(b"TYPE", key) for key in _types(keys, step.commit)],
+        (b"HMGET", keys.head, *_applied(step), *_topics(step)),
+    ]
+
+
+def _is_done(step: Step, replies: Sequence[Any]) -> bool:
+    """Whether a step was carried out before. If not, everything is as it expects, or an error is raised."""
+    _, *found, values = replies
+    types, applied, head = _types(step.keys, step.commit), _applied(step), step.head
+    _check_types(types, found)
+    stored = dict(zip((*applied, *_topics(step)), values, strict=True))
+    if {name: stored[name] for name in applied} == applied:
+        return True
     before: dict[str, bytes | None] = {
         **fence(head),
-        **{f"off:{topic}": _number(head.offsets.get(topic)) for topic in after.offsets},
+        **{f"off:{topic}": _number(head.offsets.get(topic)) for topic in step.after.offsets},
     }
-    replies = await exchange(
-        connection,
-        [
-            (b"WATCH", keys.head, keys.state, keys.minutes),
-            *[(b"TYPE", key) for key in types],
-            (b"HMGET", keys.head, *applied, *topics),
-            (b"MULTI",),
-        ],
-    )
-    _check_types(types, replies[1:-2])
-    stored = dict(zip((*applied, *topics), replies[-2], strict=True))
-    if {name: stored[name] for name in applied} == applied:
-        await exchange(connection, [(b"DISCARD",)])
-        return True
     check(head.partition, before, [stored[name] for name in before])
-    _check_kept(head, keys, dict(zip(types, replies[1:-2], strict=True)))
+    _check_kept(head, step.keys, dict(zip(types, found, strict=True)))
     return False
+
+
+def _applied(step: Step) -> dict[str, bytes | None]:
+    """What the head says once the step is done."""
+    return {"commit": step.after.commit.encode(), **fence(step.after)}
+
+
+def _topics(step: Step) -> list[str]:
+    return [f"off:{topic}" for topic in step.after.offsets]
 
 
 def _types(keys: ShardKeys, commit: Commit) -> dict[bytes, bytes]:

@@ -96,7 +96,7 @@ class RedisLink:
 
         `operation` must be safe to repeat when it may have been carried out already.
         """
-        return await self._persist(lambda: self._once(operation))
+        return await self._persist(lambda: self.once(operation))
 
     async def ask(self, *commands: Command) -> list[Any]:
         """The replies to commands that leave nothing behind on the connection and are safe to repeat.
@@ -107,7 +107,7 @@ class RedisLink:
 
     async def _ask_together(self, questions: list[Sequence[Command]]) -> list[list[Any] | BaseException]:
         flat = [command for commands in questions for command in commands]
-        replies = iter(await self._once(lambda connection: _exchange(connection, flat)))
+        replies = iter(await self.once(lambda connection: _exchange(connection, flat)))
         answers: list[list[Any] | BaseException] = []
         for commands in questions:
             some = [next(replies) for _ in commands]
@@ -137,7 +137,8 @@ class RedisLink:
             raise self._in_words(error) from error
         raise AssertionError("a retry loop ends with a result or an error")
 
-    async def _once(self, operation: Callable[[AbstractConnection], Awaitable[T]]) -> T:
+    async def once(self, operation: Callable[[AbstractConnection], Awaitable[T]]) -> T:
+        """The result of `operation` on a connection of its own, in one attempt. Raises what redis-py does."""
         try:
             async with asyncio.timeout(self._within_s):
                 connection: AbstractConnection = await self._pool.get_connection()  # type: ignore[no-untyped-call]

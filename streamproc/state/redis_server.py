@@ -26,11 +26,9 @@ async def server_info(connection: AbstractConnection) -> dict[str, str]:
     return info
 
 
-async def connected_replicas(connection: AbstractConnection) -> int:
-    """How many replicas the server feeds now."""
-    return int(
-        _fields((await exchange(connection, [(b"INFO", b"replication")]))[0]).get("connected_slaves", 0)
-    )
+def connected_replicas(info: bytes) -> int:
+    """How many replicas the server feeds, by its `INFO replication`."""
+    return int(_fields(info).get("connected_slaves", 0))
 
 
 def _fields(info: bytes) -> dict[str, str]:

@@ -4,12 +4,11 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from redis.asyncio.connection import AbstractConnection
-
+from streamproc.clock import monotonic_s
 from streamproc.state.keys import Keyspace, read_due_entry
-from streamproc.state.redis_commit import apply_commit
+from streamproc.state.redis_commit import Commits, Step
 from streamproc.state.redis_head import check, fence, ownership, parse_head
-from streamproc.state.redis_link import Command, RedisLink, Script, chunks, exchange
+from streamproc.state.redis_link import Command, RedisLink, Script, chunks
 from streamproc.state.redis_server import connected_replicas, server_info, server_warnings
 from streamproc.state.refusals import Claim, refused
 from streamproc.state.store import Commit, Head, OutboxEntry, StoreUnavailable, superseded
@@ -18,6 +17,8 @@ from streamproc.state.store import Commit, Head, OutboxEntry, StoreUnavailable, 
 _CHUNK = 4_000
 #: How long replicas may take; far below the patience of a request.
 _REPLICAS_WITHIN_MS = 1_000
+#: How long it is taken for granted that no replica has come or gone.
+_REPLICAS_KNOWN_S = 1.0
 
 
 class RedisStore:
@@ -41,10 +42,12 @@ class RedisStore:
         replicas: int | None = None,
     ) -> None:
         self._replicas = replicas
+        self._connected, self._look_again_s = 0, 0.0
         self._keyspace = Keyspace(prefix, group)
         self._link = RedisLink(
             url, socket_timeout_s=socket_timeout_s, attempts=attempts, patience_s=patience_s
         )
+        self._commits = Commits(self._link)
         self._acquire = Script("acquire")
         self._mark = Script("mark")
         self._trim = Script("trim")
@@ -104,7 +107,7 @@ class RedisStore:
         """See Store.commit."""
         after = commit.after(head)
         keys = self._keyspace.shard(head.partition)
-        await self._link.run(lambda connection: apply_commit(connection, keys, head, commit, after))
+        await self._commits.apply(Step(keys, head, commit, after))
         return after
 
     async def minutes(self, head: Head) -> list[int]:
@@ -133,9 +136,7 @@ class RedisStore:
 
     async def await_replicas(self, head: Head, seq: int) -> None:
         """See Store.await_replicas."""
-        wanted = self._replicas
-        if wanted is None:
-            wanted = min(1, await self._link.run(connected_replicas))
+        wanted = await self._wanted_replicas()
         if not wanted:
             return
         keys = self._keyspace.shard(head.partition)
@@ -145,10 +146,20 @@ class RedisStore:
         )
         _check_owner(head, reply)
         if reached < wanted:
+            self._look_again_s = 0.0
             raise StoreUnavailable(
                 f"{reached} of {wanted} replicas of Redis at {self._link.where} hold what was committed",
                 fix="signals wait until they do: see the replicas' logs, or set STREAMPROC_REDIS_REPLICAS",
             )
+
+    async def _wanted_replicas(self) -> int:
+        if self._replicas is not None:
+            return self._replicas
+        now_s = monotonic_s()
+        if now_s >= self._look_again_s:
+            self._connected = connected_replicas(await self._link.call(b"INFO", b"replication"))
+            self._look_again_s = now_s + _REPLICAS_KNOWN_S
+        return min(1, self._connected)
 
     async def outbox_trim(self, head: Head, up_to_id: str) -> int:
         """See Store.outbox_trim."""

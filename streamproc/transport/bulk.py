@@ -4,10 +4,10 @@ For files, failed events and demos; nothing here belongs to a consumer group, an
 """
 
 import asyncio
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -18,7 +18,7 @@ from aiokafka.structs import TopicPartition
 from streamproc.errors import StreamprocError
 from streamproc.transport.brokers import Brokers
 from streamproc.transport.connect import start
-from streamproc.transport.partitioner import partitions_of
+from streamproc.transport.outlet import Outgoing, batches, places
 from streamproc.transport.topics import describe
 
 #: Large enough that a record costs the broker little, small enough for every broker's default limit (1 MB).
@@ -31,16 +31,6 @@ _POLL_MS: Final = 100
 _QUIET_POLLS_MAX: Final = 300
 #: Reading on over so many records is quicker than a seek.
 _SKIP_RECORDS: Final = 200
-
-
-class Outgoing(NamedTuple):
-    """A record to produce. `partition`: None is that of the key by murmur2; without a key, any."""
-
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]] = ()
-    partition: int | None = None
 
 
 class BulkProducer:
@@ -61,17 +51,11 @@ class BulkProducer:
 
         Raises StreamprocError for what Kafka refused of these or of earlier ones.
         """
-        builders: dict[TopicPartition, BatchBuilder] = {}
+        found = places(records, self._counts, self._keyless)
+        self._keyless += sum(record.key is None for record in records)
         try:
-            for place, record in zip(self._places(records), records, strict=True):
-                builder = builders.get(place)
-                if builder is None or not _append(builder, record):
-                    if builder is not None:
-                        await self._submit(place, builder)
-                    builder = builders[place] = self._client.create_batch()
-                    _append(builder, record)
-            for place, builder in builders.items():
-                await self._submit(place, builder)
+            for place, batch in batches(self._client, records, found):
+                await self._submit(place, batch)
         except KafkaError as error:
             raise _refused(error) from error
 
@@ -88,23 +72,6 @@ class BulkProducer:
         self._in_flight.append(future)
         if len(self._in_flight) > _BATCHES_IN_FLIGHT:
             await self._in_flight.popleft()
-
-    def _places(self, records: Sequence[Outgoing]) -> list[TopicPartition]:
-        """Where each record goes."""
-        hashed: dict[str, list[int]] = defaultdict(list)
-        places = [0 if record.partition is None else record.partition for record in records]
-        for row, record in enumerate(records):
-            if record.partition is None:
-                if record.key is None:
-                    self._keyless += 1
-                    places[row] = self._keyless % self._counts[record.topic]
-                else:
-                    hashed[record.topic].append(row)
-        for topic, rows in hashed.items():
-            partitions = partitions_of([records[row].key or b"" for row in rows], self._counts[topic])
-            for row, partition in zip(rows, partitions.tolist(), strict=True):
-                places[row] = partition
-        return [TopicPartition(record.topic, place) for record, place in zip(records, places, strict=True)]
 
 
 async def partition_counts(brokers: Brokers, prefix: str, topics: Iterable[str]) -> dict[str, int]:
@@ -264,12 +231,6 @@ def _silent(places: Iterable[TopicPartition]) -> StreamprocError:
     return StreamprocError(
         f"the broker shows no end of {names}", fix="look at the brokers' logs; every partition needs a leader"
     )
-
-
-def _append(builder: BatchBuilder, record: Outgoing) -> bool:
-    """Whether the record went into the batch; the first one always does."""
-    _, key, value, headers, _ = record
-    return builder.append(timestamp=None, key=key, value=value, headers=list(headers)) is not None
 
 
 def _refused(error: KafkaError) -> StreamprocError:

@@ -15,13 +15,8 @@ from aiokafka.structs import TopicPartition
 
 from streamproc.contracts.failed import FailedEvent, FailedEventData
 from streamproc.transport.brokers import Brokers
-from streamproc.transport.bulk import (
-    Outgoing,
-    open_bulk_producer,
-    partition_counts,
-    read_records,
-    read_topic,
-)
+from streamproc.transport.bulk import open_bulk_producer, partition_counts, read_records, read_topic
+from streamproc.transport.outlet import Outgoing
 from streamproc.transport.topics import Topics
 
 #: Header of a record that was sent again: the id of the refusal it answers.

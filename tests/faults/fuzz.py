@@ -23,7 +23,8 @@ from aiokafka import AIOKafkaProducer
 from rich.progress import Progress
 
 from streamproc.transport.brokers import Brokers
-from streamproc.transport.bulk import BulkProducer, Outgoing, read_topic
+from streamproc.transport.bulk import BulkProducer, read_topic
+from streamproc.transport.outlet import Outgoing
 from streamproc.transport.topics import create_topics
 from tests.faults.hostile import mutated, not_an_event, valid_event
 from tests.faults.scene import RULES

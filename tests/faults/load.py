@@ -16,7 +16,8 @@ from typing import Final
 
 from streamproc.errors import StreamprocError
 from streamproc.transport.brokers import Brokers
-from streamproc.transport.bulk import Outgoing, open_bulk_producer
+from streamproc.transport.bulk import open_bulk_producer
+from streamproc.transport.outlet import Outgoing
 from streamproc.transport.partitioner import partition_of
 
 TOPICS: Final = ("events.web", "events.app", "events.support")

@@ -18,11 +18,13 @@ from streamproc.transport.handover import Handover
 def no_compare_and_set() -> None:
     """Commits are written whatever the head says: no look at epoch, owner, seq or offsets, no WATCH."""
 
-    async def blind(connection: Any, keys: Any, head: Any, commit: Any, after: Any) -> None:
-        await redis_commit.exchange(connection, [(b"MULTI",)])
-        await redis_commit.execute(connection, list(redis_commit._writes(keys, head, commit, after)))
+    async def blind(connection: Any, steps: Sequence[Any]) -> None:
+        for step in steps:
+            await redis_commit.exchange(connection, [(b"MULTI",)])
+            writes = redis_commit._writes(step.keys, step.head, step.commit, step.after)
+            await redis_commit.execute(connection, list(writes))
 
-    redis_store.apply_commit = blind
+    redis_commit.apply_steps = blind
     _forget_the_fence(("epoch", "owner", "seq"))
 
 

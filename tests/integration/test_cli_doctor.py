@@ -7,7 +7,8 @@ import redis
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
-from streamproc.transport.bulk import Outgoing, open_bulk_producer
+from streamproc.transport.bulk import open_bulk_producer
+from streamproc.transport.outlet import Outgoing
 from tests.integration.worker import Installation
 from tests.reference.lives import DAY_MS
 from tests.reference.stream import generate

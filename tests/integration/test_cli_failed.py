@@ -14,7 +14,8 @@ from streamproc.contracts.failed import failed_record
 from streamproc.contracts.failures import Failure, FailureReason
 from streamproc.contracts.outbox import stable_id
 from streamproc.errors import StreamprocError
-from streamproc.transport.bulk import Outgoing, open_bulk_producer, read_topic
+from streamproc.transport.bulk import open_bulk_producer, read_topic
+from streamproc.transport.outlet import Outgoing
 from streamproc.transport.replay import REPLAY_HEADER
 from tests.integration.worker import Installation
 

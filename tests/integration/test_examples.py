@@ -15,7 +15,8 @@ from typing import Any
 from streamproc.contracts.outbox import OutRecord
 from streamproc.contracts.samples import records
 from streamproc.contracts.signals import audience_signal
-from streamproc.transport.bulk import Outgoing, open_bulk_producer, partition_counts
+from streamproc.transport.bulk import open_bulk_producer, partition_counts
+from streamproc.transport.outlet import Outgoing
 from tests.integration.worker import Installation
 from tests.integration.worker import until as eventually
 

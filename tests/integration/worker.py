@@ -29,7 +29,8 @@ from streamproc.state.redis_store import RedisStore
 from streamproc.state.store import Head
 from streamproc.transitions.definitions import Definitions
 from streamproc.transport.brokers import Brokers, brokers_of
-from streamproc.transport.bulk import Outgoing, open_bulk_producer, read_topic
+from streamproc.transport.bulk import open_bulk_producer, read_topic
+from streamproc.transport.outlet import Outgoing
 from streamproc.transport.topics import Topics, create_topics
 from tests.oracle.compare import assert_same_customers, without_bytes
 from tests.oracle.engine import SIGNAL_TOPICS, Run, as_said

@@ -1,19 +1,23 @@
 """The relay sends in order, trims only what is acknowledged, and sends again what is not."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import cast
 
 import pytest
 from aiokafka.errors import KafkaConnectionError, KafkaError
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from streamproc.contracts.outbox import OutRecord
 from streamproc.metrics import Metrics
 from streamproc.pipeline import Shard
-from streamproc.relay import Relay
+from streamproc.relay import BATCH_RECORDS, KNOWN_MAX, Relay
 from streamproc.state.memory_store import MemoryStore
 from streamproc.state.store import Commit, Head, OutboxEntry, StoreUnavailable, Superseded
+from streamproc.transport.outlet import Outgoing
 
 
 @dataclass
@@ -25,21 +29,15 @@ class Broker:
 
     failing: int = 0
     held: asyncio.Event | None = None
-    sent: list[tuple[str, bytes | None, bytes]] = field(default_factory=list)
+    sent: list[tuple[str, bytes | None, bytes | None]] = field(default_factory=list)
 
-    async def send(
-        self, topic: str, value: bytes, *, key: bytes | None, headers: Sequence[tuple[str, bytes]]
-    ) -> Awaitable[object]:
-        acknowledgement: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        self.sent.append((topic, key, value))
+    async def send(self, records: Sequence[Outgoing]) -> None:
+        self.sent += [(record.topic, record.key, record.value) for record in records]
         if self.failing:
             self.failing -= 1
-            acknowledgement.set_exception(KafkaConnectionError())
-        elif self.held is not None:
-            return asyncio.create_task(self.held.wait())
-        else:
-            acknowledgement.set_result(None)
-        return acknowledgement
+            raise KafkaConnectionError
+        if self.held is not None:
+            await self.held.wait()
 
 
 @dataclass
@@ -74,7 +72,14 @@ def relay_of(
         return told
 
     return Relay(
-        store, cast(Shard, holder), broker, "acme.", Metrics(), tell, set() if acked is None else acked
+        store,
+        cast(Shard, holder),
+        broker,
+        "acme.",
+        Metrics(),
+        tell,
+        set() if acked is None else acked,
+        backlog=0,
     )
 
 
@@ -185,3 +190,78 @@ async def test_nothing_is_sent_of_a_commit_that_kafka_does_not_know() -> None:
     assert await relay_of(store, holder, broker, told=False).send_batch() == 0
     assert broker.sent == []
     assert await store.outbox_length(0) == 1
+
+
+class Reads(MemoryStore):
+    """A store that counts how often its outbox is read."""
+
+    reads = 0
+
+    async def outbox_read(self, head: Head, after: str | None, limit: int) -> list[OutboxEntry]:
+        self.reads += 1
+        return await super().outbox_read(head, after, limit)
+
+
+def packed(*values: int) -> list[bytes]:
+    return [OutRecord("t", b"k", [], b"%d" % value).pack() for value in values]
+
+
+async def test_what_this_process_has_committed_is_not_read_again() -> None:
+    store = Reads()
+    holder = Holder(await acquire(store, generation=1))
+    broker = Broker()
+    relay = relay_of(store, holder, broker)
+    assert await relay.send_batch() == 0
+    for value in range(3):
+        holder.head = await store.commit(holder.head, Commit(outbox=packed(value)))
+        relay.committed(holder.head.seq, packed(value))
+        assert await relay.send_batch() == 1
+    assert store.reads == 1
+    assert [value for _, _, value in broker.sent] == [b"0", b"1", b"2"]
+    assert await store.outbox_length(0) == relay.backlog == 0
+
+
+@settings(deadline=None)
+@given(
+    st.integers(0, 2),
+    st.lists(st.sampled_from(("commit", "commit much", "send", "kafka fails", "redis fails")), max_size=30),
+)
+async def test_every_record_leaves_in_order_whatever_fails(before: int, steps: list[str]) -> None:
+    """Once at least, and only once unless Kafka had failed; what is sent again is so in its order."""
+    store, committed = MemoryStore(), 0
+    holder = Holder(await acquire(store, generation=1))
+    broker = Broker()
+
+    async def commit(count: int) -> list[bytes]:
+        nonlocal committed
+        records = packed(*range(committed, committed + count))
+        committed += count
+        holder.head = await store.commit(holder.head, Commit(outbox=records))
+        return records
+
+    if before:
+        await commit(before * (BATCH_RECORDS - 1))
+    relay = relay_of(store, holder, broker)
+    trim = store.outbox_trim
+
+    async def away(head: Head, up_to_id: str) -> int:
+        raise StoreUnavailable("away")
+
+    for step in steps:
+        if step.startswith("commit"):
+            count = KNOWN_MAX // 2 if step == "commit much" else 2
+            relay.committed(holder.head.seq + 1, await commit(count))
+            continue
+        broker.failing = step == "kafka fails"
+        store.outbox_trim = away if step == "redis fails" else trim  # type: ignore[method-assign]
+        with suppress(KafkaError, StoreUnavailable):
+            await relay.send_batch()
+    broker.failing, store.outbox_trim = 0, trim  # type: ignore[method-assign]
+    while await relay.send_batch():
+        pass
+    values = [int(value or b"") for _, _, value in broker.sent]
+    firsts = list(dict.fromkeys(values))
+    assert firsts == list(range(committed))
+    if "kafka fails" not in steps:
+        assert values == firsts
+    assert await store.outbox_length(0) == 0

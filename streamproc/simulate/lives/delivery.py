@@ -8,7 +8,8 @@ from typing import IO, Final
 from streamproc.clock import monotonic_s
 from streamproc.simulate.lives.records import EventRecord, line
 from streamproc.transport.brokers import Brokers
-from streamproc.transport.bulk import Outgoing, open_bulk_producer, partition_counts
+from streamproc.transport.bulk import open_bulk_producer, partition_counts
+from streamproc.transport.outlet import Outgoing
 from streamproc.transport.topics import Topics
 
 #: Without a rate, so many records go out at once; with one, what a tenth of a second has.

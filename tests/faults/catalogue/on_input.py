@@ -6,7 +6,8 @@ import random
 from aiokafka import AIOKafkaConsumer
 
 from streamproc.transport.brokers import Brokers
-from streamproc.transport.bulk import Outgoing, open_bulk_producer
+from streamproc.transport.bulk import open_bulk_producer
+from streamproc.transport.outlet import Outgoing
 from tests.faults.hostile import not_an_event
 from tests.faults.load import BAD, TOPICS
 from tests.faults.scene import PREFIX, Scene
