@@ -5,11 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from streamproc import together
 from streamproc.instants.advance import Course, Lives, Plan, advance_together
 from streamproc.sources import SOURCES
-from streamproc.together import Together
+from streamproc.together import Rounds, Together
 from streamproc.transitions.definitions import Definitions, Origin
 from streamproc.windows.panes import DAY_MS
 from streamproc.windows.table import new_customers
@@ -116,3 +118,58 @@ async def test_who_was_let_go_is_left_out(groups: list[int]) -> None:
     found = await asyncio.gather(*tasks, return_exceptions=True)
     assert isinstance(found[1], asyncio.CancelledError)
     assert [customers(lives) for lives in found if isinstance(lives, Lives)] == [["c0"], ["c2"]]
+
+
+async def test_who_comes_during_a_round_waits_for_the_next_which_all_begin_together() -> None:
+    rounds, now = Rounds(), [0]
+    begun: dict[str, int] = {}
+
+    async def shard(name: str, steps: int) -> None:
+        async with rounds.turn():
+            begun[name] = now[0]
+            for _ in range(steps):
+                await asyncio.sleep(0)
+
+    async def clock() -> None:
+        for now[0] in range(20):
+            await asyncio.sleep(0)
+
+    ticking = asyncio.create_task(clock())
+    early = [asyncio.create_task(shard("a", 3)), asyncio.create_task(shard("b", 6))]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    late = [asyncio.create_task(shard("c", 1)), asyncio.create_task(shard("d", 1))]
+    await asyncio.gather(*early, *late)
+    ticking.cancel()
+    assert begun["a"] == begun["b"]
+    assert begun["c"] == begun["d"] >= begun["b"] + 6
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.booleans(), st.booleans()), max_size=12))
+async def test_rounds_go_on_whoever_fails_or_is_let_go(shards: list[tuple[int, int, bool, bool]]) -> None:
+    rounds, inside = Rounds(), 0
+
+    async def shard(before: int, steps: int, fails: bool) -> None:
+        nonlocal inside
+        for _ in range(before):
+            await asyncio.sleep(0)
+        async with rounds.turn():
+            inside += 1
+            try:
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                if fails:
+                    raise OSError
+            finally:
+                inside -= 1
+
+    tasks = [asyncio.create_task(shard(before, steps, fails)) for before, steps, fails, _ in shards]
+    await asyncio.sleep(0)
+    for task, (*_, is_let_go) in zip(tasks, shards, strict=True):
+        if is_let_go:
+            task.cancel()
+    async with asyncio.timeout(5):
+        await asyncio.gather(*tasks, return_exceptions=True)
+        async with rounds.turn():
+            assert inside == 0
