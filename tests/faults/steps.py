@@ -16,6 +16,7 @@ from streamproc.pipeline import Shard
 from streamproc.relay import Relay
 from streamproc.shards import Shards
 from streamproc.state.redis_store import RedisStore
+from streamproc.together import Together
 from streamproc.transport.reader import Reader
 
 When = Literal["before", "after"]
@@ -27,7 +28,7 @@ STEPS: Final[dict[str, tuple[Any, str]]] = {
     "put": (Shard, "put"),
     "timer": (DueIndex, "pop"),
     "load": (RedisStore, "load"),
-    "live": (pipeline, "advance"),
+    "live": (Together, "advance"),
     "commit": (RedisStore, "commit"),
     "relay_read": (RedisStore, "outbox_read"),
     "send": (Relay, "_send"),

@@ -22,7 +22,7 @@ UNTIL_MS = END_MS + DAY_MS
 CHUNK_RECORDS = 10
 SOME = 8
 #: How often a worker at rest in its group passes a step at least; all others are passed with every commit.
-PASSES = {"seek": 1, "release": 1, "acquire": 3}
+PASSES = {"seek": 1, "release": 1, "acquire": 3, "relay_read": 3}
 
 
 @pytest.mark.usefixtures("require_apache_kafka")
