@@ -5,7 +5,7 @@ round trip, or some milliseconds however small it is; a dozen of them together c
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 Q = TypeVar("Q")
@@ -16,11 +16,18 @@ class Gathering(Generic[Q, A]):
     """Hands the questions of one round of the event loop to `answer`, and each answer to who asked.
 
     `answer` takes some questions and gives as many answers in their order; one that is an exception is raised at who
-    asked for it. What `answer` itself raises, all get.
+    asked for it. What `answer` itself raises, all get. Questions that weigh more than `most` together, by `weigh`, are
+    answered apart and side by side, so that no large one keeps all others waiting.
     """
 
-    def __init__(self, answer: Callable[[list[Q]], Awaitable[Sequence[A | BaseException]]]) -> None:
-        self._answer = answer
+    def __init__(
+        self,
+        answer: Callable[[list[Q]], Awaitable[Sequence[A | BaseException]]],
+        *,
+        weigh: Callable[[Q], int],
+        most: int,
+    ) -> None:
+        self._answer, self._weigh, self._most = answer, weigh, most
         self._asked: list[tuple[Q, asyncio.Future[A]]] = []
         self._answering: set[asyncio.Task[None]] = set()
 
@@ -35,11 +42,25 @@ class Gathering(Generic[Q, A]):
 
     def _go(self) -> None:
         asked, self._asked = self._asked, []
-        asked = [(question, future) for question, future in asked if not future.done()]
-        if asked:
-            task = asyncio.create_task(self._give(asked))
+        for some in self._groups([one for one in asked if not one[1].done()]):
+            task = asyncio.create_task(self._give(some))
             self._answering.add(task)  # the loop itself holds tasks only weakly
             task.add_done_callback(self._answering.discard)
+
+    def _groups(
+        self, asked: list[tuple[Q, asyncio.Future[A]]]
+    ) -> Iterator[list[tuple[Q, asyncio.Future[A]]]]:
+        group: list[tuple[Q, asyncio.Future[A]]] = []
+        weight = 0
+        for one in asked:
+            more = self._weigh(one[0])
+            if group and weight + more > self._most:
+                yield group
+                group, weight = [], 0
+            group.append(one)
+            weight += more
+        if group:
+            yield group
 
     async def _give(self, asked: list[tuple[Q, asyncio.Future[A]]]) -> None:
         try:

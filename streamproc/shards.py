@@ -295,7 +295,7 @@ class Shards:
             if held.relay.backlog > _OUTBOX_RECORDS_MAX:
                 await asyncio.sleep(_IDLE_S)
                 continue
-            async with self._rounds.turn():
+            async with self._rounds.turn(min(len(held.shard.inbox), held.shard.batch_records)):
                 waiting = held.waiting()
                 batch = await held.next_batch(waiting, self._until_ms)
                 # What holds is said anew once the events are read again.

@@ -5,6 +5,7 @@ time. What a shard reads and commits stays its own.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,57 +13,73 @@ from typing import Final
 
 from streamproc.instants.advance import Course, Lives, advance_together
 
+#: Records of one round, about.
+_RECORDS_MAX: Final = 4_000
 #: Customers of one go, about: more would only keep the others waiting.
 _CUSTOMERS_MAX: Final = 4_000
+
+
+@dataclass(slots=True)
+class _Round:
+    inside: int = 0
 
 
 class Rounds:
     """Who comes while a round is under way waits for the next one, and all who wait begin it at once.
 
     Else each shard would go at a time of its own, and none with another; and with more of them on their way, each wait
-    of each would last until all the others have computed.
+    of each would last until all the others have computed. Only where more records wait than make sense at once, a
+    second round begins beside the first: one computes while the other waits for Redis.
     """
 
     def __init__(self) -> None:
-        self._waiting: list[asyncio.Future[None]] = []
-        self._inside = 0
+        self._waiting: deque[tuple[asyncio.Future[_Round], int]] = deque()
+        self._under_way: list[_Round] = []
         self._is_beginning = False
+        self._is_full = False
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """A shard's part of a round."""
-        begun = asyncio.get_running_loop().create_future()
-        self._waiting.append(begun)
-        self._begin_if_over()
+    async def turn(self, records: int) -> AsyncIterator[None]:
+        """A shard's part of a round. `records`: how many it brings, about."""
+        begun: asyncio.Future[_Round] = asyncio.get_running_loop().create_future()
+        self._waiting.append((begun, records))
+        self._begin_if_possible()
         try:
-            await begun
+            mine = await begun
         except asyncio.CancelledError:
-            if begun.cancelled():  # it did not begin
-                self._waiting = [other for other in self._waiting if other is not begun]
-            else:
-                self._leave()
+            if not begun.cancelled():
+                self._leave(begun.result())
             raise
         try:
             yield
         finally:
-            self._leave()
+            self._leave(mine)
 
-    def _leave(self) -> None:
-        self._inside -= 1
-        self._begin_if_over()
+    def _leave(self, round_: _Round) -> None:
+        round_.inside -= 1
+        if not round_.inside:
+            self._under_way.remove(round_)
+            self._begin_if_possible()
 
-    def _begin_if_over(self) -> None:
-        if not self._inside and self._waiting and not self._is_beginning:
+    def _begin_if_possible(self) -> None:
+        most = 2 if self._is_full else 1
+        if self._waiting and len(self._under_way) < most and not self._is_beginning:
             self._is_beginning = True
             asyncio.get_running_loop().call_soon(self._begin)
 
     def _begin(self) -> None:
         self._is_beginning = False
-        waiting, self._waiting = self._waiting, []
-        for begun in waiting:
+        round_, records = _Round(), 0
+        while self._waiting and records < _RECORDS_MAX:
+            begun, own = self._waiting.popleft()
             if not begun.done():
-                self._inside += 1
-                begun.set_result(None)
+                records += own
+                round_.inside += 1
+                begun.set_result(round_)
+        self._is_full = records >= _RECORDS_MAX
+        if round_.inside:
+            self._under_way.append(round_)
+        self._begin_if_possible()
 
 
 @dataclass(frozen=True, slots=True)

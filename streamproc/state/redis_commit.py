@@ -53,7 +53,9 @@ class Commits:
 
     def __init__(self, link: RedisLink) -> None:
         self._link = link
-        self._steps: Gathering[Step, None] = Gathering(self._apply)
+        self._steps: Gathering[Step, None] = Gathering(
+            self._apply, weigh=lambda step: len(step.commit.states), most=_STATES_MAX
+        )
 
     async def apply(self, step: Step) -> None:
         """Carry a step out; nothing if that was done already.
@@ -62,13 +64,7 @@ class Commits:
         """
         await self._steps.ask(step)
 
-    async def _apply(self, steps: list[Step]) -> list[BaseException | None]:
-        outcomes: list[BaseException | None] = []
-        for some in _groups(steps):
-            outcomes += await self._apply_group(some)
-        return outcomes
-
-    async def _apply_group(self, steps: list[Step]) -> list[BaseException | None]:
+    async def _apply(self, steps: list[Step]) -> Sequence[BaseException | None]:
         if len(steps) > 1:
             try:
                 await self._link.once(lambda connection: apply_steps(connection, steps))
@@ -80,19 +76,6 @@ class Commits:
 
     async def _apply_alone(self, step: Step) -> None:
         await self._link.run(lambda connection: apply_steps(connection, [step]))
-
-
-def _groups(steps: Sequence[Step]) -> Iterator[list[Step]]:
-    """The steps in order, so many at a time that they do not hold the server up."""
-    group: list[Step] = []
-    states = 0
-    for step in steps:
-        if group and states + len(step.commit.states) > _STATES_MAX:
-            yield group
-            group, states = [], 0
-        group.append(step)
-        states += len(step.commit.states)
-    yield group
 
 
 async def apply_steps(connection: AbstractConnection, steps: Sequence[Step]) -> None:

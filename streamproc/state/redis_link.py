@@ -48,6 +48,8 @@ _PASSING = (ConnectionError, TimeoutError, OutOfMemoryError, ReadOnlyError, Mast
 #: Refusals that pass by themselves, for which redis-py has no class of their own.
 _PASSING_CODES = ("BUSY ", "MISCONF ", "NOREPLICAS ", "TRYAGAIN ", "CLUSTERDOWN ")
 _FIRST_WAIT_S: Final = 0.05
+#: Words of the commands that go to the server together: the answers to the last wait for those to the first.
+_WORDS_TOGETHER: Final = 4_000
 
 
 class RedisLink:
@@ -89,7 +91,9 @@ class RedisLink:
         self.where = options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
         self._attempts = attempts
         self._patience_s = patience_s
-        self._questions: Gathering[Sequence[Command], list[Any]] = Gathering(self._ask_together)
+        self._questions: Gathering[Sequence[Command], list[Any]] = Gathering(
+            self._ask_together, weigh=lambda commands: sum(map(len, commands)), most=_WORDS_TOGETHER
+        )
 
     async def run(self, operation: Callable[[AbstractConnection], Awaitable[T]]) -> T:
         """The result of `operation` on a connection of its own, tried again after what can pass by itself.

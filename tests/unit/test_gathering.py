@@ -13,7 +13,7 @@ class Squares:
 
     def __init__(self) -> None:
         self.groups: list[list[int]] = []
-        self.gathering: Gathering[int, int] = Gathering(self._answer)
+        self.gathering: Gathering[int, int] = Gathering(self._answer, weigh=lambda n: n, most=14)
 
     async def _answer(self, questions: list[int]) -> Sequence[int | BaseException]:
         self.groups.append(questions)
@@ -28,6 +28,12 @@ async def test_all_of_a_round_are_answered_together() -> None:
     assert await asyncio.gather(*map(squares.gathering.ask, (2, 4, 6))) == [4, 16, 36]
     assert await squares.gathering.ask(8) == 64
     assert squares.groups == [[2, 4, 6], [8]]
+
+
+async def test_what_weighs_too_much_together_is_answered_apart() -> None:
+    squares = Squares()
+    assert await asyncio.gather(*map(squares.gathering.ask, (8, 6, 2, 20, 4))) == [64, 36, 4, 400, 16]
+    assert squares.groups == [[8, 6], [2], [20], [4]]
 
 
 async def test_an_error_is_the_own_one() -> None:

@@ -125,7 +125,7 @@ async def test_who_comes_during_a_round_waits_for_the_next_which_all_begin_toget
     begun: dict[str, int] = {}
 
     async def shard(name: str, steps: int) -> None:
-        async with rounds.turn():
+        async with rounds.turn(0):
             begun[name] = now[0]
             for _ in range(steps):
                 await asyncio.sleep(0)
@@ -145,16 +145,42 @@ async def test_who_comes_during_a_round_waits_for_the_next_which_all_begin_toget
     assert begun["c"] == begun["d"] >= begun["b"] + 6
 
 
+async def test_of_full_rounds_two_are_under_way_and_nobody_is_passed_over() -> None:
+    rounds, inside, most, order = Rounds(), 0, 0, []
+
+    async def shard(name: int) -> None:
+        nonlocal inside, most
+        async with rounds.turn(2_000):
+            order.append(name)
+            inside += 1
+            most = max(most, inside)
+            for _ in range(3):
+                await asyncio.sleep(0)
+            inside -= 1
+
+    await asyncio.gather(*map(shard, range(12)))
+    assert (most, order) == (4, list(range(12)))
+
+
 @settings(deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.booleans(), st.booleans()), max_size=12))
-async def test_rounds_go_on_whoever_fails_or_is_let_go(shards: list[tuple[int, int, bool, bool]]) -> None:
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 3), st.integers(0, 3), st.booleans(), st.sampled_from((0, 3_000)), st.booleans()
+        ),
+        max_size=12,
+    )
+)
+async def test_rounds_go_on_whoever_fails_or_is_let_go(
+    shards: list[tuple[int, int, bool, int, bool]],
+) -> None:
     rounds, inside = Rounds(), 0
 
-    async def shard(before: int, steps: int, fails: bool) -> None:
+    async def shard(before: int, steps: int, fails: bool, records: int) -> None:
         nonlocal inside
         for _ in range(before):
             await asyncio.sleep(0)
-        async with rounds.turn():
+        async with rounds.turn(records):
             inside += 1
             try:
                 for _ in range(steps):
@@ -164,12 +190,12 @@ async def test_rounds_go_on_whoever_fails_or_is_let_go(shards: list[tuple[int, i
             finally:
                 inside -= 1
 
-    tasks = [asyncio.create_task(shard(before, steps, fails)) for before, steps, fails, _ in shards]
+    tasks = [asyncio.create_task(shard(*own)) for *own, _ in shards]
     await asyncio.sleep(0)
     for task, (*_, is_let_go) in zip(tasks, shards, strict=True):
         if is_let_go:
             task.cancel()
     async with asyncio.timeout(5):
         await asyncio.gather(*tasks, return_exceptions=True)
-        async with rounds.turn():
+        async with rounds.turn(0):
             assert inside == 0
