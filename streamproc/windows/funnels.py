@@ -26,12 +26,13 @@ def follow_funnels(funnels: Table, plans: Sequence[FunnelPlan], row: Ints, event
 
     What is left of funnels that are none of `plans` is forgotten.
     """
-    current = np.isin(funnels["funnel"], [plan.id for plan in plans])
-    if not current.all():
-        funnels = funnels[current]
-    names = [name for plan in plans for name in plan.names]
-    stepping = np.flatnonzero(np.isin(events.name, names)) if names else np.empty(0, np.int64)
-    if not len(stepping):
+    if len(funnels):
+        current = np.isin(funnels["funnel"], [plan.id for plan in plans])
+        if not current.all():
+            funnels = funnels[current]
+    names = {name for plan in plans for name in plan.names}
+    stepping = [place for place, name in enumerate(events.name.tolist()) if name in names]
+    if not stepping:
         return funnels
     touched = np.isin(funnels["row"], row[stepping])
     progress = {

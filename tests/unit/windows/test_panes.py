@@ -63,5 +63,5 @@ def test_prune_drops_what_no_window_can_hold_any_more() -> None:
             np.ones(2, np.int64),
         )
         now_ms = np.array([(100 + tier.kept) * tier.width_ms])
-        assert pane_of(prune(panes, now_ms)["key"]).tolist() == [101]
-        assert len(prune(panes, now_ms - 1)) == 2
+        assert pane_of(prune(panes.copy(), now_ms)["key"]).tolist() == [101]
+        assert len(prune(panes.copy(), now_ms - 1)) == 2

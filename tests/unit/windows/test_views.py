@@ -14,7 +14,7 @@ def follow(views: Table, *seen: tuple[int, int, int], restarted: tuple[int, ...]
         (np.array(column, np.int64) for column in zip(*seen, strict=True)) if seen else [[]] * 3
     )
     return follow_views(
-        views, np.array(restarted, np.int64), np.asarray(row, np.int64),
+        views, np.isin(np.arange(2), restarted), np.asarray(row, np.int64),
         np.asarray(view, np.int8), np.asarray(shown, np.uint32),
     )  # fmt: skip
 
