@@ -26,16 +26,13 @@ class AgeColumns:
     """f ages of n customers. `anchors_ms`: int64[f, n], the instants they count from; INF where one does not run."""
 
     def __init__(self, table: CustomerTable, now_ms: Ints, features: Sequence[Feature]) -> None:
-        shape = (len(features), len(table))
-        self.anchors_ms: Ints = np.empty(shape, np.int64)
-        self.exact: Bools = np.ones(shape, np.bool_)
+        self.anchors_ms: Ints = np.empty((len(features), len(table)), np.int64)
         for place, feature in enumerate(features):
-            anchor_ms = _ANCHORS[feature.source](table, feature)
-            self.exact[place] = anchor_ms != NEVER
-            self.anchors_ms[place] = np.where(anchor_ms == NEVER, table.head["first_seen_ms"], anchor_ms)
-        self.values: Ints = np.where(
-            self.anchors_ms == INF, 0, np.maximum(now_ms - np.minimum(self.anchors_ms, now_ms), 0)
-        )
+            self.anchors_ms[place] = _ANCHORS[feature.source](table, feature)
+        never = self.anchors_ms == NEVER
+        np.copyto(self.anchors_ms, table.head["first_seen_ms"], where=never)
+        self.exact: Bools = ~never
+        self.values: Ints = now_ms - np.minimum(self.anchors_ms, now_ms)
 
 
 def _head(column: str) -> _Anchor:

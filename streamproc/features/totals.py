@@ -60,10 +60,8 @@ def _order_average(table: CustomerTable, _: Feature) -> Ints:
 
 def _usual_gap(table: CustomerTable, _: Feature) -> Ints:
     head = table.head
-    gaps = head["active_days"] - 1
-    known = gaps >= 1
-    days = np.where(known, head["last_day"] - np.where(known, head["first_day"], 0), 0)
-    return np.where(known, days * DAY_MS // np.maximum(gaps, 1), NO_VALUE)
+    gaps, days = head["active_days"] - 1, head["last_day"] - head["first_day"]
+    return np.where(gaps >= 1, days * DAY_MS // np.maximum(gaps, 1), NO_VALUE)
 
 
 def _views(table: CustomerTable, feature: Feature) -> Ints:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ _TIERS: Final = np.array([window.tier.code for window in WINDOWS], np.int64)
 _LENGTHS: Final = np.array([[window.panes] for window in WINDOWS], np.int64)
 _PANE_MS: Final = np.array([[window.tier.width_ms] for window in WINDOWS], np.int64)
 #: Where a fixed row, as numbers, has its last active day, and the bitmap after it.
-_LAST_DAY: Final = (HEAD_DTYPE.fields or {})["last_day"][1] // 8
+_LAST_DAY: Final = int(dict[str, Any](HEAD_DTYPE.fields or {})["last_day"][1]) // 8
 
 
 class PaneRows:
@@ -65,7 +65,9 @@ def _plan(features: tuple[Feature, ...], asked: tuple[int, ...], bounds: tuple[i
         if feature.window
     )
     at = {window[3]: number for number, window in enumerate(windows)}
-    questions = sorted((at[place], bound, i) for i, (place, bound) in enumerate(zip(asked, bounds, strict=True)))
+    questions = sorted(
+        (at[place], bound, i) for i, (place, bound) in enumerate(zip(asked, bounds, strict=True))
+    )
     return _Plan(
         np.array(different, np.int64).reshape(-1, 2),
         np.array(windows, np.int64).reshape(-1, 4),
@@ -103,11 +105,14 @@ class WindowColumns:
             self.values, self._changes_ms, self.falls_ms, self.unfolds_at_ms,
         )  # fmt: skip
         self._rows, self._kind = rows, plan.kind
+        self._known_ms: Ints | None = None
         self.exact: Bools = rows.known[plan.kind]
 
     def known_at_ms(self) -> Ints:
         """From which instant on each value is exact: int64[f, n]; INF where it is."""
-        return np.asarray(self._rows.known_at_ms[self._kind])
+        if self._known_ms is None:
+            self._known_ms = self._rows.known_at_ms[self._kind]
+        return self._known_ms
 
     def changes_at_ms(self) -> Ints:
         """The next instant at which each value can change in silence: int64[f, n]; INF: never."""

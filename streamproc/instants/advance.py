@@ -18,7 +18,6 @@ from streamproc.transitions.definitions import Definitions, Origin
 from streamproc.transitions.evaluate import TICK_MS, evaluate
 from streamproc.transitions.publish import Signal
 from streamproc.windows.apply import apply_events
-from streamproc.windows.panes import INF
 from streamproc.windows.table import CustomerTable, concat
 
 Ints = NDArray[np.int64]

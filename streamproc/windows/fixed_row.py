@@ -38,7 +38,7 @@ def follow(head: Table, row: Ints, events: EventColumns, session_gap_ms: int) ->
     """Fold events (apply order within a customer; `row`: int64[n], their customers) into `head`, in place."""
     n = len(row)
     steps = Steps(np.empty(n, np.bool_), np.empty(n, np.int64), np.empty(n, np.bool_))
-    fold.fold(head.view(np.int64).reshape(len(head), -1), _as_bytes(events), row, session_gap_ms, *steps)
+    fold.fold(as_numbers(head), _as_bytes(events), row, session_gap_ms, *steps, np.empty(n, np.int64))
     return steps
 
 
@@ -53,5 +53,4 @@ def contributions(row: Ints, events: EventColumns, at_ms: Ints, steps: Steps) ->
 
 def _as_bytes(events: EventColumns) -> NDArray[np.uint8]:
     """The rows of events as uint8[n, bytes]: the same memory."""
-    rows = np.ascontiguousarray(events.rows)
-    return rows.view(np.uint8).reshape(len(rows), rows.itemsize)
+    return events.rows.view(np.uint8).reshape(len(events), events.rows.itemsize)

@@ -13,6 +13,7 @@ def fold(
     starts: _Bools,
     duration_ms: _Ints,
     is_latest: _Bools,
+    session: _Ints,
 ) -> None: ...
 def contribute(
     events: _Bytes,

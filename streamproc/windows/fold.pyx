@@ -101,12 +101,13 @@ def fold(
     starts,
     i64[::1] duration_ms,
     is_latest,
+    i64[::1] session,
 ):
     """Fold n events (apply order within a customer) into the fixed rows of their customers.
 
     `row`: int64[n], each one's customer. Fills, of each event: `starts`, bool: whether it starts a session;
-    `duration_ms`: its own, or by how much it lengthens a session; and `is_latest`, bool: whether it is activity in what
-    is now the customer's latest session.
+    `duration_ms`: its own, or by how much it lengthens a session; `is_latest`, bool: whether it is activity in what is
+    now the customer's latest session; and `session`: how many sessions there were so far.
     """
     cdef unsigned char[::1] starting = starts.view("u1"), latest = is_latest.view("u1")
     cdef Py_ssize_t i, n = row.shape[0]
@@ -114,12 +115,11 @@ def fold(
     cdef Head* head
     if heads.shape[1] * sizeof(i64) != sizeof(Head) or events.shape[1] != sizeof(Event):
         raise ValueError("rows are not laid out as this module knows them")
-    if not (events.shape[0] == starting.shape[0] == duration_ms.shape[0] == latest.shape[0] == n):
+    if not (events.shape[0] == starting.shape[0] == duration_ms.shape[0] == latest.shape[0] == session.shape[0] == n):
         raise ValueError("not one entry an event")
     for i in range(n):
         if not (0 <= row[i] < heads.shape[0] and 0 <= (<const Event*>&events[i, 0]).channel < CHANNELS):
             raise ValueError("an event of no customer or channel")
-    cdef i64[::1] session = duration_ms.copy()  # how many sessions there were when each event was applied
     with nogil:
         for i in range(n):
             head, event = <Head*>&heads[row[i], 0], <const Event*>&events[i, 0]

@@ -27,7 +27,9 @@ def follow_funnels(funnels: Table, plans: Sequence[FunnelPlan], row: Ints, event
     What is left of funnels that are none of `plans` is forgotten.
     """
     if len(funnels):
-        current = np.isin(funnels["funnel"], [plan.id for plan in plans])
+        current = np.zeros(len(funnels), np.bool_)
+        for plan in plans:
+            current |= funnels["funnel"] == plan.id
         if not current.all():
             funnels = funnels[current]
     names = {name for plan in plans for name in plan.names}

@@ -102,7 +102,7 @@ def pane_of(key: Ints) -> Ints:
 
 def as_numbers(table: NDArray[np.void]) -> Ints:
     """A table whose fields have eight bytes each (or a multiple) as int64[rows, words]: the same memory."""
-    return np.ascontiguousarray(table).view(np.int64).reshape(len(table), table.dtype.itemsize // 8)
+    return table.view(np.int64).reshape(len(table), table.dtype.itemsize // 8)
 
 
 def make_panes(row: Ints, key: Ints, count: Ints, value: Ints) -> Panes:
