@@ -12,11 +12,9 @@ cdef extern from *:
 
 cdef enum:
     TIERS_MAX = 3
-    SERIES_MAX = 32
-    KINDS = TIERS_MAX * SERIES_MAX
-    SERIES_SHIFT = 32  # a pane's key is tier | series | pane, as in `windows.panes`
-    TIER_BITS = 8
-    SERIES_MASK = 0xFF
+    KIND_SHIFT = 32  # a pane's key is tier | series | pane, as in `windows.panes`
+    TIER_SHIFT = 8
+    KINDS = TIERS_MAX << TIER_SHIFT
     AGES = 128  # the days of the bitmap, and more panes than any tier keeps
     WORD_BITS = 64
 
@@ -31,6 +29,9 @@ cdef struct Pane:  # `panes.PANE_DTYPE`
     i64 value
 
 
+ctypedef const Pane* PaneAt
+
+
 cdef struct Days:  # the fields of `table.HEAD_DTYPE` from `last_day` on
     i64 last
     u64 low
@@ -43,15 +44,9 @@ cdef struct Lane:  # what the panes down to each one hold together; the newest f
     i64[2][AGES] total  # of counts, of values
 
 
-cdef struct Run:
-    const Pane* first
-    const Pane* end
-
-
 cdef struct Room:
-    Py_ssize_t found
-    Py_ssize_t[KINDS] kinds  # so many: the tiers and series of which the customer has panes
-    Run[KINDS] runs  # of each kind, the panes up to now
+    PaneAt first  # of the customer
+    PaneAt[KINDS] end  # of each tier and series, after the last one up to now; not after `first`: there is none
     i64[AGES] counts  # by age, of several series; zeros in between
     i64[AGES] values
     Lane lane
@@ -74,9 +69,9 @@ def sum_windows(
     """Sum f windows of n customers, and say when they change.
 
     `panes`: sorted. `newest`: [tiers, n], the panes of now. `heads`: [n, words], with last active day and bitmap from
-    the word `last_day` on. `lanes`: (tier, a bit per series; none: active days). `windows`: (lane, panes, 0 for counts
-    or 1 for values, place among `values`), by lane and then by panes. `questions`: (window, bound, place among
-    `falls_ms`), by window.
+    the word `last_day` on. `lanes`: (tier; a bit per series, none: active days; panes of the longest window).
+    `windows`: (lane, panes, 0 for counts or 1 for values, place among `values`), by lane and then by panes.
+    `questions`: (window, bound, place among `falls_ms`), by window.
     Fills `values`: [f, n]; `changes_ms`: [f, n], when the oldest pane leaves, INF: there is none; `falls_ms`: [q, n],
     from when on a sum is below a bound above 0, INF: it is already; and `unfolds_ms`: [n], when the first pane from the
     future comes in, INF: there is none.
@@ -85,16 +80,18 @@ def sum_windows(
     cdef Lane* lane = &room.lane
     cdef Py_ssize_t i, customer, window, question, end, row = 0
     cdef i64 tier, length, now, measure, width_ms, bound
+    cdef Py_ssize_t n = unfolds_ms.shape[0]
     if panes.shape[1] * sizeof(i64) != sizeof(Pane) or heads.shape[1] < last_day + 3 or newest.shape[0] != TIERS_MAX:
         raise ValueError("the tables are not what this module knows")
-    room.found = 0
+    if not (heads.shape[0] == newest.shape[1] == values.shape[1] == changes_ms.shape[1] == falls_ms.shape[1] == n):
+        raise ValueError("not one entry a customer")
     for i in range(KINDS):
-        room.runs[i] = Run(NULL, NULL)
+        room.end[i] = NULL
     for i in range(AGES):
         room.counts[i] = room.values[i] = 0
     with nogil:
-        for customer in range(unfolds_ms.shape[0]):
-            row = _find_kinds(&room, panes, row, customer, newest, widths_ms, &unfolds_ms[customer])
+        for customer in range(n):
+            row = _find_ends(&room, panes, row, customer, newest, widths_ms, &unfolds_ms[customer])
             end = question = 0
             for window in range(windows.shape[0]):
                 i, length, measure = windows[window, 0], windows[window, 1], windows[window, 2]
@@ -103,9 +100,9 @@ def sum_windows(
                 if window == 0 or windows[window - 1, 0] != i:
                     lane.size = end = 0
                     if lanes[i, 1]:
-                        _walk(&room, tier, lanes[i, 1], now)
+                        _walk(&room, tier, lanes[i, 1], now, min(lanes[i, 2], AGES))
                     else:
-                        _walk_days(lane, <const Days*>&heads[customer, last_day], now)
+                        _walk_days(lane, <const Days*>&heads[customer, last_day], now, lanes[i, 2])
                 while end < lane.size and lane.age[end] < length:
                     end += 1
                 i = windows[window, 3]
@@ -122,65 +119,55 @@ def sum_windows(
                     question += 1
 
 
-cdef Py_ssize_t _find_kinds(
+cdef Py_ssize_t _find_ends(
     Room* room, const i64[:, ::1] panes, Py_ssize_t row, i64 customer,
     const i64[:, ::1] newest, const i64[::1] widths_ms, i64* unfolds_ms,
 ) noexcept nogil:
-    """Find a customer's panes up to now, by kind, from `row` on; returns the row after them."""
-    cdef const Pane* pane
-    cdef const Pane* end
-    cdef i64 kind, tier, series
-    while room.found:
-        room.found -= 1
-        room.runs[room.kinds[room.found]] = Run(NULL, NULL)
+    """Find a customer's panes from `row` on; returns the row after them."""
+    cdef PaneAt pane = <PaneAt>&panes[0, 0] + row
+    cdef i64 kind, tier
+    room.first = pane
     unfolds_ms[0] = INF
-    while row < panes.shape[0] and panes[row, 0] == customer:
-        pane = end = <const Pane*>&panes[row, 0]
-        kind = pane.key >> SERIES_SHIFT
-        while row < panes.shape[0] and end.row == customer and end.key >> SERIES_SHIFT == kind:
-            row += 1
-            end += 1
-        tier, series = kind >> TIER_BITS, kind & SERIES_MASK
-        if not (0 <= tier < TIERS_MAX and series < SERIES_MAX):
-            continue
-        while end > pane and (end - 1).key & PANE_MASK > newest[tier, customer]:
-            end -= 1
-            unfolds_ms[0] = min(unfolds_ms[0], (end.key & PANE_MASK) * widths_ms[tier])
-        kind = tier * SERIES_MAX + series
-        room.runs[kind], room.kinds[room.found] = Run(pane, end), kind
-        room.found += 1
+    while row < panes.shape[0] and pane.row == customer:
+        kind = pane.key >> KIND_SHIFT
+        if 0 <= kind < KINDS:
+            tier = kind >> TIER_SHIFT
+            if pane.key & PANE_MASK <= newest[tier, customer]:
+                room.end[kind] = pane + 1
+            else:
+                unfolds_ms[0] = min(unfolds_ms[0], (pane.key & PANE_MASK) * widths_ms[tier])
+        row += 1
+        pane += 1
     return row
 
 
-cdef void _walk(Room* room, i64 tier, u64 series, i64 now) noexcept nogil:
-    """The panes of one or more series."""
-    cdef const Pane* pane
-    cdef Py_ssize_t kind = tier * SERIES_MAX
-    cdef i64 age, oldest = -1
+cdef void _walk(Room* room, i64 tier, u64 series, i64 now, i64 reach) noexcept nogil:
+    """The panes of one or more series, down to an age."""
+    cdef PaneAt pane
+    cdef i64 kind, age, oldest = -1
     cdef bint alone = series & (series - 1) == 0
     while series:
-        if series & 1:
-            pane = room.runs[kind].end
-            while pane > room.runs[kind].first:
-                pane -= 1
-                age = now - (pane.key & PANE_MASK)
-                if age >= AGES:
-                    break
-                if alone:
-                    _append(&room.lane, age, pane.count, pane.value)
-                else:
-                    room.counts[age] += pane.count
-                    room.values[age] += pane.value
-                    oldest = max(oldest, age)
-        series >>= 1
-        kind += 1
+        kind = tier << TIER_SHIFT | _lowest_bit(series)
+        series &= series - 1
+        pane = room.end[kind]
+        while pane > room.first and (pane - 1).key >> KIND_SHIFT == kind:
+            pane -= 1
+            age = now - (pane.key & PANE_MASK)
+            if age >= reach:
+                break
+            if alone:
+                _append(&room.lane, age, pane.count, pane.value)
+            else:
+                room.counts[age] += pane.count
+                room.values[age] += pane.value
+                oldest = max(oldest, age)
     for age in range(oldest + 1):
         if room.counts[age]:
             _append(&room.lane, age, room.counts[age], room.values[age])
             room.counts[age] = room.values[age] = 0
 
 
-cdef void _walk_days(Lane* lane, const Days* days, i64 now) noexcept nogil:
+cdef void _walk_days(Lane* lane, const Days* days, i64 now, i64 reach) noexcept nogil:
     cdef int half
     cdef i64 age
     cdef u64 word
@@ -188,7 +175,9 @@ cdef void _walk_days(Lane* lane, const Days* days, i64 now) noexcept nogil:
         word = days.high if half else days.low
         while word:
             age = now - days.last + half * WORD_BITS + _lowest_bit(word)
-            if 0 <= age < AGES:
+            if age >= reach:
+                return
+            if age >= 0:
                 _append(lane, age, 1, 0)
             word &= word - 1
 

@@ -68,8 +68,9 @@ def _plan(features: tuple[Feature, ...], asked: tuple[int, ...], bounds: tuple[i
     questions = sorted(
         (at[place], bound, i) for i, (place, bound) in enumerate(zip(asked, bounds, strict=True))
     )
+    reach = [max(panes for lane, panes, *_ in windows if lane == nth) for nth in range(len(different))]
     return _Plan(
-        np.array(different, np.int64).reshape(-1, 2),
+        np.array([(*lane, panes) for lane, panes in zip(different, reach, strict=True)], np.int64).reshape(-1, 3),
         np.array(windows, np.int64).reshape(-1, 4),
         np.array(questions, np.int64).reshape(-1, 3),
         np.array([WINDOWS.index(feature.window) for feature in features if feature.window], np.int64),

@@ -223,8 +223,10 @@ def contribute(
     cdef Py_ssize_t i, tier, at = 0, n = row.shape[0]
     cdef i64 pane, key
     cdef const Event* event
-    if events.shape[1] != sizeof(Event) or out.shape[1] * sizeof(i64) != sizeof(Pane) or tiers.shape[0] != TIERS:
+    if events.shape[1] != sizeof(Event) or out.shape[1] * sizeof(i64) != sizeof(Pane):
         raise ValueError("rows are not laid out as this module knows them")
+    if tiers.shape[0] != TIERS or tiers.shape[1] != 2 or valences.shape[0] != 2:
+        raise ValueError("not the tiers and valences that there are")
     if not (events.shape[0] == at_ms.shape[0] == starting.shape[0] == duration_ms.shape[0] == n):
         raise ValueError("not one entry an event")
     if out.shape[0] < n * (3 * TIERS + 2):

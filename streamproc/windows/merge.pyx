@@ -145,6 +145,8 @@ def find(const i64[:, ::1] table, const i64[::1] customers, i64[::1] begin, i64[
     """Where the rows of each of some customers (ascending) begin and end in `table`; returns how many they are."""
     cdef Py_ssize_t k, i = 0, size = 0
     cdef i64 place
+    if not (begin.shape[0] == end.shape[0] == customers.shape[0]):
+        raise ValueError("not one entry a customer")
     with nogil:
         for k in range(customers.shape[0]):
             place = customers[k]
@@ -178,9 +180,13 @@ cdef _check(const i64[:, ::1] stored, const i64[:, ::1] more, const i64[:, ::1] 
 cdef inline Py_ssize_t _advance(
     const i64[:, ::1] stored, Py_ssize_t* i, const i64* place, i64[:, ::1] out, Py_ssize_t at, int words, Order order
 ) noexcept nogil:
-    """Copy the rows of `stored` from `i` on that are before a place; returns where `out` then ends."""
+    """Copy the rows of `stored` from `i` on that are before a place; returns where `out` then ends.
+
+    Mostly these are few: looked at one after the other, they come from memory as fast as they are copied.
+    """
     cdef Py_ssize_t first = i[0]
-    i[0] = _gallop(stored, first, place, words, order)
+    while i[0] < stored.shape[0] and order(&stored[i[0], 0], place, words) < 0:
+        i[0] += 1
     _copy(stored, first, i[0], out, at)
     return at + i[0] - first
 
