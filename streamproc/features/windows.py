@@ -70,7 +70,9 @@ def _plan(features: tuple[Feature, ...], asked: tuple[int, ...], bounds: tuple[i
     )
     reach = [max(panes for lane, panes, *_ in windows if lane == nth) for nth in range(len(different))]
     return _Plan(
-        np.array([(*lane, panes) for lane, panes in zip(different, reach, strict=True)], np.int64).reshape(-1, 3),
+        np.array([(*lane, panes) for lane, panes in zip(different, reach, strict=True)], np.int64).reshape(
+            -1, 3
+        ),
         np.array(windows, np.int64).reshape(-1, 4),
         np.array(questions, np.int64).reshape(-1, 3),
         np.array([WINDOWS.index(feature.window) for feature in features if feature.window], np.int64),
