@@ -79,7 +79,7 @@ def sum_windows(
     cdef Room room
     cdef Lane* lane = &room.lane
     cdef Py_ssize_t i, customer, window, question, end, row = 0
-    cdef i64 tier, length, now, measure, width_ms, bound
+    cdef i64 tier, length, now, measure, width_ms
     cdef Py_ssize_t n = unfolds_ms.shape[0]
     if panes.shape[1] * sizeof(i64) != sizeof(Pane) or heads.shape[1] < last_day + 3 or newest.shape[0] != TIERS_MAX:
         raise ValueError("the tables are not what this module knows")
@@ -109,14 +109,21 @@ def sum_windows(
                 values[i, customer] = lane.total[measure][end - 1] if end else 0
                 changes_ms[i, customer] = (now - lane.age[end - 1] + length) * width_ms if end else INF
                 while question < questions.shape[0] and questions[question, 0] == window:
-                    bound, i = questions[question, 1], 0
-                    if bound <= 0 or not end or lane.total[measure][end - 1] < bound:
-                        falls_ms[questions[question, 2], customer] = INF
-                    else:
-                        while lane.total[measure][i] < bound:
-                            i += 1
-                        falls_ms[questions[question, 2], customer] = (now - lane.age[i] + length) * width_ms
+                    i = _bearer(lane, end, measure, questions[question, 1])
+                    falls_ms[questions[question, 2], customer] = (
+                        (now - lane.age[i] + length) * width_ms if i >= 0 else INF
+                    )
                     question += 1
+
+
+cdef inline Py_ssize_t _bearer(const Lane* lane, Py_ssize_t end, i64 measure, i64 bound) noexcept nogil:
+    """The pane without which the lane down to `end` no longer holds a bound above 0; -1: it does not hold it."""
+    cdef Py_ssize_t i = 0
+    if bound <= 0 or end == 0 or lane.total[measure][end - 1] < bound:
+        return -1
+    while lane.total[measure][i] < bound:
+        i += 1
+    return i
 
 
 cdef Py_ssize_t _find_ends(

@@ -123,15 +123,7 @@ def fold(
     with nogil:
         for i in range(n):
             head, event = <Head*>&heads[row[i], 0], <const Event*>&events[i, 0]
-            head.first_seen_ms = min(head.first_seen_ms, event.ts_ms)
-            head.cause_topic, head.cause_offset = event.topic, event.offset
-            if event.counted:
-                head.last_ms[event.channel] = max(head.last_ms[event.channel], event.ts_ms)
-                head.events += 1
-            if event.order:
-                head.orders += 1
-                head.money_micros += event.money_micros
-                head.last_order_ms = max(head.last_order_ms, event.ts_ms)
+            _count(head, event)
             starting[i], duration_ms[i] = False, max(event.duration_ms, 0)
             if event.activity:
                 starting[i] = _starts_session(head, event.ts_ms, session_gap_ms)
@@ -144,6 +136,18 @@ def fold(
         for i in range(n):
             head, event = <Head*>&heads[row[i], 0], <const Event*>&events[i, 0]
             latest[i] = event.activity and session[i] == head.sessions and event.ts_ms >= head.session_ms
+
+
+cdef inline void _count(Head* head, const Event* event) noexcept nogil:
+    head.first_seen_ms = min(head.first_seen_ms, event.ts_ms)
+    head.cause_topic, head.cause_offset = event.topic, event.offset
+    if event.counted:
+        head.last_ms[event.channel] = max(head.last_ms[event.channel], event.ts_ms)
+        head.events += 1
+    if event.order:
+        head.orders += 1
+        head.money_micros += event.money_micros
+        head.last_order_ms = max(head.last_order_ms, event.ts_ms)
 
 
 cdef inline bint _starts_session(Head* head, i64 ts_ms, i64 gap_ms) noexcept nogil:
