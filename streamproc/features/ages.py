@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from streamproc.contracts.meanings import TALLIES
 from streamproc.features.registry import Feature
 from streamproc.windows.panes import INF, NEVER
-from streamproc.windows.table import CustomerTable
+from streamproc.windows.table import CustomerTable, spread
 from streamproc.windows.words import SURVEY, TICKET
 
 Ints = NDArray[np.int64]
@@ -26,16 +26,13 @@ class AgeColumns:
     """f ages of n customers. `anchors_ms`: int64[f, n], the instants they count from; INF where one does not run."""
 
     def __init__(self, table: CustomerTable, now_ms: Ints, features: Sequence[Feature]) -> None:
-        shape = (len(features), len(table))
-        self.anchors_ms: Ints = np.empty(shape, np.int64)
-        self.exact: Bools = np.ones(shape, np.bool_)
+        self.anchors_ms: Ints = np.empty((len(features), len(table)), np.int64)
         for place, feature in enumerate(features):
-            anchor_ms = _ANCHORS[feature.source](table, feature)
-            self.exact[place] = anchor_ms != NEVER
-            self.anchors_ms[place] = np.where(anchor_ms == NEVER, table.head["first_seen_ms"], anchor_ms)
-        self.values: Ints = np.where(
-            self.anchors_ms == INF, 0, np.maximum(now_ms - np.minimum(self.anchors_ms, now_ms), 0)
-        )
+            self.anchors_ms[place] = _ANCHORS[feature.source](table, feature)
+        never = self.anchors_ms == NEVER
+        np.copyto(self.anchors_ms, table.head["first_seen_ms"], where=never)
+        self.exact: Bools = ~never
+        self.values: Ints = now_ms - np.minimum(self.anchors_ms, now_ms)
 
 
 def _head(column: str) -> _Anchor:
@@ -52,13 +49,12 @@ def _of_tally(table: CustomerTable, feature: Feature) -> Ints:
 
 
 def _last_of_tally(table: CustomerTable, tally: int) -> Ints:
-    mine = table.tallies[table.tallies["tally"] == tally]
-    return _per_customer(table, mine["row"], mine["last_ms"], NEVER)
+    return spread(table.tallies, table.tallies["tally"] == tally, "last_ms", len(table), NEVER)
 
 
 def _of_survey(table: CustomerTable, feature: Feature) -> Ints:
-    mine = table.words[(table.words["about"] == SURVEY) & (table.words["key"] == feature.code)]
-    return _per_customer(table, mine["row"], mine["ts_ms"], NEVER)
+    mine = (table.words["about"] == SURVEY) & (table.words["key"] == feature.code)
+    return spread(table.words, mine, "ts_ms", len(table), NEVER)
 
 
 def _of_cart(column: str) -> _Anchor:
@@ -71,22 +67,15 @@ def _of_checkout(table: CustomerTable, _: Feature) -> Ints:
 
 
 def _of_open_ticket(table: CustomerTable, _: Feature) -> Ints:
-    opened = table.words[(table.words["about"] == TICKET) & (table.words["value"] == 1)]
+    opened = np.flatnonzero((table.words["about"] == TICKET) & (table.words["value"] == 1))
     oldest_ms = np.full(len(table), INF, np.int64)
-    np.minimum.at(oldest_ms, opened["row"], opened["ts_ms"])
+    np.minimum.at(oldest_ms, table.words["row"][opened], table.words["ts_ms"][opened])
     return oldest_ms
 
 
 def _of_funnel(table: CustomerTable, feature: Feature) -> Ints:
     under_way = (table.funnels["funnel"] == feature.code) & (table.funnels["steps"] < feature.whole)
-    mine = table.funnels[under_way]
-    return _per_customer(table, mine["row"], mine["last_ms"], INF)
-
-
-def _per_customer(table: CustomerTable, row: Ints, value: Ints, otherwise: int) -> Ints:
-    column = np.full(len(table), otherwise, np.int64)
-    column[row] = value
-    return column
+    return spread(table.funnels, under_way, "last_ms", len(table), INF)
 
 
 #: Feature.source to the instant that the age counts from: NEVER if it never came, INF if the age does not run.

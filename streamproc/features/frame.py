@@ -29,14 +29,20 @@ class Frame:
         self.now_ms = now_ms
         self._table = table
         self._rows: PaneRows | None = None
+        self._unfolds_at_ms: Ints | None = None
 
     def windows(
         self, features: Sequence[Feature], asked: Ints | None = None, bounds: Ints | None = None
     ) -> WindowColumns:
         """Window features; `asked`, `bounds`: when which of them fall below what."""
+        if self._rows is None:
+            self._rows = PaneRows(self._table, self.now_ms)
         if asked is None or bounds is None:
-            return WindowColumns(self._pane_rows(), tuple(features))
-        return WindowColumns(self._pane_rows(), tuple(features), asked, bounds)
+            columns = WindowColumns(self._rows, tuple(features))
+        else:
+            columns = WindowColumns(self._rows, tuple(features), asked, bounds)
+        self._unfolds_at_ms = columns.unfolds_at_ms
+        return columns
 
     def ages(self, features: Sequence[Feature]) -> AgeColumns:
         """Ages."""
@@ -65,8 +71,8 @@ class Frame:
         return CHANNEL_OF_CODE.get(int(self.value(feature)[row]))
 
     def unfolds_at_ms(self) -> Ints:
-        """See PaneRows.unfolds_at_ms."""
-        return self._pane_rows().unfolds_at_ms()
+        """See WindowColumns: the same whatever the windows are."""
+        return self.windows(()).unfolds_at_ms if self._unfolds_at_ms is None else self._unfolds_at_ms
 
     def _columns(self, feature: Feature) -> Columns:
         match feature.kind:
@@ -78,8 +84,3 @@ class Frame:
                 return self.totals((feature,))
             case "relation":
                 return self.relations((feature,))
-
-    def _pane_rows(self) -> PaneRows:
-        if self._rows is None:
-            self._rows = PaneRows(self._table, self.now_ms)
-        return self._rows

@@ -36,12 +36,12 @@ class RelationColumns:
         shape = (len(features), windows.values.shape[1])
         self.values: Ints = np.empty(shape, np.int64)
         self.changes_ms: Ints = np.empty(shape, np.int64)
-        changes_ms = np.minimum(windows.changes_at_ms(), windows.known_at_ms())
+        changes_ms, known_ms = windows.changes_at_ms(), windows.known_at_ms()
         for place, feature in enumerate(features):
             relation = _RELATIONS[feature.source]
             mine = [windows.features.index(FEATURES[name]) for name in relation.windows]
             self.values[place] = relation.values(windows.values[mine], windows.exact[mine])
-            self.changes_ms[place] = changes_ms[mine].min(axis=0)
+            self.changes_ms[place] = np.minimum(changes_ms[mine], known_ms[mine]).min(axis=0)
         self.exact: Bools = self.values != NO_VALUE
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from streamproc.contracts.hashes import text_hash
 from streamproc.features.registry import Feature
 from streamproc.windows.panes import DAY_MS
-from streamproc.windows.table import CustomerTable, Table
+from streamproc.windows.table import CustomerTable, spread
 from streamproc.windows.words import CONSENT, SURVEY, TICKET
 
 Ints = NDArray[np.int64]
@@ -50,7 +50,7 @@ def _of_head(table: CustomerTable, feature: Feature) -> Ints:
 
 
 def _of_tally(table: CustomerTable, feature: Feature) -> Ints:
-    return _where(table, table.tallies, table.tallies["tally"] == feature.code, "count", 0)
+    return spread(table.tallies, table.tallies["tally"] == feature.code, "count", len(table), 0)
 
 
 def _order_average(table: CustomerTable, _: Feature) -> Ints:
@@ -60,10 +60,8 @@ def _order_average(table: CustomerTable, _: Feature) -> Ints:
 
 def _usual_gap(table: CustomerTable, _: Feature) -> Ints:
     head = table.head
-    gaps = head["active_days"] - 1
-    known = gaps >= 1
-    days = np.where(known, head["last_day"] - np.where(known, head["first_day"], 0), 0)
-    return np.where(known, days * DAY_MS // np.maximum(gaps, 1), NO_VALUE)
+    gaps, days = head["active_days"] - 1, head["last_day"] - head["first_day"]
+    return np.where(gaps >= 1, days * DAY_MS // np.maximum(gaps, 1), NO_VALUE)
 
 
 def _views(table: CustomerTable, feature: Feature) -> Ints:
@@ -95,28 +93,22 @@ def _open_tickets(table: CustomerTable, _: Feature) -> Ints:
 
 def _survey(table: CustomerTable, feature: Feature) -> Ints:
     mine = (table.words["about"] == SURVEY) & (table.words["key"] == feature.code)
-    return _where(table, table.words, mine, "value", NO_VALUE)
+    return spread(table.words, mine, "value", len(table), NO_VALUE)
 
 
 def _consent(table: CustomerTable, feature: Feature) -> Ints:
     mine = (table.words["about"] == CONSENT) & (table.words["key"] == feature.code)
-    return _where(table, table.words, mine, "value", 0)
+    return spread(table.words, mine, "value", len(table), 0)
 
 
 def _funnel(table: CustomerTable, feature: Feature) -> Ints:
     """Steps done; the funnel may have had more of them before somebody edited it without raising its version."""
-    steps = _where(table, table.funnels, table.funnels["funnel"] == feature.code, "steps", 0)
+    steps = spread(table.funnels, table.funnels["funnel"] == feature.code, "steps", len(table), 0)
     return np.minimum(steps, feature.whole)
 
 
 def _funnel_left(table: CustomerTable, feature: Feature) -> Ints:
     return feature.whole - _funnel(table, feature)
-
-
-def _where(table: CustomerTable, rows: Table, mine: Bools, field: str, otherwise: int) -> Ints:
-    column = np.full(len(table), otherwise, np.int64)
-    column[rows["row"][mine]] = rows[field][mine]
-    return column
 
 
 #: Feature.source to the values; a source that is not here is a field of the fixed row.

@@ -18,7 +18,6 @@ from streamproc.transitions.definitions import Definitions, Origin
 from streamproc.transitions.evaluate import TICK_MS, evaluate
 from streamproc.transitions.publish import Signal
 from streamproc.windows.apply import apply_events
-from streamproc.windows.panes import INF
 from streamproc.windows.table import CustomerTable, concat
 
 Ints = NDArray[np.int64]
@@ -160,37 +159,38 @@ def _advance(
     lives = Lives()
     steps, next_step, last_step = _steps(len(table), plan)
     while len(table):
-        has_step = next_step < last_step
-        step = np.minimum(next_step, max(len(steps.start) - 1, 0))
-        apply_ms = (
-            np.where(has_step, steps.apply_ms[step], INF) if len(steps.start) else np.full(len(table), INF)
-        )
         now_ms = table.head["next_check_ms"].copy()
-        due = now_ms <= np.minimum(apply_ms, limit_ms)
-        applying = np.flatnonzero(has_step & ~due)
+        due = now_ms <= limit_ms
+        stepping = np.flatnonzero(next_step < last_step)
+        due[stepping] &= now_ms[stepping] <= steps.apply_ms[next_step[stepping]]
+        applying = stepping[~due[stepping]]
         if events is not None and len(applying):
-            now_ms[applying] = steps.evaluate_ms[step[applying]]
-            chosen = _events_of(steps, step[applying])
-            row = np.repeat(applying, steps.end[step[applying]] - steps.start[step[applying]])
-            touched = _apply(table, row, events.take(chosen), now_ms[row], definitions, lives)
+            step = next_step[applying]
+            now_ms[applying] = steps.evaluate_ms[step]
+            row = np.repeat(applying, steps.end[step] - steps.start[step])
+            happening = events.take(_events_of(steps, step))
+            touched = _apply(table, row, happening, now_ms[row], definitions, lives)
             # Until it is evaluated, an event is a timer like any other: it survives a restart.
             table.head["next_check_ms"][touched] = now_ms[touched]
             due |= touched & ((now_ms <= limit_ms) | plan.closed)
             next_step[applying] += 1
         # A step of repeats only leaves a customer as it was, with timers that may come before the limit.
         left = (next_step < last_step) | (table.head["next_check_ms"] <= limit_ms)
-        idle = ~due & left
-        done = ~due & ~idle
-        if done.any():
-            lives.done.append(Done(table, done))
-        now, waiting = np.flatnonzero(due), np.flatnonzero(idle)
-        evaluated = table.take(now) if len(now) < len(table) else table
+        now, waiting = np.flatnonzero(due), np.flatnonzero(left & ~due)
+        evaluated = table
+        if len(now) < len(table):
+            done = ~(due | left)
+            if done.any():
+                lives.done.append(Done(table, done))
+            order = np.concatenate((now, waiting))
+            if not len(order):
+                break
+            evaluated, now_ms = table.take(now), now_ms[now]
+            next_step, last_step, limit_ms = next_step[order], last_step[order], limit_ms[order]
         if len(now):
-            lives.signals += evaluate(evaluated, now_ms[now], definitions, origins)
+            lives.signals += evaluate(evaluated, now_ms, definitions, origins)
             lives.evaluations += len(now)
         table = concat([evaluated, table.take(waiting)]) if len(waiting) else evaluated
-        order = np.concatenate((now, waiting))
-        next_step, last_step, limit_ms = next_step[order], last_step[order], limit_ms[order]
     # The signals of one customer at one instant stand in their order already.
     lives.signals.sort(key=attrgetter("at_ms", "customer"))
     return lives
@@ -201,7 +201,7 @@ def _apply(
 ) -> Bools:
     """Apply one step of some customers; returns bool[n customers], true where an event was new."""
     outcome = apply_events(table, row, events, at_ms, definitions.ruleset.measures)
-    lives.applied += int(outcome.applied.sum())
+    lives.applied += len(row) - outcome.repeats - outcome.too_late
     lives.repeats += outcome.repeats
     lives.too_late += outcome.too_late
     touched = np.zeros(len(table), np.bool_)

@@ -26,11 +26,16 @@ def follow_funnels(funnels: Table, plans: Sequence[FunnelPlan], row: Ints, event
 
     What is left of funnels that are none of `plans` is forgotten.
     """
-    current = np.isin(funnels["funnel"], [plan.id for plan in plans])
-    if not current.all():
-        funnels = funnels[current]
-    names = [name for plan in plans for name in plan.names]
-    stepping = np.flatnonzero(np.isin(events.name, names)) if names else np.empty(0, np.int64)
+    if len(funnels):
+        current = np.zeros(len(funnels), np.bool_)
+        for plan in plans:
+            current |= funnels["funnel"] == plan.id
+        if not current.all():
+            funnels = funnels[current]
+    name_of, is_step = events.name.copy(), np.zeros(len(row), np.bool_)
+    for name in {name for plan in plans for name in plan.names}:
+        is_step |= name_of == name
+    stepping = np.flatnonzero(is_step)
     if not len(stepping):
         return funnels
     touched = np.isin(funnels["row"], row[stepping])
@@ -38,8 +43,8 @@ def follow_funnels(funnels: Table, plans: Sequence[FunnelPlan], row: Ints, event
         (customer, funnel): (steps, started_ms, last_ms)
         for customer, funnel, steps, started_ms, last_ms in funnels[touched].tolist()
     }
-    name, ts_ms = events.name[stepping].tolist(), events.ts_ms[stepping].tolist()
-    for customer, step, at_ms in zip(row[stepping].tolist(), name, ts_ms, strict=True):
+    names, ts_ms = name_of[stepping].tolist(), events.ts_ms[stepping].tolist()
+    for customer, step, at_ms in zip(row[stepping].tolist(), names, ts_ms, strict=True):
         for plan in plans:
             if step in plan.names:
                 before = progress.get((customer, plan.id), (0, 0, 0))
@@ -48,7 +53,7 @@ def follow_funnels(funnels: Table, plans: Sequence[FunnelPlan], row: Ints, event
                     progress[customer, plan.id] = after
     entries = np.array([(*key, *value) for key, value in progress.items()], FUNNEL_DTYPE)
     merged = np.concatenate((funnels[~touched], entries))
-    return merged[np.lexsort((merged["funnel"], merged["row"]))]
+    return merged.take(np.lexsort((merged["funnel"], merged["row"])))
 
 
 def _step(

@@ -17,6 +17,7 @@ from streamproc.windows.table import CATEGORY_DTYPE, HOUR_DTYPE, TALLY_DTYPE, Ta
 
 NEGATIVES, POSITIVES = (list(TALLIES).index(name) for name in ("negatives", "positives"))
 CATEGORIES_MAX: Final = 8
+_HOURS: Final = 24
 
 Ints = NDArray[np.int64]
 
@@ -33,14 +34,14 @@ def count_tallies(tallies: Table, row: Ints, tally: Ints, ts_ms: Ints) -> Table:
     """The table of tallies after some events counted: int64[k] each. Order-free."""
     entries = np.empty(len(row), TALLY_DTYPE)
     entries["row"], entries["tally"], entries["count"], entries["last_ms"] = row, tally, 1, ts_ms
-    return _added(tallies, entries[np.lexsort((tally, row))])
+    return _added(tallies, entries.take(np.argsort(row * len(TALLIES) + tally)))
 
 
 def count_hours(hours: Table, row: Ints, ts_ms: Ints) -> Table:
     """The table of hours after activity events. Order-free."""
     entries = np.empty(len(row), HOUR_DTYPE)
     entries["row"], entries["hour"], entries["count"] = row, ts_ms % DAY_MS // HOUR_MS, 1
-    return _added(hours, entries[np.lexsort((entries["hour"], row))])
+    return _added(hours, entries.take(np.argsort(row * _HOURS + entries["hour"])))
 
 
 def count_categories(categories: Table, row: Ints, name: NDArray[np.bytes_], customers: int) -> Table:
@@ -51,7 +52,7 @@ def count_categories(categories: Table, row: Ints, name: NDArray[np.bytes_], cus
     """
     entries = np.empty(len(row), CATEGORY_DTYPE)
     entries["row"], entries["name"], entries["count"] = row, name, 1
-    entries = entries[np.lexsort((entries["name"], entries["row"]))]
+    entries = entries.take(np.lexsort((entries["name"], entries["row"])))
     counted = _added(categories, entries, words=CATEGORY_BYTES // 8)
     full = np.bincount(counted["row"], minlength=customers) > CATEGORIES_MAX
     if not full.any():

@@ -5,13 +5,14 @@ A pane of width `w` is `floor(t / w)`. A window of length `L` holds, at `t`, the
 Only panes with activity exist, as rows `(customer, tier | series | pane) -> (count, value)`.
 """
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamproc.contracts.meanings import TALLIES
-from streamproc.windows.merge import add, keep_panes
+from streamproc.windows.merge import add, drop_panes
 
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 60 * MINUTE_MS
@@ -101,7 +102,7 @@ def pane_of(key: Ints) -> Ints:
 
 def as_numbers(table: NDArray[np.void]) -> Ints:
     """A table whose fields have eight bytes each (or a multiple) as int64[rows, words]: the same memory."""
-    return np.ascontiguousarray(table).view(np.int64).reshape(len(table), table.dtype.itemsize // 8)
+    return table.view(np.int64).reshape(len(table), table.dtype.itemsize // 8)
 
 
 def make_panes(row: Ints, key: Ints, count: Ints, value: Ints) -> Panes:
@@ -111,19 +112,21 @@ def make_panes(row: Ints, key: Ints, count: Ints, value: Ints) -> Panes:
     return panes
 
 
-def union(stored: Panes, parts: list[Panes]) -> Panes:
+def union(stored: Panes, parts: Sequence[Panes]) -> Panes:
     """The union of pane tables: equal (row, key) summed, sorted by (row, key), as `stored` is already.
 
     The merge of two customers is the same union.
     """
-    more = np.concatenate([NO_PANES, *parts])
-    more = more[np.argsort((more["row"] << ROW_SHIFT) | more["key"], kind="stable")]
+    more = parts[0] if len(parts) == 1 else np.concatenate([NO_PANES, *parts])
+    if not len(more):
+        return stored
+    # Not more[order], which would copy field by field.
+    more = more.take(np.argsort((more["row"] << ROW_SHIFT) | more["key"], kind="stable"))
     merged = np.empty(len(stored) + len(more), PANE_DTYPE)
     return merged[: add(as_numbers(stored), as_numbers(more), as_numbers(merged), words=1, greatest=False)]
 
 
 def prune(panes: Panes, now_ms: Ints) -> Panes:
-    """Without the panes that no window can hold at or after `now_ms` (int64[n], per customer)."""
+    """Without the panes that no window can hold at or after `now_ms` (int64[n], per customer). `panes` is used up."""
     oldest = now_ms // WIDTHS_MS[:, None] - _KEPT[:, None] + 1
-    kept = np.empty_like(panes)
-    return kept[: keep_panes(as_numbers(panes), oldest, as_numbers(kept))]
+    return panes[: drop_panes(as_numbers(panes), oldest)]

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamproc.contracts.events import CATEGORY_BYTES
-from streamproc.windows.panes import INF, NEVER, PANE_DTYPE
+from streamproc.windows.merge import find, pick
+from streamproc.windows.panes import INF, NEVER, PANE_DTYPE, as_numbers
 
 #: Days that the active-day bitmap reaches back from `last_day`. Events older than 90 days are not applied,
 #: so a late day is always inside it and the update is commutative and idempotent.
@@ -130,20 +131,15 @@ class CustomerTable:
 
     def take(self, rows: NDArray[np.int64]) -> "CustomerTable":
         """The customers at `rows` (ascending), renumbered from 0."""
-        renumbered = np.full(len(self.ids), -1, np.int64)
-        renumbered[rows] = np.arange(len(rows))
-        sparse = {}
+        sparse: dict[str, Table] = {}
+        begin, end = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
         for name in SPARSE_TABLES:
             table: Table = getattr(self, name)
-            if not len(table):
-                sparse[name] = table
-                continue
-            new_row = renumbered[table["row"]]
-            kept = table[new_row >= 0]
-            kept["row"] = new_row[new_row >= 0]
-            sparse[name] = kept
-        ids = [self.ids[row] for row in rows]
-        return CustomerTable(ids, self.head[rows], **sparse, origin=self.origin[rows])
+            taken = np.empty(find(as_numbers(table), rows, begin, end), table.dtype)
+            pick(as_numbers(table), begin, end, as_numbers(taken))
+            sparse[name] = taken
+        ids = [self.ids[row] for row in rows.tolist()]
+        return CustomerTable(ids, self.head.take(rows), **sparse, origin=self.origin[rows])
 
 
 def new_heads(n: int) -> Table:
@@ -165,6 +161,16 @@ def new_customers(ids: Sequence[str]) -> CustomerTable:
     """The states of customers that were never seen."""
     sparse = {name: np.empty(0, dtype) for name, dtype in SPARSE_TABLES.items()}
     return CustomerTable(list(ids), new_heads(len(ids)), **sparse, origin=np.zeros(len(ids), np.int64))
+
+
+def spread(
+    rows: Table, mine: NDArray[np.bool_], field: str, customers: int, otherwise: int
+) -> NDArray[np.int64]:
+    """A field of those rows of a sparse table that are `mine`, at most one a customer: int64[customers]."""
+    column = np.full(customers, otherwise, np.int64)
+    places = np.flatnonzero(mine)  # a mask would be gone through twice, field by field
+    column[rows["row"][places]] = rows[field][places]
+    return column
 
 
 def concat(tables: Sequence[CustomerTable]) -> CustomerTable:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from streamproc.contracts.columns import EventColumns
 from streamproc.contracts.meanings import CONSENT_CHANNELS
+from streamproc.windows.merge import settle
+from streamproc.windows.panes import as_numbers
 from streamproc.windows.table import WORD_DTYPE, Table
 
 #: What a word is about; its key is the code of the consent channel, of the survey, or the hash of the ticket.
@@ -28,24 +30,22 @@ def follow_words(words: Table, row: Ints, events: EventColumns, customers: int) 
     )
     if not len(said) and not len(answered) and not len(moved):
         return words
-    spoken_of = np.zeros(customers, np.bool_)
-    for places in (said, answered, moved):
-        spoken_of[row[places]] = True
-    mine = spoken_of[words["row"]]
-    untouched, words = words[~mine], words[mine]
-    parts = [words]
+    parts = []
     for channel in range(len(CONSENT_CHANNELS)) if len(said) else ():
         given = said[(events.consent[said] >> (2 * channel)) & 1 == 1]
         granted = (events.consent[given] >> (2 * channel + 1)) & 1
-        parts.append(_words(row, events, given, CONSENT, np.full(len(given), channel), granted))
-    parts.append(_words(row, events, answered, SURVEY, events.survey[answered], events.score[answered]))
-    tickets = _words(row, events, moved, TICKET, events.ticket_hash[moved], events.ticket[moved] > 0)
-    latest = _latest(np.concatenate((*parts, tickets)))
-    full = np.bincount(latest["row"][latest["about"] == TICKET], minlength=customers) > TICKETS_MAX
-    if full.any():
-        latest = _forget_tickets(words, tickets, latest, np.flatnonzero(full))
-    every = np.concatenate((untouched, latest))
-    return every[np.argsort(every["row"], kind="stable")]
+        parts.append(_words(row, events, given, CONSENT, channel, granted))
+    if len(answered):
+        parts.append(_words(row, events, answered, SURVEY, events.survey[answered], events.score[answered]))
+    if len(moved):
+        opened = events.ticket[moved] > 0
+        parts.append(_words(row, events, moved, TICKET, events.ticket_hash[moved], opened))
+    latest = _settled(words, np.concatenate(parts))
+    if len(moved):
+        full = np.bincount(latest["row"][latest["about"] == TICKET], minlength=customers) > TICKETS_MAX
+        if full.any():
+            return _forget_tickets(words, parts[-1], latest, np.flatnonzero(full))
+    return latest
 
 
 def _words(
@@ -53,7 +53,7 @@ def _words(
     events: EventColumns,
     chosen: Ints,
     about: int,
-    key: NDArray[np.generic],
+    key: NDArray[np.generic] | int,
     value: NDArray[np.generic],
 ) -> Table:
     entries = np.empty(len(chosen), WORD_DTYPE)
@@ -62,30 +62,11 @@ def _words(
     return entries
 
 
-def _latest(entries: Table) -> Table:
-    """Of the entries about one thing, the one that holds."""
-    if len(entries) < 2:
-        return entries
-    first_applied_last = -np.arange(len(entries))
-    entries = entries[
-        np.lexsort(
-            (
-                first_applied_last,
-                entries["tie"],
-                entries["ts_ms"],
-                entries["key"],
-                entries["about"],
-                entries["row"],
-            )
-        )
-    ]
-    last = np.ones(len(entries), np.bool_)
-    last[:-1] = (
-        (entries["row"][1:] != entries["row"][:-1])
-        | (entries["about"][1:] != entries["about"][:-1])
-        | (entries["key"][1:] != entries["key"][:-1])
-    )
-    return entries[last]
+def _settled(words: Table, more: Table) -> Table:
+    """Of the words about one thing, the one that holds. `words`: sorted; `more`: applied in this order."""
+    more = more.take(np.lexsort((more["key"], more["about"], more["row"])))
+    out = np.empty(len(words) + len(more), WORD_DTYPE)
+    return out[: settle(as_numbers(words), as_numbers(more), as_numbers(out))]
 
 
 def _forget_tickets(before: Table, tickets: Table, latest: Table, rows: Ints) -> Table:
@@ -94,7 +75,7 @@ def _forget_tickets(before: Table, tickets: Table, latest: Table, rows: Ints) ->
     for customer in rows:
         known = before[(before["row"] == customer) & (before["about"] == TICKET)]
         for place in np.flatnonzero(tickets["row"] == customer):
-            known = _latest(np.concatenate((known, tickets[place : place + 1])))
+            known = _settled(known, tickets[place : place + 1])
             if len(known) > TICKETS_MAX:
                 known = np.delete(known, np.lexsort((known["key"], known["ts_ms"], known["value"]))[0])
         kept.append(known)

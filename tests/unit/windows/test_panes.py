@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from streamproc.windows.panes import (
     NO_PANES,
     TIERS,
+    Tier,
     make_panes,
     pane_key,
     pane_of,
@@ -63,5 +64,24 @@ def test_prune_drops_what_no_window_can_hold_any_more() -> None:
             np.ones(2, np.int64),
         )
         now_ms = np.array([(100 + tier.kept) * tier.width_ms])
-        assert pane_of(prune(panes, now_ms)["key"]).tolist() == [101]
-        assert len(prune(panes, now_ms - 1)) == 2
+        assert pane_of(prune(panes.copy(), now_ms)["key"]).tolist() == [101]
+        assert len(prune(panes.copy(), now_ms - 1)) == 2
+
+
+@given(
+    entries=rows,
+    now_panes=st.lists(st.integers(0, 100), min_size=4, max_size=4),
+    tier=st.sampled_from(TIERS),
+)
+def test_prune_keeps_exactly_what_a_window_may_still_hold(
+    entries: list, now_panes: list[int], tier: Tier
+) -> None:
+    panes = union(NO_PANES, [table_of(entries)])
+    now_ms = np.array(now_panes) * tier.width_ms
+    expected = [
+        pane
+        for pane in panes.tolist()
+        if pane_of(pane[1])
+        > now_ms[pane[0]] // TIERS[tier_of(pane[1])].width_ms - TIERS[tier_of(pane[1])].kept
+    ]
+    assert prune(panes, now_ms).tolist() == expected

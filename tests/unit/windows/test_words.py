@@ -68,3 +68,25 @@ def test_tickets_are_those_of_the_rule_however_the_events_are_cut(
         words = follow(words, *part) if part else words
     assert open_tickets(words) == {ticket for ticket, (_, opens) in known.items() if opens}
     assert len(words) == len(known)
+
+
+#: (customer, survey, score, when, message), of each few, so that they meet.
+ANSWERS = st.lists(st.tuples(*(st.integers(0, 2),) * 3, st.integers(0, 4), st.integers(2**63 - 2, 2**63 + 1)))
+
+
+@given(said=ANSWERS, cut=st.integers(0, 20))
+def test_the_word_that_holds_is_the_greatest_and_of_equal_ones_the_first(
+    said: list[tuple[int, int, int, int, int]], cut: int
+) -> None:
+    words, holds = NOTHING, dict[tuple[int, int], tuple[tuple[int, int], int]]()
+    for part in (said[:cut], said[cut:]):
+        row, survey, score, ts_ms, message = zip(*part, strict=True) if part else [()] * 5
+        answers = events(["c"] * len(part), ts_ms, survey=survey, score=score, message_hash=message)
+        words = follow_words(words, np.array(row, np.int64), answers, 3)
+    for customer, what, value, at_ms, tie in said:
+        if (customer, what) not in holds or holds[customer, what][0] < (at_ms, tie):
+            holds[customer, what] = (at_ms, tie), value
+    assert words.tolist() == [
+        (customer, SURVEY, what, value, at_ms, tie)
+        for (customer, what), ((at_ms, tie), value) in sorted(holds.items())
+    ]
