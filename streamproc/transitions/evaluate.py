@@ -130,19 +130,16 @@ def _schedule_churn(table: CustomerTable, outcome: Outcome, definitions: Definit
     Silence alone does not move it, so it is found anew only where something else happened, or where it has come.
     """
     head, policy, now_ms, band = table.head, definitions.ruleset.churn, outcome.now_ms, outcome.band_after
+    before_ms = head["churn_due_ms"]
     outdated = (head["cause_offset"] != NEVER) | outcome.redefined | (band != outcome.band_before)
-    rows = np.flatnonzero(outdated | (head["churn_due_ms"] <= now_ms))
+    rows = np.flatnonzero(outdated | (before_ms <= now_ms))
     if len(rows) == 0:
         return
-    due_ms = np.full(len(rows), INF, np.int64)
     known = outcome.churn_known[rows]
-    waiting = (head["active_days"][rows] > 0) & ~known
-    enough_ms = head["first_seen_ms"][rows[waiting]] + policy.min_history_ms
-    due_ms[waiting] = -(-enough_ms // TICK_MS) * TICK_MS
-    rising = np.flatnonzero(known & (band[rows] < len(policy.thresholds)))
-    if len(rising):
-        chosen = rows[rising]
-        thresholds = threshold_above(policy.thresholds, band[chosen])
-        columns = outcome.churn.take(chosen)
-        due_ms[rising] = crossing_ms(definitions.model, columns, now_ms[chosen], thresholds)
+    thresholds = np.where(known, threshold_above(policy.thresholds, band[rows]), np.inf)
+    due_ms = crossing_ms(definitions.model, outcome.score.past, rows, now_ms, thresholds, before_ms[rows])
+    if not known.all():
+        young = head[rows[~known]]
+        enough_ms = young["first_seen_ms"] + policy.min_history_ms
+        due_ms[~known] = np.where(young["active_days"] > 0, -(-enough_ms // TICK_MS) * TICK_MS, INF)
     head["churn_due_ms"][rows] = due_ms
