@@ -113,12 +113,12 @@ class Evaluation:
         return msgspec.json.decode(self.evidences(expr, np.array([row]))[0], type=list[Evidence])
 
     def evidences(self, expr: Expr, rows: Rows) -> list[bytes]:
-        """For each customer at `rows`, the comparisons that decide the truth of `expr`, in the rule's order, as JSON."""
+        """For each customer at `rows`, the comparisons that decide the truth of `expr`: see `rules.evidence`."""
         about = explanations((expr,), self._program)
         return self.explain(about, np.zeros(len(rows), np.int64), rows)
 
     def explain(self, about: Explanations, asked: Rows, rows: Rows) -> list[bytes]:
-        """The same for many rules: of each rule `asked` (its place among those of `about`), for the customer at `rows`."""
+        """The same for many rules, each `asked` about (its place among those of `about`) for a customer at `rows`."""
         return tell(about, asked, rows, Answers(self._truth, self._columns, self._frame.text))
 
     def _answer(self) -> Truths:

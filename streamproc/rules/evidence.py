@@ -1,8 +1,8 @@
 """Why rules are true or false of some customers: the comparisons that decide, as JSON.
 
-All of them if all were needed (a true `and`, a false `or`), else those that sufficed; of an unknown rule, those that are
-unknown. One under a `not` stays as written, and `holds` says what it is. Many rules and customers are explained in one
-go, however few of them are alike.
+All of them if all were needed (a true `and`, a false `or`), else those that sufficed; of an unknown rule, those that
+are unknown. One under a `not` stays as written, and `holds` says what it is. Many rules and customers are explained in
+one go, however few of them are alike.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -32,8 +32,8 @@ _HOLDS: Final = (False, None, True)  # by truth
 
 @dataclass(frozen=True, slots=True)
 class Operands:
-    """A feature for each of c comparisons: of which of the program's kinds (-1: there is none), where among its columns,
-    and what it is multiplied by.
+    """A feature for each of c comparisons: of which of the program's kinds (-1: there is none), where among those, and
+    what it is multiplied by.
     """
 
     features: tuple[Feature | None, ...]

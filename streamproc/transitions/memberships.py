@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ from streamproc.windows.table import MEMBER_DTYPE, CustomerTable, Table
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+
+#: A member without its fields, which numpy would move one by one.
+_WHOLE: Final = np.dtype((np.void, MEMBER_DTYPE.itemsize))
 
 
 class Moved(NamedTuple):
@@ -51,7 +54,7 @@ class Memberships:
 
     def moved(self, plan: "SegmentPlan", inside: Bools, now_ms: Ints) -> tuple["Memberships", Moved]:
         """When customers have moved to where `inside` (bool[s, n]) says, each at its own instant; and who that was."""
-        place, row = np.nonzero(inside != self.inside)
+        place, row = np.divmod(np.flatnonzero(inside != self.inside), max(len(now_ms), 1))
         if not len(row):
             return self, Moved(place, inside[place, row], self.members[:0])
         key = row * len(plan.ids) + place
@@ -64,14 +67,16 @@ class Memberships:
         moved[~first] = self.members[at[~first]]
         moved["entered_ms"] = np.where(entered, now_ms[row], moved["entered_ms"])
         moved["entry_seq"] += entered
-        now = moved.copy()
-        now["entered_ms"][~entered] = NEVER
-        members, places, keys = self.members.copy(), self.place, self.keys
-        members[at[~first]] = now[~first]
+        members, places, keys = self.members, self.place, self.keys
         if first.any():
-            members = np.insert(members, at[first], now[first])
-            places = np.insert(places, at[first], place[first])
-            keys = np.insert(keys, at[first], key[first])
+            new = at[first]
+            members = np.insert(members.view(_WHOLE), new, moved[first].view(_WHOLE)).view(MEMBER_DTYPE)
+            places, keys = np.insert(places, new, place[first]), np.insert(keys, new, key[first])
+            at = np.searchsorted(keys, key)
+        else:
+            members = members.copy()
+        members[at] = moved
+        members["entered_ms"][at[~entered]] = NEVER
         return Memberships(inside, members, places, keys, self.retired), Moved(place, entered, moved)
 
 

@@ -114,8 +114,9 @@ class _Teller:
         self._tell_actions(table, moves, self._tell_bands())
 
     def _tell_bands(self) -> _Triggers:
-        """Whose band rose, having told what was crossed: the new band's own threshold, or that of the band that was left
-        downwards, less hysteresis.
+        """Whose band rose.
+
+        What was crossed is the new band's own threshold; by a fall, that of the band that was left, less hysteresis.
         """
         outcome, model, policy = self.outcome, self.definitions.model, self.definitions.ruleset.churn
         rows = np.flatnonzero(outcome.band_after != outcome.band_before)
