@@ -8,6 +8,7 @@ docs/churn.md derives the form used here.
 """
 
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Self
 
 import numpy as np
@@ -73,6 +74,7 @@ class Score:
     logit: Floats  # before it is held inside the limits: the one that reasons add up to
     risk: Floats  # strictly between 0 and 1
     terms: Terms
+    past: History
 
 
 def score(model: ChurnModel, columns: ChurnColumns, now_ms: Ints | int) -> Score:
@@ -83,12 +85,12 @@ def score(model: ChurnModel, columns: ChurnColumns, now_ms: Ints | int) -> Score
     """
     past = history(model, columns)
     n = len(past.last_activity_ms)
-    instants = np.ascontiguousarray(np.broadcast_to(np.asarray(now_ms, np.int64), n))
+    instants = np.ascontiguousarray(now_ms, np.int64) if np.ndim(now_ms) else np.full(n, now_ms, np.int64)
     terms, logit, risk = np.empty((4, n)), np.empty(n), np.empty(n)
     scores(past.numbers, past.last_activity_ms, instants, parameters(model), terms, logit, risk)
     logit_p0, log_silence, log_e30, log_e90 = terms
     log_days: Floats = past.numbers[3]
-    return Score(logit, risk, Terms(logit_p0, log_silence, log_days, log_e30, log_e90))
+    return Score(logit, risk, Terms(logit_p0, log_silence, log_days, log_e30, log_e90), past)
 
 
 def history(model: ChurnModel, columns: ChurnColumns) -> History:
@@ -103,11 +105,14 @@ def history(model: ChurnModel, columns: ChurnColumns) -> History:
     return History(numbers, np.ascontiguousarray(columns.last_activity_ms))
 
 
+@lru_cache(maxsize=64)
 def parameters(model: ChurnModel) -> Floats:
     """A model as `churn.silence` takes it."""
     w = model.weights
     weights = (w.w0, w.w1, w.w2, w.w3, w.w4, w.w5)
-    return np.array((model.p0 is not None, model.horizon_days, *weights), np.float64)
+    numbers = np.array((model.p0 is not None, model.horizon_days, *weights), np.float64)
+    numbers.setflags(write=False)
+    return numbers
 
 
 def repeats(columns: ChurnColumns, tau_days: int | None) -> tuple[Floats, Floats]:

@@ -18,7 +18,9 @@ def crossings(
     last_activity_ms: _Ints,
     now_ms: _Ints,
     model: _Floats,
+    rows: _Ints,
     threshold: _Floats,
+    guess_ms: _Ints,
     search_ms: int,
     crossing_ms: _Ints,
 ) -> None: ...

@@ -1,10 +1,9 @@
-"""Forms: what msgspec makes of a typed value, encoded once with blanks, to be filled in for many by `%`.
+"""Forms: what msgspec makes of a typed value, encoded once with blanks, to be filled in for many by `contracts.filled`.
 
-The types say what stands around the blanks and in which order these come. To fill in is one step of Python a copy: of a
-signal it takes a fraction of the time that it takes to make the typed values, to encode and to pack them.
+The types say what stands around the blanks and in which order these come. To fill in is to copy bytes: of a signal it
+takes a fraction of the time that it takes to make the typed values, to encode and to pack them.
 """
 
-from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -23,19 +22,13 @@ QUOTED_BLANK: Final[Any] = msgspec.Raw(b'"%b"' % _MARK)
 BYTES_BLANK: Final[Any] = msgspec.Raw(_MARK + _MARK)
 
 
-def form_of(encoded: bytes) -> bytes:
+#: Constants with a blank between each and the next.
+Form = tuple[bytes, ...]
+
+
+def form_of(encoded: bytes) -> Form:
     """The form of a value that was encoded with blanks."""
-    return joined(encoded.split(_MARK))
-
-
-def joined(constants: Iterable[bytes]) -> bytes:
-    """A form: constants with a blank between each and the next."""
-    return b"%b".join(constant.replace(b"%", b"%%") for constant in constants)
-
-
-def fill(forms: Iterable[bytes], *columns: Sequence[bytes]) -> list[bytes]:
-    """Each form with what stands at its place in the columns: one for each blank, in their order."""
-    return [form % values for form, values in zip(forms, zip(*columns, strict=True), strict=True)]
+    return tuple(encoded.split(_MARK))
 
 
 def sized_blank(length: int) -> Any:

@@ -5,32 +5,27 @@ Columns in, a column of bytes out, with one place for each signal. Lists of byte
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import repeat
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamproc.contracts.events import ANONYMOUS_PREFIX
-from streamproc.contracts.forms import bytes_head, fill, to_json, to_msgpack
+from streamproc.contracts.filled import fill, iso_column
+from streamproc.contracts.forms import Form, bytes_head, to_json, to_msgpack
 from streamproc.contracts.outbox import framed, framed_bytes, id_of_framed
 from streamproc.contracts.signal_forms import (
-    INSTANT_LENGTH,
     Action,
     AudienceChange,
     action_forms,
     action_id_form,
     audience_forms,
     churn_forms,
-    evidence_form,
     reason_form,
 )
 from streamproc.contracts.signal_types import BANDS, Cause
 from streamproc.contracts.versions import sequence_of
 
-#: All that ISO 8601 has.
-_FIRST_MS: Final = np.datetime64("0001-01-01T00:00:00.000", "ms").astype(np.int64)
-_LAST_MS: Final = np.datetime64("9999-12-31T23:59:59.999", "ms").astype(np.int64)
 #: Up to here, a million times a number errs by less than a thousandth.
 _SCALED_WELL_BELOW: Final = 1e6
 #: By a band's code; the last is for none, which is -1.
@@ -50,14 +45,14 @@ class Occasions(NamedTuple):
 
     customer: Sequence[str]
     at_ms: Sequence[int]
-    customer_framed: Sequence[bytes]
-    customer_packed: Sequence[bytes]
-    who: Sequence[bytes]
-    time: Sequence[bytes]
-    cause: Sequence[bytes]
-    causation_framed: Sequence[bytes]
-    causation_packed: Sequence[bytes]
-    next_check_at: Sequence[bytes]
+    customer_framed: list[bytes]
+    customer_packed: list[bytes]
+    who: list[bytes]
+    time: list[bytes]
+    cause: list[bytes]
+    causation_framed: list[bytes]
+    causation_packed: list[bytes]
+    next_check_at: list[bytes]
 
     def take(self, places: Sequence[int]) -> "Occasions":
         """Those at some places."""
@@ -98,17 +93,15 @@ def occasions(
 
 
 def evidence_column(
-    feature: str,
-    op: str,
-    unit: str,
+    forms: list[Form],
     values: Iterable[int | float | str | None],
-    thresholds: Sequence[bytes],
+    thresholds: list[bytes],
     holds: Iterable[bool | None],
     exact: Iterable[bool],
 ) -> list[bytes]:
-    """What one comparison says of some customers: each an `Evidence`."""
+    """What comparisons say of some customers: each an `Evidence`. `forms`: see `evidence_form`."""
     return fill(
-        repeat(evidence_form(feature, op, unit), len(thresholds)),
+        forms,
         list(map(to_json, values)),
         thresholds,
         [_TRUTHS_JSON[truth] for truth in holds],
@@ -119,7 +112,7 @@ def evidence_column(
 def reason_column(code: str, texts: Sequence[str], values: Floats, contributions: Floats) -> list[bytes]:
     """One code of reason for some customers: each a `Reason`. Both numbers must be rounded."""
     numbers = (list(map(to_json, column.tolist())) for column in (values, contributions))
-    return fill(repeat(reason_form(code), len(texts)), list(map(to_json, texts)), *numbers)
+    return fill([reason_form(code)] * len(texts), list(map(to_json, texts)), *numbers)
 
 
 def audience_records(
@@ -130,14 +123,13 @@ def audience_records(
     entry_seq: Sequence[int],
     entered_ms: Ints,
     displaced_by: Iterable[str | None],
-    evidence: Sequence[bytes],
+    evidence: list[bytes],
 ) -> list[bytes]:
     """`audience_signal` of each. `evidence`, here and below: arrays."""
-    id_forms, value_forms, record_forms = zip(*map(audience_forms, changes), strict=True)
-    version = list(map(to_json, versions))
-    ids = _ids(id_forms, about, list(map(_framed, entry_seq)))
+    forms, version = list(map(audience_forms, changes)), list(map(to_json, versions))
+    ids = _ids([form.id for form in forms], about, list(map(_framed, entry_seq)))
     values = fill(
-        value_forms,
+        [form.value for form in forms],
         ids,
         about.who,
         about.time,
@@ -149,7 +141,7 @@ def audience_records(
         about.next_check_at,
         evidence,
     )
-    return _records(record_forms, about, ids, version, values)
+    return _records([form.record for form in forms], about, ids, version, values)
 
 
 def churn_records(
@@ -161,15 +153,15 @@ def churn_records(
     risks: Iterable[float],
     bands: Sequence[int],
     previous_bands: Sequence[int],
-    reasons: Sequence[bytes],
-    evidence: Sequence[bytes],
+    reasons: list[bytes],
+    evidence: list[bytes],
 ) -> list[bytes]:
     """`churn_signal` of each. `risks`: rounded. Bands by their code, -1: none. `reasons`: arrays."""
     forms, version = churn_forms(model_version, horizon_days), list(map(to_json, versions))
     before_framed = [_BANDS_FRAMED[band] for band in previous_bands]
-    ids = _ids(repeat(forms.id, len(bands)), about, before_framed, [_BANDS_FRAMED[band] for band in bands])
+    ids = _ids([forms.id] * len(bands), about, before_framed, [_BANDS_FRAMED[band] for band in bands])
     values = fill(
-        repeat(forms.value, len(bands)),
+        [forms.value] * len(bands),
         ids,
         about.who,
         about.time,
@@ -182,7 +174,7 @@ def churn_records(
         about.next_check_at,
         evidence,
     )
-    return _records(repeat(forms.record, len(bands)), about, ids, version, values)
+    return _records([forms.record] * len(bands), about, ids, version, values)
 
 
 def action_records(
@@ -192,14 +184,14 @@ def action_records(
     versions: Iterable[int],
     campaign_seq: Sequence[int],
     expires_ms: Ints,
-    evidence: Sequence[bytes],
+    evidence: list[bytes],
 ) -> list[bytes]:
     """`action_signal` of each."""
-    id_forms, value_forms, record_forms = zip(*map(action_forms, said), strict=True)
-    version, seq_framed = list(map(to_json, versions)), list(map(_framed, campaign_seq))
-    ids = _ids(id_forms, about, seq_framed)
+    forms, version = list(map(action_forms, said)), list(map(to_json, versions))
+    seq_framed = list(map(_framed, campaign_seq))
+    ids = _ids([form.id for form in forms], about, seq_framed)
     values = fill(
-        value_forms,
+        [form.value for form in forms],
         ids,
         about.who,
         about.time,
@@ -211,14 +203,7 @@ def action_records(
         about.next_check_at,
         evidence,
     )
-    return _records(record_forms, about, ids, version, values)
-
-
-def iso_column(at_ms: Ints) -> list[bytes]:
-    """`to_iso` of each."""
-    texts = np.clip(at_ms, _FIRST_MS, _LAST_MS).astype("M8[ms]").astype(f"S{INSTANT_LENGTH}")
-    texts.view(np.uint8).reshape(-1, INSTANT_LENGTH)[:, -1] = ord("Z")  # numpy does not write it
-    return list(texts.tolist())
+    return _records([form.record for form in forms], about, ids, version, values)
 
 
 def six_decimals(values: Floats) -> Floats:
@@ -232,17 +217,13 @@ def six_decimals(values: Floats) -> Floats:
     return rounded
 
 
-def _ids(forms: Iterable[bytes], about: Occasions, *columns: Sequence[bytes]) -> list[bytes]:
+def _ids(forms: list[Form], about: Occasions, *columns: list[bytes]) -> list[bytes]:
     framed_parts = fill(forms, about.customer_framed, *columns, about.causation_framed)
     return [id_of_framed(parts).encode() for parts in framed_parts]
 
 
 def _records(
-    forms: Iterable[bytes],
-    about: Occasions,
-    ids: Sequence[bytes],
-    versions: Sequence[bytes],
-    values: Sequence[bytes],
+    forms: list[Form], about: Occasions, ids: list[bytes], versions: list[bytes], values: list[bytes]
 ) -> list[bytes]:
     return fill(
         forms,

@@ -10,8 +10,8 @@ from streamproc.contracts.forms import (
     BLANK,
     BYTES_BLANK,
     QUOTED_BLANK,
+    Form,
     form_of,
-    joined,
     sized_blank,
     to_json,
 )
@@ -67,19 +67,19 @@ class Action(NamedTuple):
 class SignalForms(NamedTuple):
     """Of the parts of a signal's id, framed; of its value in JSON; of its packed record."""
 
-    id: bytes
-    value: bytes
-    record: bytes
+    id: Form
+    value: Form
+    record: Form
 
 
 @lru_cache(maxsize=4096)
-def evidence_form(feature: str, op: str, unit: str) -> bytes:
+def evidence_form(feature: str, op: str, unit: str) -> Form:
     """Blanks: value, threshold, holds, exact."""
     return form_of(to_json(Evidence(feature, BLANK, op, BLANK, unit, BLANK, BLANK)))
 
 
 @cache
-def reason_form(code: str) -> bytes:
+def reason_form(code: str) -> Form:
     """Blanks: text, value, contribution."""
     return form_of(to_json(Reason(code, BLANK, BLANK, BLANK)))
 
@@ -99,7 +99,7 @@ def audience_forms(change: AudienceChange) -> SignalForms:
     )
     signal = audience(QUOTED_BLANK, QUOTED_BLANK, change.key, why, entered=change.entered)
     direction = framed("entered" if change.entered else "exited")
-    id_ = joined((framed("audience"), framed(change.key) + framed(change.rule_version), direction, b""))
+    id_ = (framed("audience"), framed(change.key) + framed(change.rule_version), direction, b"")
     return SignalForms(id_, _value_form(signal), _record_form(ENTERED if change.entered else EXITED))
 
 
@@ -112,7 +112,7 @@ def churn_forms(model_version: str, horizon_days: int) -> SignalForms:
     why = ChurnExplanation(
         cause=BLANK, version=BLANK, model_version=model_version, next_check_at=BLANK, evidence=BLANK
     )
-    id_ = joined((framed("churn"), framed(model_version), b"", b"", b""))
+    id_ = (framed("churn"), framed(model_version), b"", b"", b"")
     signal = churn(QUOTED_BLANK, QUOTED_BLANK, properties, why)
     return SignalForms(id_, _value_form(signal), _record_form(CHURN))
 
@@ -148,19 +148,19 @@ def action_forms(said: Action) -> SignalForms:
     return SignalForms(id_, _value_form(signal), _record_form(REQUESTED if requested else SUPPRESSED))
 
 
-def action_id_form(said: Action, outcome: bytes = b"") -> bytes:
+def action_id_form(said: Action, outcome: bytes = b"") -> Form:
     """Of the id of the request, whatever its outcome; with an outcome, of the signal that tells it."""
-    return joined((framed("action"), framed(said.campaign) + framed(said.campaign_version), outcome, b""))
+    return (framed("action"), framed(said.campaign) + framed(said.campaign_version), outcome, b"")
 
 
-def _value_form(signal: Signal) -> bytes:
+def _value_form(signal: Signal) -> Form:
     """Its second blank is for `"userId":...`, which of an anonymous customer is `"anonymousId":...`."""
     signal.user_id = BLANK
-    return form_of(to_json(signal)).replace(b'"userId":', b"", 1)
+    return form_of(to_json(signal).replace(b'"userId":', b"", 1))
 
 
 @cache
-def _record_form(kind: Kind) -> bytes:
+def _record_form(kind: Kind) -> Form:
     instant, id_, sequence = map(sized_blank, (INSTANT_LENGTH, ID_LENGTH, SEQUENCE_LENGTH))
     record = envelope(
         kind, id_=id_, time=instant, key=BLANK, sequence=sequence, causation_id=BLANK, value=BYTES_BLANK

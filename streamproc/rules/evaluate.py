@@ -5,7 +5,6 @@ docs/semantics.md, section 6, follows from the truth of `>=` and from maximum an
 that of `>=` in the same way.
 """
 
-from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Final
 
@@ -13,17 +12,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from streamproc.contracts.forms import to_json
-from streamproc.contracts.signal_bytes import evidence_column
 from streamproc.contracts.signal_types import Evidence
 from streamproc.features.ages import AgeColumns
 from streamproc.features.frame import Columns, Frame
 from streamproc.features.registry import Feature
 from streamproc.features.windows import WindowColumns
 from streamproc.rules import answers
-from streamproc.rules.expression import And, Comparison, Expr, Not, Or, Text, multiplied
-from streamproc.rules.literals import MICROS
-from streamproc.rules.program import Pair, Program, Questions, Refs
+from streamproc.rules.evidence import Answers, Explanations, explanations, tell
+from streamproc.rules.expression import Expr
+from streamproc.rules.program import Pair, Program, Refs
 from streamproc.windows.panes import INF
 
 FALSE: Final = 0
@@ -35,8 +32,6 @@ Instants = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 #: Places of some customers in the frame: int64[k].
 Rows = NDArray[np.int64]
-
-_HOLDS: Final = {FALSE: False, UNKNOWN: None, TRUE: True}
 
 
 class Evaluation:
@@ -51,12 +46,7 @@ class Evaluation:
         self._totals = frame.totals(program.totals.features)
         relations = program.relations.features
         self._relations = frame.relations(relations, self._windows) if relations else None
-        self._by_kind: dict[str, tuple[Questions, Columns | None]] = {
-            "window": (program.windows, self._windows),
-            "age": (program.ages, self._ages),
-            "total": (program.totals, self._totals),
-            "relation": (program.relations, self._relations),
-        }
+        self._columns: tuple[Columns | None, ...] = (self._windows, self._ages, self._totals, self._relations)
         self._truth = self._answer()
         self._truth.setflags(write=False)
 
@@ -83,22 +73,28 @@ class Evaluation:
         """
         return np.asarray(self.flips_ms[self._program.node(expr)[0]])
 
+    @property
+    def node_truths(self) -> Truths:
+        """int8[nodes, n]: the truth of every node."""
+        return self._truth
+
     @cached_property
     def flips_ms(self) -> Instants:
         """int64[nodes, n]: `flips_at_ms` of every node."""
         program, truth = self._program, self._truth
         flips_ms = np.empty(truth.shape, np.int64)
-        flips_ms[: program.first_pair] = INF
+        flips_ms[program.totals.nodes] = INF
         windows, ages = program.windows, program.ages
         if len(windows.place):
-            # A window only shrinks: it leaves the bound, or, below it, becomes known to be below.
-            known_ms = self._windows_known_ms[windows.place]
-            flips_ms[windows.nodes] = np.where(truth[windows.nodes] == TRUE, self._windows.falls_ms, known_ms)
-        if len(ages.place):
-            # Saturating: an anchor of INF (the age does not run) stays INF. What an age reached, it keeps.
-            bound = ages.bound[:, None]
-            at_ms = np.minimum(self._ages.anchors_ms[ages.place], INF - bound) + bound
-            flips_ms[ages.nodes] = np.where(truth[ages.nodes] == TRUE, INF, at_ms)
+            answers.flips_of_windows(
+                truth,
+                self._windows.falls_ms,
+                self._windows_known_ms,
+                windows.place,
+                windows.first_node,
+                flips_ms,
+            )
+        answers.flips_of_ages(truth, self._ages.anchors_ms, ages.place, ages.bound, ages.first_node, flips_ms)
         relations = program.relations
         if self._relations is not None and len(relations.place):
             flips_ms[relations.nodes] = self._relations.changes_ms[relations.place]
@@ -117,29 +113,18 @@ class Evaluation:
         return msgspec.json.decode(self.evidences(expr, np.array([row]))[0], type=list[Evidence])
 
     def evidences(self, expr: Expr, rows: Rows) -> list[bytes]:
-        """For each customer at `rows`, the comparisons that decide the truth of `expr`, in the rule's order, as JSON.
+        """For each customer at `rows`, the comparisons that decide the truth of `expr`: see `rules.evidence`."""
+        about = explanations((expr,), self._program)
+        return self.explain(about, np.zeros(len(rows), np.int64), rows)
 
-        All of them if all were needed (a true `and`, a false `or`), else those that sufficed; of an unknown
-        expression, those that are unknown. One under a `not` stays as written, and `holds` says what it is.
-        """
-        nobody = np.zeros(len(rows), np.bool_)
-        told: dict[Comparison, Bools] = {}
-        columns: list[list[bytes]] = []  # one for each comparison; b"" for those whom it does not concern
-        for comparison, decides in self._deciding(expr, rows, ~nobody):
-            before = told.get(comparison, nobody)
-            told[comparison] = before | decides
-            places = np.flatnonzero(decides & ~before)
-            column = [b""] * len(rows)
-            evidences = self._as_evidences(comparison, rows[places])
-            for place, evidence in zip(places.tolist(), evidences, strict=True):
-                column[place] = evidence
-            columns.append(column)
-        return [b"[%b]" % b",".join(filter(None, own)) for own in zip(*columns, strict=True)]
+    def explain(self, about: Explanations, asked: Rows, rows: Rows) -> list[bytes]:
+        """The same for many rules, each `asked` about (its place among those of `about`) for a customer at `rows`."""
+        return tell(about, asked, rows, Answers(self._truth, self._columns, self._frame.text))
 
     def _answer(self) -> Truths:
         program = self._program
         truth = np.empty((program.size, self._frame.n), np.int8)
-        for asked, columns in self._by_kind.values():
+        for asked, columns in zip(program.kinds, self._columns, strict=True):
             if columns is not None and len(asked.place):
                 answers.reach(columns.values, columns.exact, asked.place, asked.bound, truth[asked.nodes])
         for place, (feature, factor, other, times) in enumerate(program.pairs, program.first_pair):
@@ -197,75 +182,12 @@ class Evaluation:
         """Where the values of each feature are."""
         return {
             feature.name: (columns, place)
-            for asked, columns in self._by_kind.values()
+            for asked, columns in zip(self._program.kinds, self._columns, strict=True)
             if columns is not None
             for place, feature in enumerate(asked.features)
         }
-
-    def _truth_at(self, expr: Expr, rows: Rows) -> Truths:
-        node, negated = self._program.node(expr)
-        truth: Truths = self._truth[node][rows]
-        return TRUE - truth if negated else truth
-
-    def _deciding(self, expr: Expr, rows: Rows, asked: Bools) -> Iterator[tuple[Comparison, Bools]]:
-        """The comparisons of `expr`, and for which of the customers `asked` about each decides: bool[k]."""
-        match expr:
-            case Comparison():
-                yield expr, asked
-            case Not(child):
-                yield from self._deciding(child, rows, asked)
-            case And(children) | Or(children):
-                truth = self._truth_at(expr, rows)
-                for child in children:
-                    # A true `and` and a false `or` have only such children; elsewhere, the others decide nothing.
-                    alike = asked & (self._truth_at(child, rows) == truth)
-                    if alike.any():
-                        yield from self._deciding(child, rows, alike)
-
-    def _as_evidences(self, comparison: Comparison, rows: Rows) -> list[bytes]:
-        """What a comparison says of each customer at `rows`."""
-        unit = comparison.unit
-        values, exact = self._shown(comparison.feature, rows, unit, comparison.factor)
-        match comparison.threshold:
-            case int(amount):
-                thresholds = [to_json(_in_unit([amount], unit)[0])] * len(rows)
-            case Text(text):
-                thresholds = [to_json(text)] * len(rows)
-            case str(name):
-                others, other_exact = self._shown(name, rows, unit, comparison.times)
-                exact = exact & other_exact
-                left = multiplied(name, comparison.times)
-                thresholds = [
-                    to_json(f"{left}={other}" if is_exact else f"{left}>={other}")
-                    for other, is_exact in zip(others, other_exact.tolist(), strict=True)
-                ]
-        feature, op = multiplied(comparison.feature, comparison.factor), comparison.op
-        holds = [_HOLDS[truth] for truth in self._truth_at(comparison, rows).tolist()]
-        return evidence_column(feature, op, unit, values, thresholds, holds, exact.tolist())
-
-    def _shown(
-        self, name: str, rows: Rows, unit: str, factor: int
-    ) -> tuple[Sequence[int | float | str | None], Bools]:
-        """A feature's values in `unit`, times a factor, None where there is none; and whether each is exact."""
-        feature = self._program.features[name]
-        of_all, exact_of_all = self._of(feature, factor)
-        values, exact = of_all[rows], exact_of_all[rows]
-        if unit == "text":
-            return [self._frame.text(feature, row) for row in rows.tolist()], exact
-        shown: Sequence[int | float | None] = _in_unit(values.tolist(), unit)
-        absent = (values < 0) & ~exact
-        if absent.any():
-            shown = [
-                None if is_absent else value for value, is_absent in zip(shown, absent.tolist(), strict=True)
-            ]
-        return shown, exact
 
 
 def _shortfall(exact: NDArray[np.bool_]) -> Truths:
     """What `>=` is where the value falls short: FALSE, or UNKNOWN where it is not exact."""
     return (~exact).view(np.int8)
-
-
-def _in_unit(amounts: list[int], unit: str) -> Sequence[int | float]:
-    """ms, counts and percent as they are, millionths of money as currency units."""
-    return amounts if unit in ("ms", "count", "percent") else [amount / MICROS for amount in amounts]

@@ -88,7 +88,20 @@ class Program:
 
     def refs(self, exprs: Iterable[Expr]) -> Refs:
         """The same for some expressions."""
-        return _as_refs([self.node(expr) for expr in exprs])
+        return as_refs([self.node(expr) for expr in exprs])
+
+    @property
+    def kinds(self) -> tuple[Questions, ...]:
+        """What is asked, by kind."""
+        return self.windows, self.ages, self.totals, self.relations
+
+    def column(self, feature: Feature) -> tuple[int, int]:
+        """Of which of `kinds` a feature that was compiled is, and where it is among those features."""
+        return next(
+            (kind, asked.features.index(feature))
+            for kind, asked in enumerate(self.kinds)
+            if feature in asked.features
+        )
 
 
 def compile_rules(exprs: Sequence[Expr], features: Mapping[str, Feature] = FEATURES) -> Program:
@@ -172,7 +185,7 @@ def _level(joints: Sequence[Expr], nodes: dict[Expr, int]) -> Level:
     sizes = np.array([len(own) for own in children], np.int64)
     return Level(
         slice(len(nodes), len(nodes) + len(joints)),
-        _as_refs(list(chain.from_iterable(children))),
+        as_refs(list(chain.from_iterable(children))),
         np.cumsum(sizes) - sizes,
     )
 
@@ -185,7 +198,8 @@ def _find(expr: Expr, nodes: dict[Expr, int]) -> tuple[int, bool]:
     return nodes[expr], isinstance(expr, And)
 
 
-def _as_refs(found: Sequence[tuple[int, bool]]) -> Refs:
+def as_refs(found: Sequence[tuple[int, bool]]) -> Refs:
+    """Nodes, and whether the negation of each is meant."""
     return Refs(
         np.array([node for node, _ in found], np.int64),
         np.array([[MIRROR * negated] for _, negated in found], np.int8).reshape(-1, 1),

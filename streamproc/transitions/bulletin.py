@@ -19,11 +19,11 @@ from streamproc.contracts.signal_bytes import (
     evidence_column,
     six_decimals,
 )
-from streamproc.contracts.signal_forms import Action
+from streamproc.contracts.signal_forms import Action, evidence_form
 from streamproc.contracts.signal_types import ACTION_TOPIC, AUDIENCE_TOPIC, BANDS, CHURN_TOPIC, Cause
 from streamproc.contracts.versions import version_of
 from streamproc.transitions.definitions import Origin
-from streamproc.transitions.moves import Moves, by_row
+from streamproc.transitions.moves import Moves
 from streamproc.windows.table import CustomerTable
 
 Ints = NDArray[np.int64]
@@ -58,8 +58,8 @@ class Risks(NamedTuple):
     risk: Floats
     band: NDArray[np.int8]
     band_before: NDArray[np.int8]
-    reasons: Sequence[bytes]
-    evidence: Sequence[bytes]
+    reasons: list[bytes]
+    evidence: list[bytes]
 
 
 class Actions(NamedTuple):
@@ -69,7 +69,7 @@ class Actions(NamedTuple):
     said: Sequence[Action]
     campaign_seq: Ints
     expires_ms: Ints
-    evidence: Sequence[bytes]
+    evidence: list[bytes]
 
 
 class Bulletin:
@@ -84,13 +84,10 @@ class Bulletin:
         self._rows: list[Ints] = []
         self._signals: list[Signal] = []
 
-    def put_moves(
-        self, parts: Sequence[Moves], kind: str | None = None, because: Cause | None = None
-    ) -> None:
+    def put_moves(self, moves: Moves, kind: str | None = None, because: Cause | None = None) -> None:
         """Audience signals. `kind` None: of their own. `because`: what led to all of them."""
-        if not any(len(moves.rows) for moves in parts):
+        if not len(moves.rows):
             return
-        moves = by_row(parts)
         versions, about = self._next(moves.rows)
         packed = audience_records(
             about if because is None else about.because(because),
@@ -167,9 +164,9 @@ class Bulletin:
         self._signals += map(Signal, about.at_ms, about.customer, repeat(topic), kinds, keys, packed, origins)
 
 
-def crossings(risk: Floats, op: str, thresholds: Floats, holds: Iterable[bool]) -> list[bytes]:
+def crossings(risk: Floats, ops: Iterable[str], thresholds: Floats, holds: Iterable[bool]) -> list[bytes]:
     """The threshold that each customer's risk crossed, as evidence."""
     risks, levels = six_decimals(risk).tolist(), list(map(to_json, thresholds.tolist()))
-    certain = repeat(True, len(risks))
-    crossed = evidence_column("churn_risk", op, "probability", risks, levels, holds, certain)
+    forms = [evidence_form("churn_risk", op, "probability") for op in ops]
+    crossed = evidence_column(forms, risks, levels, holds, repeat(True, len(risks)))
     return [b"[%b]" % evidence for evidence in crossed]

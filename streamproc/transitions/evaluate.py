@@ -18,7 +18,6 @@ from streamproc.features.frame import Frame
 from streamproc.rules.evaluate import Evaluation
 from streamproc.transitions.definitions import Definitions, Origin
 from streamproc.transitions.memberships import (
-    Memberships,
     SegmentPlan,
     next_flip_ms,
     read_memberships,
@@ -51,7 +50,7 @@ def evaluate(
     head = table.head
     head["next_check_ms"] = _next_check_ms(table, frame, outcome, held_until_ms, definitions.plan)
     head["band"] = outcome.band_after
-    write_memberships(table, definitions.plan, outcome.after)
+    write_memberships(table, outcome.memberships)
     signals = publish(outcome, table, definitions, origins)
     head["rules"] = definitions.fingerprint
     head["cause_offset"] = NEVER
@@ -85,20 +84,13 @@ def _decide(table: CustomerTable, frame: Frame, definitions: Definitions) -> tup
     redefined = (head["rules"] != 0) & (head["rules"] != definitions.fingerprint)
     before = read_memberships(table, plan)
     inside, held_until_ms = wanted_memberships(plan, evaluation, before, now_ms, redefined)
-    entered = inside & ~before.inside
-    after = Memberships(
-        inside,
-        np.where(entered, now_ms, np.where(inside, before.entered_ms, NEVER)),
-        before.entry_seq + entered,
-        before.retired.copy(),
-    )
-    after.retired["entered_ms"] = NEVER
+    after, moved = before.moved(plan, inside, now_ms)
     columns = churn_columns(table)
     risk = score(definitions.model, columns, now_ms)
     policy, known = definitions.ruleset.churn, churn_known(table, now_ms, definitions)
     band = decide_band(policy.thresholds, policy.hysteresis, risk.risk, head["band"], known)
     outcome = Outcome(
-        now_ms, evaluation, before, after, columns, risk, known, head["band"].copy(), band, redefined
+        now_ms, evaluation, after, moved, columns, risk, known, head["band"].copy(), band, redefined
     )
     return outcome, held_until_ms
 
@@ -107,17 +99,17 @@ def _next_check_ms(
     table: CustomerTable, frame: Frame, outcome: Outcome, held_until_ms: Ints, plan: SegmentPlan
 ) -> Ints:
     """The first whole second at which something of a silent customer may change: early perhaps, never late."""
-    due_ms = np.minimum(held_until_ms, next_flip_ms(plan, outcome.evaluation, outcome.after.inside))
+    due_ms = np.minimum(held_until_ms, next_flip_ms(plan, outcome.evaluation, outcome.memberships.inside))
     due_ms = np.minimum(due_ms, table.head["churn_due_ms"])
     due_ms = np.minimum(due_ms, frame.unfolds_at_ms())
-    if (outcome.after.inside != outcome.before.inside).any():
+    if len(outcome.moved.place):
         # What was just entered may have to be left at the next tick already (enter and exit both true), or may be
         # held by a dwell that began right now.
         nobody = np.zeros(frame.n, np.bool_)
         settled, held_until_ms = wanted_memberships(
-            plan, outcome.evaluation, outcome.after, frame.now_ms, nobody
+            plan, outcome.evaluation, outcome.memberships, frame.now_ms, nobody
         )
-        restless = (settled != outcome.after.inside).any(axis=0)
+        restless = (settled != outcome.memberships.inside).any(axis=0)
         next_tick_ms = (frame.now_ms // TICK_MS + 1) * TICK_MS
         due_ms = np.where(restless, np.minimum(due_ms, next_tick_ms), due_ms)
         due_ms = np.minimum(due_ms, held_until_ms)
@@ -130,19 +122,16 @@ def _schedule_churn(table: CustomerTable, outcome: Outcome, definitions: Definit
     Silence alone does not move it, so it is found anew only where something else happened, or where it has come.
     """
     head, policy, now_ms, band = table.head, definitions.ruleset.churn, outcome.now_ms, outcome.band_after
+    before_ms = head["churn_due_ms"]
     outdated = (head["cause_offset"] != NEVER) | outcome.redefined | (band != outcome.band_before)
-    rows = np.flatnonzero(outdated | (head["churn_due_ms"] <= now_ms))
+    rows = np.flatnonzero(outdated | (before_ms <= now_ms))
     if len(rows) == 0:
         return
-    due_ms = np.full(len(rows), INF, np.int64)
     known = outcome.churn_known[rows]
-    waiting = (head["active_days"][rows] > 0) & ~known
-    enough_ms = head["first_seen_ms"][rows[waiting]] + policy.min_history_ms
-    due_ms[waiting] = -(-enough_ms // TICK_MS) * TICK_MS
-    rising = np.flatnonzero(known & (band[rows] < len(policy.thresholds)))
-    if len(rising):
-        chosen = rows[rising]
-        thresholds = threshold_above(policy.thresholds, band[chosen])
-        columns = outcome.churn.take(chosen)
-        due_ms[rising] = crossing_ms(definitions.model, columns, now_ms[chosen], thresholds)
+    thresholds = np.where(known, threshold_above(policy.thresholds, band[rows]), np.inf)
+    due_ms = crossing_ms(definitions.model, outcome.score.past, rows, now_ms, thresholds, before_ms[rows])
+    if not known.all():
+        young = head[rows[~known]]
+        enough_ms = young["first_seen_ms"] + policy.min_history_ms
+        due_ms[~known] = np.where(young["active_days"] > 0, -(-enough_ms // TICK_MS) * TICK_MS, INF)
     head["churn_due_ms"][rows] = due_ms

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,8 @@ from streamproc.rules.evaluate import Evaluation
 from streamproc.rules.model import Campaign, Trigger
 from streamproc.transitions.bulletin import Actions, Bulletin, Risks, Signal, crossings
 from streamproc.transitions.definitions import Definitions, Origin
-from streamproc.transitions.memberships import Memberships
-from streamproc.transitions.moves import Moves, entries, exits, retirements
+from streamproc.transitions.memberships import Memberships, Moved
+from streamproc.transitions.moves import Moves, explain_moves, retirements
 from streamproc.windows.panes import INF, NEVER
 from streamproc.windows.table import CustomerTable
 
@@ -29,7 +29,6 @@ _LEVELS: Final[dict[str, int]] = {band: level for level, band in enumerate(BANDS
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-Floats = NDArray[np.float64]
 
 
 @dataclass(slots=True)
@@ -38,8 +37,8 @@ class Outcome:
 
     now_ms: Ints
     evaluation: Evaluation
-    before: Memberships
-    after: Memberships
+    memberships: Memberships
+    moved: Moved
     churn: ChurnColumns
     score: Score
     churn_known: Bools
@@ -49,9 +48,10 @@ class Outcome:
 
     def changed_rows(self) -> Ints:
         """The customers who have something to publish."""
-        moved = (self.after.inside != self.before.inside).any(axis=0)
-        changed = moved | (self.band_after != self.band_before)
-        changed[self.before.retired["row"][self.before.retired["entered_ms"] != NEVER]] = True
+        changed = self.band_after != self.band_before
+        changed[self.moved.members["row"]] = True
+        retired = self.memberships.retired
+        changed[retired["row"][retired["entered_ms"] != NEVER]] = True
         return np.flatnonzero(changed)
 
 
@@ -93,7 +93,7 @@ class _Triggers(NamedTuple):
     """Who triggers a campaign, and why: columns."""
 
     rows: Ints
-    evidence: Sequence[bytes]
+    evidence: list[bytes]
 
 
 @dataclass(slots=True)
@@ -106,45 +106,40 @@ class _Teller:
 
     def tell(self, table: CustomerTable) -> None:
         """Exits in file order, entries in file order, churn, actions in file order."""
-        outcome = self.outcome
-        change = outcome.before, outcome.after, self.definitions.ruleset.segments, outcome.evaluation
-        entered = list(entries(*change))
-        retired = retirements(outcome.before.retired, self.definitions.retired)
-        self.bulletin.put_moves([retired], because="definition")
-        self.bulletin.put_moves([*exits(*change, entered), *entered])
-        self._tell_falls()
-        self._tell_actions(table, entered, self._tell_rises())
+        outcome, plan = self.outcome, self.definitions.plan
+        retired = retirements(outcome.memberships.retired, self.definitions.retired)
+        self.bulletin.put_moves(retired, because="definition")
+        moves = explain_moves(outcome.moved, plan, outcome.evaluation)
+        self.bulletin.put_moves(moves)
+        self._tell_actions(table, moves, self._tell_bands())
 
-    def _tell_falls(self) -> None:
-        """What was crossed is the threshold of the band that was left, less hysteresis."""
-        policy, after = self.definitions.ruleset.churn, self.outcome.band_after
-        thresholds = np.array([round(threshold - policy.hysteresis, 6) for threshold in policy.thresholds])
-        rows = np.flatnonzero(after < self.outcome.band_before)
-        self._tell_bands(rows, "<", thresholds[after[rows]])
+    def _tell_bands(self) -> _Triggers:
+        """Whose band rose.
 
-    def _tell_rises(self) -> _Triggers:
-        """What was crossed is the new band's own threshold."""
-        after = self.outcome.band_after
-        thresholds = np.array([0.0, *self.definitions.ruleset.churn.thresholds])
-        rows = np.flatnonzero(after > self.outcome.band_before)
-        return self._tell_bands(rows, ">=", thresholds[after[rows]])
-
-    def _tell_bands(self, rows: Ints, op: Literal["<", ">="], thresholds: Floats) -> _Triggers:
+        What was crossed is the new band's own threshold; by a fall, that of the band that was left, less hysteresis.
+        """
+        outcome, model, policy = self.outcome, self.definitions.model, self.definitions.ruleset.churn
+        rows = np.flatnonzero(outcome.band_after != outcome.band_before)
         if not len(rows):
             return _Triggers(rows, [])
-        outcome, model = self.outcome, self.definitions.model
-        risk = outcome.score.risk[rows]
+        after, before, risk = outcome.band_after[rows], outcome.band_before[rows], outcome.score.risk[rows]
+        rises = np.array([0.0, *policy.thresholds])
+        falls = np.array([*(round(threshold - policy.hysteresis, 6) for threshold in policy.thresholds), 0.0])
+        rose = after > before
+        ops = [">=" if upwards else "<" for upwards in rose.tolist()]
+        thresholds = np.where(rose, rises[after], falls[after])
+        crossed = crossings(risk, ops, thresholds, repeat(True, len(rows)))
         reasons = reasons_of(model, outcome.churn, outcome.score, rows, outcome.now_ms[rows])
-        crossed = crossings(risk, op, thresholds, repeat(True, len(rows)))
-        risks = Risks(rows, risk, outcome.band_after[rows], outcome.band_before[rows], reasons, crossed)
-        self.bulletin.put_risks(risks, "churn", model)
-        return _Triggers(rows, crossed)
+        self.bulletin.put_risks(Risks(rows, risk, after, before, reasons, crossed), "churn", model)
+        return _at(_Triggers(rows, crossed), np.flatnonzero(rose))
 
-    def _tell_actions(self, table: CustomerTable, entered: Sequence[Moves], risen: _Triggers) -> None:
+    def _tell_actions(self, table: CustomerTable, moves: Moves, risen: _Triggers) -> None:
         campaigns = self.definitions.ruleset.campaigns
+        triggered = [self._triggers(campaign.trigger, moves, risen) for campaign in campaigns]
+        if not any(len(rows) for rows, _ in triggered):
+            return
         history = read_history(table, campaigns)
-        for place, campaign in enumerate(campaigns):
-            rows, evidence = self._triggers(campaign.trigger, entered, risen)
+        for place, (campaign, (rows, evidence)) in enumerate(zip(campaigns, triggered, strict=True)):
             if len(rows):
                 refusals = self._refusals(campaign, rows, history.requested_ms[rows, place], table)
                 history.seq[rows, place] += 1
@@ -156,21 +151,14 @@ class _Teller:
                 self.bulletin.put_actions(Actions(rows, said, seq, expires_ms, evidence))
         write_history(table, campaigns, history)
 
-    def _triggers(self, trigger: Trigger, entered: Sequence[Moves], risen: _Triggers) -> _Triggers:
+    def _triggers(self, trigger: Trigger, moves: Moves, risen: _Triggers) -> _Triggers:
         if trigger.kind == "enter":
-            return next(
-                (
-                    _Triggers(moves.rows, moves.evidence)
-                    for moves in entered
-                    if moves.changes[0].key == trigger.target
-                ),
-                _Triggers(np.empty(0, np.int64), []),
-            )
+            place = self.definitions.plan.places[trigger.target]
+            return _at(_Triggers(moves.rows, moves.evidence), moves.into(place))
         level = _LEVELS[trigger.target]
         reached = self.outcome.band_before[risen.rows] < level
         reached &= level <= self.outcome.band_after[risen.rows]
-        places = np.flatnonzero(reached)
-        return _Triggers(risen.rows[places], [risen.evidence[place] for place in places.tolist()])
+        return _at(risen, np.flatnonzero(reached))
 
     def _refusals(
         self, campaign: Campaign, rows: Ints, requested_ms: Ints, table: CustomerTable
@@ -189,6 +177,10 @@ class _Teller:
                 strict=True,
             )
         ]
+
+
+def _at(triggers: _Triggers, places: Ints) -> _Triggers:
+    return _Triggers(triggers.rows[places], [triggers.evidence[place] for place in places.tolist()])
 
 
 def _action(campaign: Campaign, abort_type: AbortType | None) -> Action:

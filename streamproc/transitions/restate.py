@@ -4,8 +4,9 @@ Consumers may then hold changes that never were, of customers for whom nothing c
 band is published once more, `cause: restored`; it is no transition, and no campaign hears of it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Final
 
 import numpy as np
@@ -23,7 +24,7 @@ from streamproc.transitions.evaluate import churn_columns
 from streamproc.transitions.memberships import read_memberships
 from streamproc.transitions.moves import Moves, moves_of
 from streamproc.windows.panes import INF, NEVER
-from streamproc.windows.table import CustomerTable
+from streamproc.windows.table import MEMBER_DTYPE, CustomerTable
 
 _CAUSE: Final[Cause] = "restored"
 
@@ -34,7 +35,7 @@ def restate(table: CustomerTable, now_ms: Ints, definitions: Definitions, origin
     """The segments and the band that each customer of `table` is in, at `now_ms` (int64[n]); counts in `version`."""
     witness = _Witness(table, now_ms, definitions)
     bulletin = Bulletin(table, (origin,), witness.occasions)
-    bulletin.put_moves(list(witness.segments()), _CAUSE)
+    bulletin.put_moves(witness.segments(), _CAUSE)
     bulletin.put_risks(witness.risks(), _CAUSE, definitions.model)
     return bulletin.read()
 
@@ -47,18 +48,17 @@ class _Witness:
     now_ms: Ints
     definitions: Definitions
 
-    def segments(self) -> Iterator[Moves]:
+    def segments(self) -> Moves:
         """In file order: who is inside, and who is not."""
-        plan = self.definitions.plan
-        memberships = read_memberships(self.table, plan)
-        inside = memberships.inside
-        memberships.entered_ms = np.where(inside, memberships.entered_ms, self.now_ms)
-        evaluation = Evaluation(Frame(self.table, self.now_ms), plan.program)
-        for place, segment in enumerate(self.definitions.ruleset.segments):
-            for entered in (True, False):
-                rows = np.flatnonzero(inside[place] == entered)
-                evidence, nobody = evaluation.evidences(segment.enter, rows), [None] * len(rows)
-                yield moves_of(segment, place, rows, memberships, evidence, nobody, entered=entered)
+        plan, table = self.definitions.plan, self.table
+        memberships = read_memberships(table, plan)
+        row, place = np.divmod(np.arange(memberships.inside.size), max(len(plan.segments), 1))
+        inside = memberships.inside[place, row]
+        said = np.zeros(len(row), MEMBER_DTYPE)
+        said[memberships.keys] = memberships.members
+        said["row"], said["entered_ms"] = row, np.where(inside, said["entered_ms"], self.now_ms[row])
+        evaluation = Evaluation(Frame(table, self.now_ms), plan.program)
+        return moves_of(plan, place, inside, said, evaluation.explain(plan.reasons, place, row))
 
     def risks(self) -> Risks:
         """Of those who have a band."""
@@ -67,7 +67,7 @@ class _Witness:
         found = score(model, columns, self.now_ms)
         risk, band = found.risk[rows], self.table.head["band"][rows]
         thresholds = np.array([0.0, *self.definitions.ruleset.churn.thresholds])[band]
-        reached = crossings(risk, ">=", thresholds, (risk >= thresholds).tolist())
+        reached = crossings(risk, repeat(">=", len(rows)), thresholds, (risk >= thresholds).tolist())
         reasons = reasons_of(model, columns, found, rows, self.now_ms[rows])
         return Risks(rows, risk, band, band, reasons, reached)
 

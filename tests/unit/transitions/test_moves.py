@@ -11,11 +11,10 @@ from streamproc.features.frame import Frame
 from streamproc.rules.evaluate import Evaluation
 from streamproc.rules.model import Segment
 from streamproc.rules.parse import parse_expression
-from streamproc.rules.program import compile_rules
-from streamproc.transitions.memberships import Memberships
-from streamproc.transitions.moves import Moves, by_row, entries, exits, retirements
+from streamproc.transitions.memberships import plan_segments, read_memberships
+from streamproc.transitions.moves import Moves, explain_moves, retirements
 from streamproc.windows.panes import NEVER
-from streamproc.windows.table import MEMBER_DTYPE
+from streamproc.windows.table import MEMBER_DTYPE, new_customers
 from tests.unit.rules.customers import Customer, StepFrame, Total
 
 
@@ -23,16 +22,6 @@ def segment(key: str, enter: str, exit_: str | None = None, group: str | None = 
     rules = [None if text is None else parse_expression(text, currency="USD").expr for text in (enter, exit_)]
     assert rules[0] is not None
     return Segment(key, key, "", 7, rules[0], rules[1], 0, group, 0, text_hash(key))
-
-
-def memberships(inside: list[list[int]], entered_ms: int, entry_seq: int) -> Memberships:
-    here = np.array(inside, np.bool_)
-    return Memberships(
-        here,
-        np.where(here, entered_ms, NEVER),
-        np.full(here.shape, entry_seq, np.int64),
-        np.empty(0, MEMBER_DTYPE),
-    )
 
 
 def said(moves: Moves) -> list[tuple[int, str, int, int, list[str], str | None]]:
@@ -66,30 +55,35 @@ def test_moves_in_file_order_with_their_reasons() -> None:
         segment("cart", "cart_items >= 1", "cart_items == 0"),
         segment("anyone", "events_total >= 0", "events_total < 0", group="size"),
     ]
-    rules = [rule for one in segments for rule in (one.enter, one.exit) if rule is not None]
     customers: list[Customer] = [
         {"events_total": Total(9), "cart_items": Total(0)},
         {"events_total": Total(9), "cart_items": Total(2)},
         {"events_total": Total(9), "cart_items": Total(0)},
     ]
-    evaluation = Evaluation(cast(Frame, StepFrame(customers, 50)), compile_rules(rules))
-    before = memberships([[1, 0, 0], [0, 0, 0], [1, 0, 0], [0, 1, 0]], 10, 3)
-    after = memberships([[0, 0, 0], [1, 1, 0], [0, 1, 0], [0, 0, 0]], 50, 4)
-
-    entered = list(entries(before, after, segments, evaluation))
-    assert [change.entered for moves in entered for change in moves.changes] == [True, True, True]
-    assert said(by_row(entered)) == [
-        (0, "many", 4, 50, ["events_total >= 5"], None),
-        (1, "many", 4, 50, ["events_total >= 5"], None),
-        (1, "cart", 4, 50, ["cart_items >= 1"], None),
-    ]
-    left = by_row(list(exits(before, after, segments, evaluation, entered)))
-    assert not any(change.entered for change in left.changes)
-    assert said(left) == [
+    plan = plan_segments(segments)
+    table = new_customers(["a", "b", "c"])
+    places = [[1, 0, 0], [0, 0, 0], [1, 0, 0], [0, 1, 0]]
+    table.members = np.array(
+        [
+            (row, text_hash(segments[place].key), 10, 3)
+            for row, place in np.argwhere(np.array(places).T).tolist()
+        ],
+        MEMBER_DTYPE,
+    )
+    inside = np.array([[0, 0, 0], [1, 1, 0], [0, 1, 0], [0, 0, 0]], np.bool_)
+    _, moved = read_memberships(table, plan).moved(plan, inside, np.full(3, 50))
+    evaluation = Evaluation(cast(Frame, StepFrame(customers, 50)), plan.program)
+    moves = explain_moves(moved, plan, evaluation)
+    assert [change.entered for change in moves.changes] == moves.entered.tolist()
+    assert said(moves) == [
         (0, "few", 3, 10, ["events_total < 5"], None),
         (0, "cart", 3, 10, ["cart_items == 0"], None),
+        (0, "many", 1, 50, ["events_total >= 5"], None),
         (1, "anyone", 3, 10, ["events_total >= 5"], "many"),
+        (1, "many", 1, 50, ["events_total >= 5"], None),
+        (1, "cart", 1, 50, ["cart_items >= 1"], None),
     ]
+    assert moves.into(1).tolist() == [2, 4]
 
 
 def test_retired_segments_are_left_once_and_named_as_they_were() -> None:
