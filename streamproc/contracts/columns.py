@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from streamproc.contracts.rows import take
+from streamproc.contracts.rows import is_whole, pick, pick_rows
 
 #: What is known of one event but for its customer; EventColumns says what the fields mean. Large ones first, so that
 #: none lies across words.
@@ -115,12 +115,15 @@ class EventColumns:
         All of them as they are need no copy: who changes a column changes it for everybody.
         """
         positions = np.asarray(index)
-        positions = np.flatnonzero(positions) if positions.dtype == np.bool_ else positions.astype(np.intp)
-        if len(positions) == len(self) and bool((positions == np.arange(len(self))).all()):
+        if positions.dtype == np.bool_:
+            (positions,) = positions.nonzero()
+        elif positions.dtype != np.intp:
+            positions = positions.astype(np.intp)
+        if is_whole(positions, len(self)):
             return self
         # Not `rows[positions]`, which would copy field by field.
-        customer, rows = take(self.customer, self.rows, positions)
-        return EventColumns(customer, np.frombuffer(rows, EVENT_DTYPE))
+        rows = pick_rows(self.rows, EVENT_DTYPE.itemsize, positions)
+        return EventColumns(pick(self.customer, positions), np.frombuffer(rows, EVENT_DTYPE))
 
     def part(self, first: int, end: int) -> "EventColumns":
         """The events from one place up to another. Their rows are not copied."""
@@ -132,7 +135,7 @@ def concat(parts: Sequence[EventColumns]) -> EventColumns:
     if len(parts) == 1:
         return parts[0]
     # As plain bytes: numpy would join field by field.
-    rows = bytearray().join([part.rows.data for part in parts])
+    rows = bytearray().join([part.rows for part in parts])
     return EventColumns(list(chain.from_iterable(part.customer for part in parts)), np.frombuffer(rows, EVENT_DTYPE))
 
 

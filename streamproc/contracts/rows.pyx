@@ -144,25 +144,42 @@ def begin(
     return found
 
 
-def take(list items, rows, const Py_ssize_t[::1] index):
-    """Those of the items and of as many rows at `index`, in its order; the rows as bytes."""
-    cdef Py_ssize_t i, size, of = len(items)
-    cdef Py_buffer buffer
-    chosen = []
-    PyObject_GetBuffer(rows, &buffer, PyBUF_SIMPLE)
+def is_whole(const Py_ssize_t[::1] index, Py_ssize_t size):
+    """Whether `index` is 0, 1 ... `size` - 1."""
+    cdef Py_ssize_t i
+    if index.shape[0] != size:
+        return False
+    for i in range(size):
+        if index[i] != i:
+            return False
+    return True
+
+
+def pick(list items, const Py_ssize_t[::1] index):
+    """The items at `index`, in its order."""
+    cdef Py_ssize_t i
+    picked = []
+    for i in range(index.shape[0]):
+        if not 0 <= index[i] < len(items):
+            raise IndexError("no such item")
+        picked.append(items[index[i]])
+    return picked
+
+
+def pick_rows(rows, Py_ssize_t size, const Py_ssize_t[::1] index):
+    """The rows at `index`, in its order, as bytes. `rows`: as many bytes in a row as `size` says."""
+    cdef Py_ssize_t i
+    cdef Py_buffer of
+    PyObject_GetBuffer(rows, &of, PyBUF_SIMPLE)
     try:
-        size = buffer.len // of if of else 0
-        if size * of != buffer.len:
-            raise ValueError("not as many items as rows")
-        taken = PyByteArray_FromStringAndSize(NULL, index.shape[0] * size)
+        picked = PyByteArray_FromStringAndSize(NULL, index.shape[0] * size)
         for i in range(index.shape[0]):
-            if not 0 <= index[i] < of:
+            if not 0 <= index[i] < of.len // size:
                 raise IndexError("no such row")
-            chosen.append(items[index[i]])
-            memcpy(PyByteArray_AS_STRING(taken) + i * size, <char*>buffer.buf + index[i] * size, size)
+            memcpy(PyByteArray_AS_STRING(picked) + i * size, <char*>of.buf + index[i] * size, size)
     finally:
-        PyBuffer_Release(&buffer)
-    return chosen, taken
+        PyBuffer_Release(&of)
+    return picked
 
 
 cdef i64 _epoch_ms(instant) except? -1:
