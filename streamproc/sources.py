@@ -100,11 +100,12 @@ def sort_slice(
 
 def _strays(table: CustomerTable, partition: int, partitions: int) -> NDArray[np.int64]:
     """The rows of customers without a state who belong to another partition."""
-    (new,) = (table.head["first_seen_ms"] == INF).nonzero()
+    new = np.flatnonzero(table.head["first_seen_ms"] == INF)
     if not len(new):
         return new
     ids = [table.ids[row].encode() for row in new.tolist()]
-    return np.asarray(new[partitions_of(ids, partitions) != partition])
+    strays: NDArray[np.int64] = new[partitions_of(ids, partitions) != partition]
+    return strays
 
 
 def _failed(topic: int, partition: int, failure: Failure, record: Any) -> OutRecord:

@@ -135,8 +135,11 @@ def concat(parts: Sequence[EventColumns]) -> EventColumns:
     if len(parts) == 1:
         return parts[0]
     # As plain bytes: numpy would join field by field.
-    rows = bytearray().join([part.rows for part in parts])
-    return EventColumns(list(chain.from_iterable(part.customer for part in parts)), np.frombuffer(rows, EVENT_DTYPE))
+    buffers: list[Any] = [part.rows for part in parts]
+    rows = bytearray().join(buffers)
+    return EventColumns(
+        list(chain.from_iterable(part.customer for part in parts)), np.frombuffer(rows, EVENT_DTYPE)
+    )
 
 
 _COLUMNS: Final = frozenset(EVENT_DTYPE.names or ())

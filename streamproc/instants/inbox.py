@@ -217,7 +217,9 @@ class Inbox:
         if sum(ready) <= limit:
             return ready
         firsts = [min(count, limit) for count in ready]
-        parts = [part for log, count in zip(self._logs, firsts, strict=True) for part in log.first_max_ms(count)]
+        parts = [
+            part for log, count in zip(self._logs, firsts, strict=True) for part in log.first_max_ms(count)
+        ]
         # Stable: the logs stand in the order of their topics, and each in that of its offsets.
         first = _joined(parts).argsort(kind="stable")[:limit]
         owner = np.repeat(np.arange(len(firsts)), firsts)

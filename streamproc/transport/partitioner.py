@@ -17,7 +17,7 @@ _U32 = 0xFFFFFFFF
 
 #: Longer keys are hashed one by one: the table of the vectorised hash is as wide as its longest key.
 _VECTOR_KEY_BYTES_MAX = 128
-#: Fewer keys are hashed one by one, too: the vectorised hash costs as much as some thirty of them, however few they are.
+#: Fewer keys are hashed one by one, too: however few they are, the vectorised hash costs as much as some thirty.
 _VECTOR_KEYS_MIN = 32
 
 
