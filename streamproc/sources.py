@@ -16,7 +16,7 @@ from streamproc.contracts.failures import Failure, FailureReason
 from streamproc.contracts.meanings import CHANNELS
 from streamproc.contracts.outbox import OutRecord
 from streamproc.instants.inbox import Slice
-from streamproc.transport.partitioner import partition_of
+from streamproc.transport.partitioner import partitions_of
 from streamproc.transport.topics import Topics
 from streamproc.windows.panes import INF
 from streamproc.windows.table import CustomerTable
@@ -73,11 +73,12 @@ def sort_slice(
     if taken is None:
         return Sorted(rows, [], [])
     failed = [_failed(topic, partition, failure, record) for topic, failure, record in taken.failures]
-    stray = np.zeros(len(table), np.bool_)
-    for row in np.flatnonzero(table.head["first_seen_ms"] == INF):
-        stray[row] = partition_of(table.ids[row].encode(), partitions) != partition
+    strays = _strays(table, partition, partitions)
+    if not len(strays):
+        return Sorted(np.arange(len(rows)), [], failed)
+    stray = np.isin(rows, strays)
     rekeyed: list[OutRecord] = []
-    for place in np.flatnonzero(stray[rows]):
+    for place in np.flatnonzero(stray).tolist():
         record, topic = taken.raw[place], int(taken.events.topic[place])
         if topic == _REKEY_CODE:  # it was brought here: never send it in circles
             failed.append(
@@ -94,7 +95,17 @@ def sort_slice(
             )
         else:
             rekeyed.append(moved)
-    return Sorted(np.flatnonzero(~stray[rows]), rekeyed, failed)
+    return Sorted(np.flatnonzero(~stray), rekeyed, failed)
+
+
+def _strays(table: CustomerTable, partition: int, partitions: int) -> NDArray[np.int64]:
+    """The rows of customers without a state who belong to another partition."""
+    new = np.flatnonzero(table.head["first_seen_ms"] == INF)
+    if not len(new):
+        return new
+    ids = [table.ids[row].encode() for row in new.tolist()]
+    strays: NDArray[np.int64] = new[partitions_of(ids, partitions) != partition]
+    return strays
 
 
 def _failed(topic: int, partition: int, failure: Failure, record: Any) -> OutRecord:

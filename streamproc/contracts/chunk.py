@@ -1,13 +1,13 @@
-"""The readable events of a chunk, and one method per column that also rejects what makes no sense in it."""
+"""The readable events of a chunk, and one method per column that few of them fill, or that may make no sense."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from xxhash import xxh3_64_intdigest
 
+from streamproc.contracts.columns import EVENT_DTYPE
 from streamproc.contracts.events import (
     ANONYMOUS_PREFIX,
     DURATION_MS_MAX,
@@ -18,18 +18,16 @@ from streamproc.contracts.events import (
     Event,
 )
 from streamproc.contracts.failures import UNREADABLE, Failure, FailureReason, explain, name
-from streamproc.contracts.instants import to_corrected_epoch_ms, to_epoch_ms, to_iso
+from streamproc.contracts.instants import to_corrected_epoch_ms, to_iso
 from streamproc.contracts.meanings import (
     CART,
     CONSENT,
-    IDENTIFY,
     NAMELESS,
     ORDER,
-    PLAIN,
-    UNKNOWN,
     Meanings,
     consent_bits,
 )
+from streamproc.contracts.rows import begin
 
 _NOT_GIVEN: Final = -1
 _RESERVED: Final = (
@@ -61,11 +59,13 @@ class Record(Protocol):
 class Chunk:
     """The readable events of a chunk: `events[row]` is the record at `index[row]`, and `rows[row]` what is known of it.
 
-    A row begins as what the event's name means; each method fills in columns from what the event itself says, and
-    rejects those that make no sense. The first rejection counts.
+    A row begins as what the event's name means and what most events say (`rows.pyx`); each method fills in columns that
+    only few events have anything for, and rejects those that make no sense. The first rejection counts.
     """
 
-    def __init__(self, records: Sequence[Record], channel: int | Sequence[int], meanings: Meanings) -> None:
+    def __init__(
+        self, records: Sequence[Record], topic: int, channel: int | Sequence[int], meanings: Meanings
+    ) -> None:
         """`channel`: of the records' topic, or one for each record."""
         self.meanings = meanings
         self._records = records
@@ -73,11 +73,16 @@ class Chunk:
         self._rejected: set[int] = set()
         self._foreign_orders: list[int] = []
         self.events, self.index = self._read(meanings.reader)
-        self.properties = [event.properties for event in self.events]
-        self.code = self._codes()
-        by_topic = channel if isinstance(channel, int) else np.asarray(channel, np.intp)[self.index]
-        self.rows, self._looks = meanings.table.begin(by_topic, self.code)
-        self._looks_of_any = int(np.bitwise_or.reduce(self._looks, initial=0))
+        channels = [channel] * len(records) if isinstance(channel, int) else channel
+        if len(self.events) < len(records):
+            places = self.index.tolist()
+            records, channels = [records[place] for place in places], [channels[place] for place in places]
+        table = meanings.table
+        self._begun = begin(
+            self.events, records, topic, channels, table.codes, table.plain, table.looks, ANONYMOUS_PREFIX
+        )
+        self.rows = np.frombuffer(self._begun.rows, EVENT_DTYPE)
+        self.codes = self._begun.codes
 
     def _read(self, read: Callable[[bytes], Event]) -> tuple[list[Event], Rows]:
         events: list[Any] = []  # None: not readable
@@ -101,46 +106,27 @@ class Chunk:
         index = np.flatnonzero([event is not None for event in events])
         return [events[position] for position in index.tolist()], index
 
-    def _codes(self) -> Rows:
-        get = self.meanings.table.code.get
-        code = [
-            get(e.event, UNKNOWN) if e.type == "track" else IDENTIFY if e.type == "identify" else PLAIN
-            for e in self.events
-        ]
-        if NAMELESS in code:
-            what = "is missing; a track call must have a name"
-            for row, its_code in enumerate(code):
-                if its_code == NAMELESS:
-                    self.reject(row, FailureReason.MISSING_FIELD, "$.event", what)
-        return np.array(code, np.intp)
-
     def rows_with(self, look: int) -> list[int]:
         """The events in which to look at this: ORDER, CART ... Hardly any chunk has all of them."""
-        if not self._looks_of_any & look:
-            return []
-        return (self._looks & look).nonzero()[0].tolist()
+        return [row for row, looks in self._begun.looks if looks & look]
 
-    def fill_origin(self, topic: int) -> None:
-        """Which record it was, and which message."""
-        self.rows["topic"] = topic
-        offset = np.fromiter([record.offset for record in self._records], np.int64, len(self._records))
-        self.rows["offset"] = offset if len(offset) == len(self.rows) else offset[self.index]
-        hashes = [xxh3_64_intdigest(e.message_id.encode()) for e in self.events]
-        self.rows["message_hash"] = np.fromiter(hashes, np.uint64, len(hashes))
+    def refuse_nameless(self) -> None:
+        """Track calls must say what happened."""
+        if NAMELESS in self.codes:
+            what = "is missing; a track call must have a name"
+            for row, code in enumerate(self.codes):
+                if code == NAMELESS:
+                    self.reject(row, FailureReason.MISSING_FIELD, "$.event", what)
 
     def customers(self) -> list[str]:
         """The customer ids."""
-        customer = [e.user_id or "" for e in self.events]
-        # One search over all ids: hardly any chunk has a reserved one.
-        if f"\n{ANONYMOUS_PREFIX}" in "\n" + "\n".join(customer):
-            for row, id_ in enumerate(customer):
-                if id_.startswith(ANONYMOUS_PREFIX):
-                    self.reject(row, FailureReason.INVALID_FIELD, "$.userId", _RESERVED)
-        if not all(customer):
-            for row, id_ in enumerate(customer):
-                if not id_:
-                    customer[row] = self._anonymous_customer(row)
-        return customer
+        customers = self._begun.customers
+        for row in self._begun.odd_customers:
+            if customers[row] is None:
+                customers[row] = self._anonymous_customer(row)
+            else:
+                self.reject(row, FailureReason.INVALID_FIELD, "$.userId", _RESERVED)
+        return cast(list[str], customers)
 
     def _anonymous_customer(self, row: int) -> str:
         anonymous_id = self.events[row].anonymous_id
@@ -150,12 +136,11 @@ class Chunk:
         return ANONYMOUS_PREFIX + anonymous_id
 
     def fill_times(self, latest_ms: int, correct_skew: bool) -> None:
-        """Epoch milliseconds, each at most `latest_ms`."""
-        ts_ms = np.array(to_epoch_ms([e.timestamp for e in self.events]), np.int64)
-        if correct_skew:
-            for row, e in enumerate(self.events):
-                if e.sent_at is not None and e.received_at is not None and e.original_timestamp is not None:
-                    ts_ms[row] = to_corrected_epoch_ms(e.received_at, e.sent_at, e.original_timestamp)
+        """Instants by the receiver's clock, where the sender's tells; each at most `latest_ms` (epoch ms)."""
+        corrected = self._correct_times() if correct_skew and self._begun.sent else False
+        if self._begun.latest_ms <= latest_ms and not corrected:
+            return
+        ts_ms = self.rows["ts_ms"]
         # One look for both: what is before 1970 is a very large number without its sign.
         for row in np.flatnonzero(ts_ms.view(np.uint64) > latest_ms).tolist():
             if ts_ms[row] < 0:
@@ -163,26 +148,30 @@ class Chunk:
             else:
                 reason, what = FailureReason.TIMESTAMP_IN_FUTURE, _TOO_LATE.format(to_iso(int(ts_ms[row])))
             self.reject(row, reason, "$.timestamp", what)
-        self.rows["ts_ms"] = ts_ms
 
-    def fill_durations(self) -> None:
-        """Milliseconds; -1 where none is given."""
-        column = self.rows["duration_ms"]
-        given = {
-            row: p.duration_ms
-            for row, p in enumerate(self.properties)
-            if p is not None and p.duration_ms is not None
-        }
-        if given:
-            column[list(given)] = np.rint(list(given.values()))
-            column[~self.rows["counted"]] = _NOT_GIVEN
-        for code, own_name in self.meanings.table.duration.items():
-            for row in np.flatnonzero(self.code == code).tolist():
-                column[row] = self._own_duration(row, own_name)
+    def _correct_times(self) -> bool:
+        """Whether there was anything to correct."""
+        corrected = {}
+        for row in self._begun.sent:
+            e = self.events[row]
+            if e.sent_at is not None and e.received_at is not None and e.original_timestamp is not None:
+                corrected[row] = to_corrected_epoch_ms(e.received_at, e.sent_at, e.original_timestamp)
+        if corrected:
+            self.rows["ts_ms"][list(corrected)] = list(corrected.values())
+        return bool(corrected)
+
+    def fill_own_durations(self) -> None:
+        """Milliseconds in a property that the rules name; -1 where none is given."""
+        own_names = self.meanings.table.duration
+        if own_names:
+            column = self.rows["duration_ms"]
+            for row, code in enumerate(self.codes):
+                if code in own_names:
+                    column[row] = self._own_duration(row, own_names[code])
 
     def _own_duration(self, row: int, own_name: str) -> int:
         """The duration in the property that the rules name for this event."""
-        duration = getattr(self.properties[row], self.meanings.attribute(own_name), None)
+        duration = getattr(self.events[row].properties, self.meanings.attribute(own_name), None)
         if duration is None:
             return _NOT_GIVEN
         field = f"$.properties.{own_name}"
@@ -197,14 +186,17 @@ class Chunk:
 
     def fill_money(self) -> None:
         """Millionths of the currency; 0 where none counts."""
+        rows = self.rows_with(ORDER)
+        if not rows:
+            return
         column, money = self.rows["money_micros"], self.meanings.table.money
-        for row in self.rows_with(ORDER):
-            properties = self.properties[row]
+        for row in rows:
+            properties = self.events[row].properties
             if properties is None:
                 continue
             currency = properties.currency
             if currency is None or currency == self.meanings.currency:
-                column[row] = self._micros(row, money[self.code[row]])
+                column[row] = self._micros(row, money[self.codes[row]])
             elif isinstance(currency, str):
                 self._foreign_orders.append(row)
             else:
@@ -215,7 +207,7 @@ class Chunk:
     def _micros(self, row: int, attributes: Sequence[tuple[str, str]]) -> int:
         """The first of the properties that is given, in millionths, half to even."""
         for own_name, attribute in attributes:
-            amount = getattr(self.properties[row], attribute)
+            amount = getattr(self.events[row].properties, attribute)
             if amount is None:
                 continue
             field = f"$.properties.{own_name}"
@@ -231,9 +223,12 @@ class Chunk:
 
     def fill_carts(self) -> None:
         """Pieces, negative where they are taken out, and what they cost in millionths."""
+        rows = self.rows_with(CART)
+        if not rows:
+            return
         column, micros = self.rows["cart"], self.rows["cart_micros"]
-        for row in self.rows_with(CART):
-            properties = self.properties[row]
+        for row in rows:
+            properties = self.events[row].properties
             quantity = 1 if properties is None or properties.quantity is None else properties.quantity
             field = "$.properties.quantity"
             if type(quantity) not in (int, float):
@@ -248,7 +243,7 @@ class Chunk:
 
     def _price_micros(self, row: int) -> int:
         """What one piece costs; 0 where that is not said in the rules' currency."""
-        properties = self.properties[row]
+        properties = self.events[row].properties
         if properties is None or properties.price is None:
             return 0
         price, field = properties.price, "$.properties.price"

@@ -1,10 +1,13 @@
 """Accepted events as columns: what the engine works on."""
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from streamproc.contracts.rows import is_whole, pick, pick_rows
 
 #: What is known of one event but for its customer; EventColumns says what the fields mean. Large ones first, so that
 #: none lies across words.
@@ -107,12 +110,24 @@ class EventColumns:
         return len(self.customer)
 
     def take(self, index: NDArray[np.integer[Any] | np.bool_] | Sequence[int]) -> "EventColumns":
-        """The events at `index`, in its order: int[m] positions, or bool[n] with true for those to keep."""
+        """The events at `index`, in its order: int[m] positions, or bool[n] with true for those to keep.
+
+        All of them as they are need no copy: who changes a column changes it for everybody.
+        """
         positions = np.asarray(index)
-        positions = np.flatnonzero(positions) if positions.dtype == np.bool_ else positions.astype(np.intp)
-        customer = self.customer
-        # `rows[positions]` would copy field by field.
-        return EventColumns([customer[i] for i in positions.tolist()], self.rows.take(positions))
+        if positions.dtype == np.bool_:
+            (positions,) = positions.nonzero()
+        elif positions.dtype != np.intp:
+            positions = positions.astype(np.intp)
+        if is_whole(positions, len(self)):
+            return self
+        # Not `rows[positions]`, which would copy field by field.
+        rows = pick_rows(self.rows, EVENT_DTYPE.itemsize, positions)
+        return EventColumns(pick(self.customer, positions), np.frombuffer(rows, EVENT_DTYPE))
+
+    def part(self, first: int, end: int) -> "EventColumns":
+        """The events from one place up to another. Their rows are not copied."""
+        return EventColumns(self.customer[first:end], self.rows[first:end])
 
 
 def concat(parts: Sequence[EventColumns]) -> EventColumns:
@@ -120,9 +135,11 @@ def concat(parts: Sequence[EventColumns]) -> EventColumns:
     if len(parts) == 1:
         return parts[0]
     # As plain bytes: numpy would join field by field.
-    rows = np.concatenate([part.rows.view(_BYTES) for part in parts]).view(EVENT_DTYPE)
-    return EventColumns([customer for part in parts for customer in part.customer], rows)
+    buffers: list[Any] = [part.rows for part in parts]
+    rows = bytearray().join(buffers)
+    return EventColumns(
+        list(chain.from_iterable(part.customer for part in parts)), np.frombuffer(rows, EVENT_DTYPE)
+    )
 
 
 _COLUMNS: Final = frozenset(EVENT_DTYPE.names or ())
-_BYTES: Final = np.dtype((np.void, EVENT_DTYPE.itemsize))

@@ -14,7 +14,7 @@ from streamproc.contracts.chunk import Chunk, Record
 from streamproc.contracts.columns import EventColumns
 from streamproc.contracts.failures import Failure
 from streamproc.contracts.meanings import UNKNOWN, Meanings
-from streamproc.contracts.subjects import fill_answers, fill_categories, fill_tickets, fill_views
+from streamproc.contracts.subjects import fill_answers, fill_tickets
 
 __all__ = ["AHEAD_MS_MAX", "Decoded", "Failure", "Record", "decode_chunk"]
 
@@ -54,26 +54,24 @@ def decode_chunk(
     event has `receivedAt`, `sentAt` and `originalTimestamp`, take its time from these (never under the event
     clock).
     """
-    chunk = Chunk(records, channel, meanings)
-    chunk.fill_origin(topic)
+    chunk = Chunk(records, topic, channel, meanings)
+    chunk.refuse_nameless()
     fill_answers(chunk)
     fill_tickets(chunk)
     chunk.fill_carts()
     customers = chunk.customers()
     chunk.fill_times(wall_now_ms + AHEAD_MS_MAX, correct_skew)
-    chunk.fill_durations()
+    chunk.fill_own_durations()
     chunk.fill_money()
     chunk.fill_consents()
-    fill_views(chunk)
-    fill_categories(chunk)
-    columns, index, code = EventColumns(customers, chunk.rows), chunk.index, chunk.code
+    columns, index, codes = EventColumns(customers, chunk.rows), chunk.index, chunk.codes
     kept = chunk.kept()
     if kept is not None:
-        columns, index, code = columns.take(kept), index[kept], code[kept]
+        columns, index, codes = columns.take(kept), index[kept], [codes[row] for row in kept.tolist()]
     return Decoded(
         columns=columns,
         failures=chunk.failures(),
         index=index,
-        unknown_names=int(np.count_nonzero(code == UNKNOWN)),
+        unknown_names=codes.count(UNKNOWN),
         currency_mismatches=chunk.foreign_orders(),
     )

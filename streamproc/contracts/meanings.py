@@ -89,26 +89,18 @@ _VALENCES: Final = MappingProxyType({"positive": 1, "neutral": 0, "negative": -1
 
 @dataclass(frozen=True)
 class MeaningTable:
-    """What decoding needs of m meanings; `code` finds the place of a track call's `event` among them."""
+    """What decoding needs of m meanings; `codes` finds the place of a track call's `event` among them.
 
-    code: Mapping[str | None, int]
-    plain: EventRows  # EVENT_DTYPE[channels * m]: see `begin`
-    looks: NDArray[np.uint8]  # uint8[channels * m]: what to look at in an event, as bits: ORDER, CART ...
+    An event of a channel and a code begins with what that says of it, at channel * m + code.
+    """
+
+    codes: dict[str | None, int]
+    plain: bytes  # EVENT_DTYPE[channels * m]; a `cart` is one piece
+    looks: bytes  # uint8[channels * m]: what to look at in an event, as bits: ORDER, CART ...
     money: list[
         tuple[tuple[str, str], ...]
     ]  # m times: (name, attribute) of the properties to look for money in
     duration: dict[int, str]  # code to the name of its own duration property
-
-    def begin(
-        self, channel: int | NDArray[np.intp], code: NDArray[np.intp]
-    ) -> tuple[EventRows, NDArray[np.uint8]]:
-        """Events of these meanings with what their names alone say, and what to look at in each of them.
-
-        `channel`: their topic's, or one for each. `cart` is one piece.
-        """
-        place = channel * len(self.money) + code
-        # Not plain[place], which would copy field by field.
-        return self.plain.take(place), self.looks.take(place)
 
 
 @dataclass(frozen=True)
@@ -162,9 +154,9 @@ class Meanings:
         codes: dict[str | None, int] = {name: _ROWS_WITHOUT_NAME + i for i, name in enumerate(self.names)}
         plain = self._plain(rows)
         return MeaningTable(
-            code={**codes, None: NAMELESS},
-            plain=plain.reshape(-1),
-            looks=_looks(rows, plain).reshape(-1),
+            codes={**codes, None: NAMELESS},
+            plain=plain.tobytes(),
+            looks=_looks(rows, plain).tobytes(),
             money=[self._money(row) for row in rows],
             duration={code: row.duration for code, row in enumerate(rows) if row.duration},
         )

@@ -5,26 +5,24 @@ a topic that may still bring something earlier is waited for (docs/semantics.md,
 wait: it takes what is there.
 """
 
+from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamproc.contracts.columns import EVENT_DTYPE, EventColumns, concat
+from streamproc.contracts.columns import EventColumns, concat
 from streamproc.contracts.decode import Decoded
 from streamproc.contracts.failures import Failure
+from streamproc.contracts.rows import pick
 from streamproc.windows.panes import INF
 
 #: The running maximum of a log before its first accepted event.
 NO_TIME: Final = -1
 
 Ints = NDArray[np.int64]
-
-_NO_EVENTS: Final = EventColumns([], np.empty(0, EVENT_DTYPE))
-_NOTHING: Final = np.empty(0, np.int64)
-_NO_FLAGS: Final = np.empty(0, np.bool_)
 
 
 @dataclass(slots=True)
@@ -44,31 +42,107 @@ class Slice:
 
 
 @dataclass(slots=True)
+class _Part:
+    """A chunk of a topic's log, or what is left of it: at least one record."""
+
+    events: EventColumns
+    records: Sequence[Any]
+    places: NDArray[np.int64] | None  # of the events among the records; None: every record is one
+    max_ms: Ints  # of every record: the running maximum of the log
+    failures: list[tuple[int, Failure]]  # (place among the records, failure)
+    next_offset: int
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def last_ms(self) -> int:
+        return int(self.max_ms[-1])
+
+    def event_max_ms(self) -> Ints:
+        return self.max_ms if self.places is None else self.max_ms[self.places]
+
+    def event_records(self) -> Sequence[Any]:
+        return self.records if self.places is None else [self.records[i] for i in self.places.tolist()]
+
+    def count(self, limit_ms: int, side: Literal["left", "right"]) -> int:
+        """How many records lie before `limit_ms`, or, on the right side, not behind it."""
+        return int(np.searchsorted(self.max_ms, limit_ms, side=side))
+
+    def split(self, count: int) -> tuple["_Part", "_Part"]:
+        """The first `count` records, at least one and not all, and the rest."""
+        places = self.places
+        events = count if places is None else int(np.searchsorted(places, count))
+        first = _Part(
+            self.events.part(0, events),
+            self.records[:count],
+            None if places is None else places[:events],
+            self.max_ms[:count],
+            [failed for failed in self.failures if failed[0] < count],
+            int(self.records[count].offset),
+        )
+        rest = _Part(
+            self.events.part(events, len(self.events)),
+            self.records[count:],
+            None if places is None else places[events:] - count,
+            self.max_ms[count:],
+            [(place - count, failure) for place, failure in self.failures if place >= count],
+            self.next_offset,
+        )
+        return first, rest
+
+
+@dataclass(slots=True)
 class _Log:
     """The part of one topic's log that is not applied yet."""
 
-    events: EventColumns
-    raw: list[Any]  # the records of the events
-    offset: Ints  # of every record, accepted or not
-    max_ms: Ints
-    is_event: NDArray[np.bool_]
-    failures: list[tuple[int, Failure, Any]]  # (place among the records, failure, record)
-    next_offset: int
     running_max_ms: int
+    parts: deque[_Part] = field(default_factory=deque)
 
     def __len__(self) -> int:
-        return len(self.offset)
+        return sum(map(len, self.parts))
+
+    def count(self, limit_ms: int, side: Literal["left", "right"]) -> int:
+        """As of a part."""
+        count = 0
+        for part in self.parts:
+            within = part.last_ms() < limit_ms or (side == "right" and part.last_ms() == limit_ms)
+            if not within:
+                return count + part.count(limit_ms, side)
+            count += len(part)
+        return count
+
+    def first_max_ms(self, count: int) -> list[Ints]:
+        """The running maxima of the first `count` records, part by part."""
+        found = []
+        for part in self.parts:
+            if count <= 0:
+                break
+            found.append(part.max_ms[:count])
+            count -= len(part)
+        return found
+
+    def pop(self, count: int) -> list[_Part]:
+        """Take the first `count` records out."""
+        taken = []
+        while count:
+            part = self.parts.popleft()
+            if len(part) > count:
+                part, rest = part.split(count)
+                self.parts.appendleft(rest)
+            taken.append(part)
+            count -= len(part)
+        return taken
 
 
 class Inbox:
     """Buffers the chunks of the topics of one shard. `topics`: how many; a topic's code is its place by name."""
 
     def __init__(self, topics: int, log_max_ms: Mapping[int, int]) -> None:
-        self._logs: list[_Log] = [_empty_log(-1, log_max_ms.get(topic, NO_TIME)) for topic in range(topics)]
+        self._logs: list[_Log] = [_Log(log_max_ms.get(topic, NO_TIME)) for topic in range(topics)]
 
     def __len__(self) -> int:
         """Records buffered."""
-        return sum(len(log) for log in self._logs)
+        return sum(map(len, self._logs))
 
     def buffered(self, topic: int) -> int:
         return len(self._logs[topic])
@@ -77,29 +151,30 @@ class Inbox:
         """Append a decoded chunk of `topic`; `next_offset` is where its log continues after it."""
         log = self._logs[topic]
         if not records:
-            log.next_offset = next_offset
+            if log.parts:
+                log.parts[-1].next_offset = next_offset
             return
-        ts_ms = np.full(len(records), log.running_max_ms, np.int64)
-        ts_ms[decoded.index] = np.maximum(decoded.columns.ts_ms, log.running_max_ms)
-        max_ms = np.maximum.accumulate(ts_ms)
-        is_event = np.zeros(len(records), np.bool_)
-        is_event[decoded.index] = True
-        added = _Log(
-            decoded.columns,
-            [records[place] for place in decoded.index.tolist()],
-            np.fromiter([record.offset for record in records], np.int64, len(records)),
-            max_ms,
-            is_event,
-            [(failure.position, failure, records[failure.position]) for failure in decoded.failures],
-            next_offset,
-            int(max_ms[-1]),
-        )
-        self._logs[topic] = _joined(log, added) if len(log) else added
+        events, places = decoded.columns, None
+        if len(events) == len(records):
+            max_ms = np.maximum.accumulate(events.ts_ms)
+        else:
+            places = decoded.index
+            ts_ms = np.full(len(records), NO_TIME, np.int64)
+            ts_ms[places] = events.ts_ms
+            max_ms = np.maximum.accumulate(ts_ms)
+        if max_ms[0] < log.running_max_ms:
+            np.maximum(max_ms, log.running_max_ms, out=max_ms)
+        failures = [(failure.position, failure) for failure in decoded.failures]
+        log.parts.append(_Part(events, records, places, max_ms, failures, next_offset))
+        log.running_max_ms = int(max_ms[-1])
 
     def last_ms(self, limit: int, waiting: Sequence[int]) -> int | None:
         """The running maximum of event time up to which `take` would go; None if it has nothing to take."""
-        counts = self._merge(limit, waiting, INF)
-        lasts = [int(self._logs[topic].max_ms[count - 1]) for topic, count in enumerate(counts) if count]
+        lasts = [
+            int(self._logs[topic].first_max_ms(count)[-1][-1])
+            for topic, count in enumerate(self._merge(limit, waiting, INF))
+            if count
+        ]
         return max(lasts, default=None)
 
     def take(self, limit: int, waiting: Sequence[int], up_to_ms: int = INF) -> Slice | None:
@@ -109,30 +184,29 @@ class Inbox:
         lies beyond a running maximum of `up_to_ms`.
         """
         counts = self._merge(limit, waiting, up_to_ms)
-        if not any(counts):
+        taken = {topic: self._logs[topic].pop(count) for topic, count in enumerate(counts) if count}
+        if not taken:
             return None
-        parts: dict[int, _Log] = {}
-        for topic, count in enumerate(counts):
-            if count:
-                parts[topic], self._logs[topic] = _split(self._logs[topic], count)
-        events = concat([part.events for part in parts.values()])
-        max_ms = np.concatenate([part.max_ms[part.is_event] for part in parts.values()])
-        raw = [record for part in parts.values() for record in part.raw]
-        if len(parts) > 1:
-            # Stable: the parts stand in the order of their topics, and each in that of its offsets.
-            order = np.argsort(max_ms, kind="stable")
-            events, max_ms, raw = events.take(order), max_ms[order], [raw[i] for i in order.tolist()]
+        parts = [part for of_topic in taken.values() for part in of_topic]
+        events = concat([part.events for part in parts])
+        max_ms = _joined([part.event_max_ms() for part in parts])
+        raw = [record for part in parts for record in part.event_records()]
+        if len(taken) > 1:
+            # Stable: the parts stand in the order of their topics, and those of each in that of its offsets.
+            order = max_ms.argsort(kind="stable")
+            events, max_ms, raw = events.take(order), max_ms[order], pick(raw, order)
         return Slice(
             events,
             max_ms,
             raw,
             [
-                (topic, failure, record)
-                for topic, part in parts.items()
-                for _, failure, record in part.failures
+                (topic, failure, part.records[place])
+                for topic, of_topic in taken.items()
+                for part in of_topic
+                for place, failure in part.failures
             ],
-            {topic: part.next_offset for topic, part in parts.items()},
-            {topic: part.running_max_ms for topic, part in parts.items()},
+            {topic: of_topic[-1].next_offset for topic, of_topic in taken.items()},
+            {topic: of_topic[-1].last_ms() for topic, of_topic in taken.items()},
             sum(counts),
         )
 
@@ -143,65 +217,23 @@ class Inbox:
         if sum(ready) <= limit:
             return ready
         firsts = [min(count, limit) for count in ready]
-        key = np.concatenate([log.max_ms[:count] for log, count in zip(self._logs, firsts, strict=True)])
+        parts = [
+            part for log, count in zip(self._logs, firsts, strict=True) for part in log.first_max_ms(count)
+        ]
+        # Stable: the logs stand in the order of their topics, and each in that of its offsets.
+        first = _joined(parts).argsort(kind="stable")[:limit]
         owner = np.repeat(np.arange(len(firsts)), firsts)
-        first = np.lexsort((owner, key))[:limit]  # stable: offsets of one log stay in order
         counts: list[int] = np.bincount(owner[first], minlength=len(self._logs)).tolist()
         return counts
 
 
 def _ready(log: _Log, topic: int, up_to_ms: int, bound: tuple[int, int] | None) -> int:
     """How many records of a log may be handed on: up to `up_to_ms`, and before `bound`: (running maximum, topic)."""
-    count = len(log)
-    if log.running_max_ms > up_to_ms:
-        count = int(np.searchsorted(log.max_ms, up_to_ms, side="right"))
+    count = log.count(up_to_ms, "right")
     if bound is not None:
-        side: Literal["left", "right"] = "right" if topic <= bound[1] else "left"
-        count = min(count, int(np.searchsorted(log.max_ms, bound[0], side=side)))
+        count = min(count, log.count(bound[0], "right" if topic <= bound[1] else "left"))
     return count
 
 
-def _empty_log(next_offset: int, running_max_ms: int) -> _Log:
-    return _Log(_NO_EVENTS, [], _NOTHING, _NOTHING, _NO_FLAGS, [], next_offset, running_max_ms)
-
-
-def _joined(log: _Log, added: _Log) -> _Log:
-    """A log and what follows it."""
-    return _Log(
-        concat([log.events, added.events]),
-        log.raw + added.raw,
-        np.concatenate((log.offset, added.offset)),
-        np.concatenate((log.max_ms, added.max_ms)),
-        np.concatenate((log.is_event, added.is_event)),
-        log.failures + [(len(log) + place, failure, record) for place, failure, record in added.failures],
-        added.next_offset,
-        added.running_max_ms,
-    )
-
-
-def _split(log: _Log, count: int) -> tuple[_Log, _Log]:
-    """The first `count` records of a log, at least one, and what stays in it."""
-    if count == len(log):
-        return log, _empty_log(log.next_offset, log.running_max_ms)
-    events = int(np.count_nonzero(log.is_event[:count]))
-    taken = _Log(
-        log.events.take(np.arange(events)),
-        log.raw[:events],
-        log.offset[:count],
-        log.max_ms[:count],
-        log.is_event[:count],
-        [failed for failed in log.failures if failed[0] < count],
-        int(log.offset[count]),
-        int(log.max_ms[count - 1]),
-    )
-    rest = _Log(
-        log.events.take(np.arange(events, len(log.events))),
-        log.raw[events:],
-        log.offset[count:],
-        log.max_ms[count:],
-        log.is_event[count:],
-        [(place - count, failure, record) for place, failure, record in log.failures if place >= count],
-        log.next_offset,
-        log.running_max_ms,
-    )
-    return taken, rest
+def _joined(parts: Sequence[Ints]) -> Ints:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -11,8 +11,7 @@ from typing import Final, cast
 
 from lark import Token, Tree
 
-from streamproc.contracts.hashes import text_hash
-from streamproc.contracts.subjects import as_category
+from streamproc.contracts.hashes import as_category, text_hash
 from streamproc.features.registry import FEATURES, Feature, Unit
 from streamproc.rules.expression import MIRRORED, Comparison, Expr, Not, Op, Text, all_of, any_of
 from streamproc.rules.grammar import Mistake, parse_tree

@@ -17,6 +17,8 @@ _U32 = 0xFFFFFFFF
 
 #: Longer keys are hashed one by one: the table of the vectorised hash is as wide as its longest key.
 _VECTOR_KEY_BYTES_MAX = 128
+#: Fewer keys are hashed one by one, too: however few they are, the vectorised hash costs as much as some thirty.
+_VECTOR_KEYS_MIN = 32
 
 
 def murmur2(key: bytes) -> int:
@@ -41,6 +43,8 @@ def partition_of(key: bytes, partitions: int) -> int:
 
 def partitions_of(keys: Sequence[bytes], partitions: int) -> npt.NDArray[np.int64]:
     """`partition_of` for many keys at once: int64[n]."""
+    if len(keys) < _VECTOR_KEYS_MIN:
+        return np.array([partition_of(key, partitions) for key in keys], np.int64)
     lengths = np.fromiter(map(len, keys), np.int64, len(keys))
     hashes = np.empty(len(keys), np.uint32)
     short = lengths <= _VECTOR_KEY_BYTES_MAX

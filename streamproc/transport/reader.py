@@ -22,7 +22,8 @@ from aiokafka.errors import IllegalStateError, KafkaError, OffsetOutOfRangeError
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.structs import TopicPartition
 
-from streamproc.transport.chunks import Chunk
+from streamproc.transport.answers import take
+from streamproc.transport.chunks import Chunk, Record
 from streamproc.transport.lenient import LenientRecords
 from streamproc.transport.owner import Progress
 
@@ -181,7 +182,7 @@ class Reader:
             session=cursor.session,
         )
 
-    def _fetched(self, tp: TopicPartition, limit: int) -> list[Any]:
+    def _fetched(self, tp: TopicPartition, limit: int) -> list[Record]:
         """Up to `limit` fetched records of one partition: aiokafka's `fetched_records` without its awaits."""
         results = self._fetcher._records
         result = results[tp]
@@ -190,7 +191,7 @@ class Reader:
             self._fetcher._notify(self._fetcher._wait_consume_future)
             result.check_raise()
         try:
-            records: list[Any] = result.getall(limit)
+            records = take(result, limit)
         except UnicodeDecodeError:
             self._read_leniently(tp)
             del results[tp]  # the position is where it was: they are fetched again

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
+from streamproc.contracts.columns import EVENT_DTYPE, EventRows
 from streamproc.contracts.meanings import (
     CHANNELS,
     CONSENT_CHANNELS,
     IDENTIFY,
     EventMeaning,
     Meanings,
+    MeaningTable,
     consent_bits,
 )
 from streamproc.contracts.vocabulary import DEFAULT_MEANINGS
@@ -42,16 +44,21 @@ def test_bits_of_consent() -> None:
     assert consent_bits(dict.fromkeys(CONSENT_CHANNELS, False)) == 0b01_01_01_01_01
 
 
+def _plain(table: MeaningTable) -> EventRows:
+    """EVENT_DTYPE[channels, codes]"""
+    return np.frombuffer(table.plain, EVENT_DTYPE).reshape(len(CHANNELS), -1)
+
+
 def test_the_table_has_the_default_of_every_channel() -> None:
     """Identify is activity nowhere."""
     table = Meanings({"A": EventMeaning(), "B": EventMeaning(activity=True)}, "EUR").table
     channels = np.arange(3)
     for code, activity in (
-        (table.code["A"], [True, True, False]),
-        (table.code["B"], [True, True, True]),
+        (table.codes["A"], [True, True, False]),
+        (table.codes["B"], [True, True, True]),
         (IDENTIFY, [False, False, False]),
     ):
-        plain, _ = table.begin(channels, np.full(3, code))
+        plain = _plain(table)[channels, code]
         assert plain["channel"].tolist() == [0, 1, 2]
         assert plain["activity"].tolist() == activity
 
@@ -59,7 +66,7 @@ def test_the_table_has_the_default_of_every_channel() -> None:
 def test_a_channel_of_its_own_decides_about_activity() -> None:
     """Whatever the topic is."""
     table = Meanings({"A": EventMeaning(channel="support"), "B": EventMeaning(channel="app")}, "EUR").table
-    plain, _ = table.begin(np.array([0, 2]), np.array([table.code["A"], table.code["B"]]))
+    plain = _plain(table)[[0, 2], [table.codes["A"], table.codes["B"]]]
     assert (plain["channel"].tolist(), plain["activity"].tolist()) == ([2, 1], [False, True])
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import pytest
-from aiokafka.consumer.fetcher import FetchError, FetchResult
+from aiokafka.consumer.fetcher import FetchError, FetchResult, PartitionRecords
 from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.errors import IllegalStateError, OffsetOutOfRangeError
 from aiokafka.structs import TopicPartition
@@ -23,18 +23,23 @@ class Record(NamedTuple):
     offset: int
 
 
-class Answer:
-    """aiokafka's PartitionRecords: records of one answer, `next_fetch_offset` moving with them."""
+class Log:
+    """aiokafka's MemoryRecords: the batches of one answer; there is one, and it is its own iterator."""
 
-    def __init__(self, fetch_offset: int, offsets: list[int], next_offset: int) -> None:
-        self.next_fetch_offset = fetch_offset
-        self._records = self._iterate(offsets, next_offset)
+    producer_id = None
+    is_control_batch = False
+    is_transactional = False
 
-    def _iterate(self, offsets: list[int], next_offset: int) -> Iterator[Record]:
-        for offset in offsets:
-            self.next_fetch_offset = offset + 1
-            yield Record(offset)
-        self.next_fetch_offset = next_offset
+    def __init__(self, offsets: list[int], next_offset: int) -> None:
+        self.next_offset = next_offset
+        self._records = map(Record, offsets)
+        self._batches = [self]
+
+    def has_next(self) -> bool:
+        return bool(self._batches)
+
+    def next_batch(self) -> "Log":
+        return self._batches.pop()
 
     def __iter__(self) -> Iterator[Record]:
         return self._records
@@ -94,7 +99,9 @@ class Consumer:
         self._fetcher._records[tp] = FetchResult(
             tp,
             assignment=self.assigned,
-            partition_records=Answer(position, list(offsets), end),
+            partition_records=PartitionRecords(
+                tp, Log(list(offsets), end), [], position, None, None, check_crcs=False, isolation_level=1
+            ),
             backoff=0,
         )
         for waiter in self._fetcher._waiters:
