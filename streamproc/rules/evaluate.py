@@ -99,7 +99,8 @@ class Evaluation:
         if self._relations is not None and len(relations.place):
             flips_ms[relations.nodes] = self._relations.changes_ms[relations.place]
         for place, pair in enumerate(program.pairs, program.first_pair):
-            flips_ms[place] = self._encounter_ms(pair)
+            still = pair.feature.kind == pair.other.kind == "total"
+            flips_ms[place] = INF if still else self._encounter_ms(pair)
         for level in program.levels:
             children = level.children
             answers.join_flips(
@@ -138,7 +139,7 @@ class Evaluation:
         return truth
 
     def _encounter_ms(self, pair: Pair) -> Instants:
-        """When a pair may change: with one of its two; while both are vague, when one is known."""
+        """When a pair may change: with one of its two; while both are vague, when one is known. Totals stand still."""
         known_ms = change_ms = np.full(self._frame.n, INF, np.int64)
         for feature in (pair.feature, pair.other):
             if feature.kind == "window":

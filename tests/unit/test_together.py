@@ -81,7 +81,7 @@ async def test_what_fails_in_one_shard_fails_in_no_other() -> None:
         shards.advance(course("bob", 2)),
         return_exceptions=True,
     )
-    assert isinstance(found[1], IndexError)
+    assert isinstance(found[1], ValueError)
     assert [customers(lives) for lives in (found[0], found[2]) if isinstance(lives, Lives)] == [
         ["ada"],
         ["bob"],
