@@ -117,8 +117,7 @@ class EventColumns:
         positions = np.asarray(index)
         if positions.dtype == np.bool_:
             (positions,) = positions.nonzero()
-        elif positions.dtype != np.intp:
-            positions = positions.astype(np.intp)
+        positions = np.ascontiguousarray(positions, np.intp)
         if is_whole(positions, len(self)):
             return self
         # Not `rows[positions]`, which would copy field by field.

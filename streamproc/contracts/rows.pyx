@@ -7,6 +7,7 @@ say, is not looked at here: `chunk.Chunk` is told where to.
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_FromStringAndSize
 from cpython.datetime cimport (
+    PyDateTime_Check,
     PyDateTime_DATE_GET_HOUR,
     PyDateTime_DATE_GET_MICROSECOND,
     PyDateTime_DATE_GET_MINUTE,
@@ -118,14 +119,14 @@ def begin(
         found.codes.append(code)
         row[i].topic = topic
         row[i].offset = records[i].offset
-        row[i].message_hash = xxh3_64_intdigest((<str>event.message_id).encode())
+        row[i].message_hash = xxh3_64_intdigest((<str?>event.message_id).encode())
         row[i].ts_ms = _epoch_ms(event.timestamp)
         found.latest_ms = max(found.latest_ms, <u64>row[i].ts_ms)
         if event.sent_at is not None:
             found.sent.append(i)
         customer = event.user_id
         found.customers.append(customer)
-        if customer is None or (<str>customer).startswith(reserved):
+        if customer is None or (<str?>customer).startswith(reserved):
             found.odd_customers.append(i)
         if looks[place] & ~(PAGE | PRODUCT):
             found.looks.append((i, looks[place]))
@@ -185,6 +186,8 @@ def pick_rows(rows, Py_ssize_t size, const Py_ssize_t[::1] index):
 cdef i64 _epoch_ms(instant) except? -1:
     """As `instants.to_epoch_ms`, of one."""
     cdef i64 year, month, days
+    if not PyDateTime_Check(instant):
+        raise TypeError("no instant")
     if datetime_tzinfo(instant) is not get_utc():
         return to_epoch_ms([instant])[0]
     # Days since 1970-03-01 by years that begin in March, so that a leap day is the last of its year.

@@ -88,6 +88,15 @@ def test_what_does_not_fit_is_refused(other: dict[str, Any]) -> None:
         begun([event], **other)
 
 
+@pytest.mark.parametrize("field", ["message_id", "timestamp", "user_id"])
+def test_a_field_of_another_type_is_refused(field: str) -> None:
+    """The decoder lets none through; compiled code does not rely on it."""
+    event = page()
+    setattr(event, field, b"x")
+    with pytest.raises(TypeError):
+        begun([event])
+
+
 @given(st.integers(0, 6), st.data())
 def test_picking(size: int, data: st.DataObject) -> None:
     """Any rows, in any order, some more than once."""
