@@ -1,12 +1,11 @@
 """How customers are packed into bytes, and a batch of them at once.
 
-A packed customer is the layout version (one byte), how many rows each sparse table has, an instant that all others are
-told from, the fixed row, and the rows of the tables in the order of `SPARSE_TABLES`. All numbers are as short as they
-are small; `wire` writes and reads them.
+A packed customer is the layout version (one byte), how many rows each sparse table has, an instant that others are told
+from, the panes, the fixed row, and the rows of the other tables in the order of `SPARSE_TABLES`. The likelier a number,
+the fewer bits it takes; `wire` writes and reads them. docs/state.md says what that comes to.
 """
 
 from collections.abc import Sequence
-from enum import IntEnum
 from typing import Final
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from streamproc.errors import StreamprocError
 from streamproc.state import wire
+from streamproc.state.likely import DECAY, KNOWN_IDS, SIZE_ORDERS
 from streamproc.windows.panes import INF, ORDERS, SERIES_COUNT, WIDTHS_MS, as_numbers
 from streamproc.windows.table import (
     HEAD_DTYPE,
@@ -24,50 +24,10 @@ from streamproc.windows.table import (
 )
 
 #: Raise it with every change of the packed form; workers refuse state of another layout.
-LAYOUT_VERSION: Final = 4
+LAYOUT_VERSION: Final = 5
 
-
-class Code(IntEnum):
-    """What makes a field's number small before it is written."""
-
-    COUNT = 0  # never negative, mostly small
-    SIGNED = 1  # mostly small
-    INSTANT = 2  # ms, from the customer's own instant; NEVER and INF are a byte
-    SECOND = 3  # ms that are whole seconds; others are rounded down
-    DAY = 4  # days since 1970
-    WORD = 5  # eight bytes, without the zeros at its end
-    EIGHT = 6  # eight bytes of a hash or a float
-
-
-_HEAD_CODES: Final = {
-    **dict.fromkeys(("events", "orders", "sessions", "cart_items", "active_days", "version"), Code.COUNT),
-    **dict.fromkeys(("money_micros", "cart_micros", "cause_offset", "cause_topic", "band"), Code.SIGNED),
-    **dict.fromkeys(("next_check_ms", "churn_due_ms", "timer_ms"), Code.SECOND),
-    **dict.fromkeys(("first_day", "last_day"), Code.DAY),
-    **dict.fromkeys(("days_low", "days_high", "pause_ms", "rules"), Code.WORD),
-    "decayed_days": Code.EIGHT,
-}
-_ROW_CODES: Final = {
-    "ring": (Code.EIGHT, Code.INSTANT),
-    "members": (Code.WORD, Code.INSTANT, Code.COUNT),
-    "campaigns": (Code.WORD, Code.INSTANT, Code.COUNT),
-    "words": (Code.COUNT, Code.WORD, Code.SIGNED, Code.INSTANT, Code.EIGHT),
-    "tallies": (Code.COUNT, Code.COUNT, Code.INSTANT),
-    "views": (Code.COUNT, Code.WORD),
-    "hours": (Code.COUNT, Code.COUNT),
-    "categories": (Code.WORD, Code.WORD, Code.WORD, Code.COUNT),
-    "funnels": (Code.WORD, Code.COUNT, Code.INSTANT, Code.INSTANT),
-}
-_HEAD_WORDS: Final = [
-    _HEAD_CODES.get(name, Code.INSTANT)
-    for name in HEAD_DTYPE.names or ()
-    for _ in range(HEAD_DTYPE[name].itemsize // 8)
-]
-_HEAD: Final = np.array(_HEAD_WORDS, np.uint8)
-#: Of each sparse table; panes have a form of their own.
-_ROWS: Final = [np.array(_ROW_CODES.get(name, (0,)), np.uint8) for name in SPARSE_TABLES]
-#: Series below it have values in their panes: durations of the channels, money of orders.
-_VALUED: Final = ORDERS + 1
+#: What `wire` needs to know of tables, panes and fields.
+_FORM: Final = (SIZE_ORDERS, WIDTHS_MS, SERIES_COUNT, ORDERS, KNOWN_IDS, DECAY)
 
 Ints = NDArray[np.int64]
 
@@ -78,9 +38,7 @@ def pack(table: CustomerTable, wanted: NDArray[np.bool_] | None = None) -> list[
         wanted = np.ones(len(table), np.bool_)
     tables = [as_numbers(getattr(table, name)) for name in SPARSE_TABLES]
     base_ms, head = _base_ms(table.head), as_numbers(table.head)
-    return wire.pack(
-        LAYOUT_VERSION, wanted, base_ms, head, _HEAD, tables, _ROWS, WIDTHS_MS, SERIES_COUNT, _VALUED
-    )
+    return wire.pack(LAYOUT_VERSION, wanted, base_ms, head, tables, *_FORM)
 
 
 def unpack(ids: Sequence[str], blobs: Sequence[bytes | None]) -> CustomerTable:
@@ -94,7 +52,7 @@ def unpack(ids: Sequence[str], blobs: Sequence[bytes | None]) -> CustomerTable:
         if blob[0] != LAYOUT_VERSION:
             raise _broken(ids[row], f"layout {blob[0]}, this version reads {LAYOUT_VERSION}")
     counts = np.empty((len(packed), len(SPARSE_TABLES)), np.int64)
-    broken = wire.read_counts(packed, counts)
+    broken = wire.read_counts(packed, SIZE_ORDERS, counts)
     if broken < 0:
         sizes = counts.sum(axis=0).tolist()
         sparse = {
@@ -102,9 +60,7 @@ def unpack(ids: Sequence[str], blobs: Sequence[bytes | None]) -> CustomerTable:
             for size, (name, dtype) in zip(sizes, SPARSE_TABLES.items(), strict=True)
         }
         head, tables = np.empty(len(packed), HEAD_DTYPE), [as_numbers(one) for one in sparse.values()]
-        broken = wire.unpack(
-            packed, counts, as_numbers(head), _HEAD, tables, _ROWS, WIDTHS_MS, SERIES_COUNT, _VALUED
-        )
+        broken = wire.unpack(packed, counts, as_numbers(head), tables, *_FORM)
     if broken >= 0:
         what = f"{len(packed[broken])} bytes, which is not what its head says"
         raise _broken(ids[rows[broken]], what)

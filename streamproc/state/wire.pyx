@@ -1,53 +1,42 @@
 """The bytes of packed states, written and read number by number.
 
 Tables are int64[rows, fields], sorted by their first field, the customer's row; the head has one row a customer and no
-such field. Numbers are LEB128 varints: seven bits a byte, the lowest first, the top bit set while more follow. What
-makes a field's number small before that is its code, one of `layout.Code`.
+such field. A state is: how many rows each table has, an instant that others are told from, the panes, the head, which
+is told from the panes, and the rows of the other tables.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdlib cimport free, realloc
 
-ctypedef unsigned char byte
-ctypedef long long i64
-ctypedef unsigned long long u64
+from streamproc.state.active cimport ACTIVE_BYTES_MAX
+from streamproc.state.bits cimport (
+    NUMBER_BYTES_MAX, Reader, Writer, byte, end_of, get_number, i64, is_at_end, put_number, u64,
+)
+from streamproc.state.habits cimport (
+    CATEGORY_FIELDS, HOUR_FIELDS, VIEW_FIELDS, get_categories, get_hours, get_views, put_categories, put_hours,
+    put_views,
+)
+from streamproc.state.moments cimport begin_moments
+from streamproc.state.names cimport PLACES
+from streamproc.state.rows cimport (
+    FUNNEL_FIELDS, HEAD_FIELDS, MEMBER_FIELDS, RING_FIELDS, TALLY_FIELDS, WORD_FIELDS, Around, get_funnels, get_head,
+    get_members, get_ring, get_tallies, get_words, put_funnels, put_head, put_members, put_ring, put_tallies,
+    put_words,
+)
+from streamproc.state.runs cimport PANE_BYTES_MAX, PANE_FIELDS, SERIES_MAX, Shape, begin_days, get_panes, put_panes
 
 cdef enum:
-    TABLES_MAX = 16
-    NUMBER_BYTES_MAX = 10
-    PANE_BYTES_MAX = 6 * NUMBER_BYTES_MAX
-    KIND_SHIFT = 32  # a pane's key is tier | series | pane, as in `windows.panes`
-    TIER_SHIFT = 8
-    SECOND_MS = 1_000
-    DAY_MS = 86_400_000
+    BASE_ORDER = 41  # in ms: until 2039
 
-cdef enum Code:  # in step with `layout.Code`
-    COUNT
-    SIGNED
-    INSTANT
-    SECOND
-    DAY
-    WORD
-    EIGHT
-
-cdef i64 NEVER = -1
-cdef i64 INF = 0x7FFFFFFFFFFFFFFF
-cdef i64 PANE_MASK = 0xFFFFFFFF
+cdef enum:  # places of the tables, as in `windows.table.SPARSE_TABLES`
+    PANES, RING, MEMBERS, CAMPAIGNS, WORDS, TALLIES, VIEWS, HOURS, CATEGORIES, FUNNELS,
+    TABLES
 
 
 cdef struct Table:
-    i64* rows
-    Py_ssize_t size
-    Py_ssize_t at  # the next row
+    i64* next  # row
+    const i64* end
     int fields
-    const byte* codes  # of the fields behind the customer's row
-
-
-cdef struct Panes:
-    const i64* widths_ms  # by tier
-    int tiers
-    int series
-    int valued  # series below it have values
 
 
 def pack(
@@ -55,84 +44,94 @@ def pack(
     wanted,
     const i64[::1] base_ms,
     const i64[:, ::1] head,
-    const byte[::1] head_codes,
     list tables,
-    list codes,
+    const byte[::1] orders,
     const i64[::1] widths_ms,
     int series,
-    int valued,
+    int channels,
+    const i64[::1] ids,
+    const double[:, ::1] decay,
 ):
     """The packed states of the `wanted` (bool[n]) customers of `head`, whose instants are told from `base_ms`.
 
-    `tables`: the sparse ones, that of panes first; `codes`: of their fields behind the customer's row.
+    `tables`: the sparse ones; `orders`: of the numbers of their rows. `widths_ms`: of panes by tier. Series below
+    `channels` are channels; those of orders, sessions and tallies follow. `ids`: those that are told by their place.
+    `decay`: see `active`.
     """
-    cdef Table[TABLES_MAX] opened
-    cdef Panes kind = Panes(&widths_ms[0], <int>widths_ms.shape[0], series, valued)
+    cdef Table[TABLES] opened
+    cdef Around around
+    cdef Writer out
     cdef byte* buffer = NULL
     cdef byte* p
-    cdef Py_ssize_t capacity = 0, needed, customer, end
-    cdef int number, count = _open(opened, tables, codes)
-    cdef Py_ssize_t[TABLES_MAX] rows
+    cdef Py_ssize_t capacity = 0, needed, customer
+    cdef int number
+    cdef Py_ssize_t[TABLES] rows
+    cdef i64* row
     cdef const byte[::1] is_wanted = wanted.view("u1")
+    _open(opened, head.shape[1], tables, orders)
+    _look_around(&around, widths_ms, series, channels, ids, decay)
     states = []
     try:
         for customer in range(head.shape[0]):
-            needed = (2 + count + head_codes.shape[0]) * NUMBER_BYTES_MAX
-            for number in range(count):
-                end = opened[number].at
-                while end < opened[number].size and opened[number].rows[end * opened[number].fields] == customer:
-                    end += 1
-                rows[number] = end - opened[number].at
-                needed += rows[number] * (PANE_BYTES_MAX if number == 0 else opened[number].fields * NUMBER_BYTES_MAX)
-            if not is_wanted[customer]:
-                for number in range(count):
-                    opened[number].at += rows[number]
-                continue
-            if needed > capacity:
-                capacity = 2 * needed
-                p = <byte*>realloc(buffer, capacity)
-                if p == NULL:
-                    raise MemoryError
-                buffer = p
-            buffer[0] = version
-            p = buffer + 1
-            for number in range(count):
-                p = _put(p, rows[number])
-            p = _put(p, base_ms[customer])
-            p = _put_cells(p, &head[customer, 0], &head_codes[0], head_codes.shape[0], base_ms[customer])
-            p = _put_panes(p, &opened[0], rows[0], kind, base_ms[customer])
-            for number in range(1, count):
-                for _ in range(rows[number]):
-                    p = _put_cells(
-                        p,
-                        opened[number].rows + opened[number].at * opened[number].fields + 1,
-                        opened[number].codes,
-                        opened[number].fields - 1,
-                        base_ms[customer],
-                    )
-                    opened[number].at += 1
-            states.append(PyBytes_FromStringAndSize(<char*>buffer, p - buffer))
+            needed = (4 + TABLES + HEAD_FIELDS) * NUMBER_BYTES_MAX + ACTIVE_BYTES_MAX
+            for number in range(TABLES):
+                rows[number], row = 0, opened[number].next
+                while row < opened[number].end and row[0] == customer:
+                    row += opened[number].fields
+                    rows[number] += 1
+                needed += rows[number] * opened[number].fields * (PANE_BYTES_MAX if number == 0 else NUMBER_BYTES_MAX)
+            if is_wanted[customer]:
+                if needed > capacity:
+                    capacity = 2 * needed
+                    p = <byte*>realloc(buffer, capacity)
+                    if p == NULL:
+                        raise MemoryError
+                    buffer = p
+                buffer[0] = version
+                out = Writer(buffer + 1, 0, 0)
+                for number in range(TABLES):
+                    put_number(&out, rows[number], orders[number])
+                put_number(&out, base_ms[customer], BASE_ORDER)
+                _begin(&around, base_ms[customer])
+                _put(&out, &head[customer, 0], opened, rows, &around)
+                states.append(PyBytes_FromStringAndSize(<char*>buffer, end_of(&out) - buffer))
+            for number in range(TABLES):
+                opened[number].next += rows[number] * opened[number].fields
     finally:
         free(buffer)
     return states
 
 
-def read_counts(list states, i64[:, ::1] counts):
+cdef void _put(Writer* out, const i64* head, Table* tables, Py_ssize_t* rows, Around* around) noexcept nogil:
+    put_panes(out, tables[PANES].next, rows[PANES], around.shape, around.base_ms, &around.days)
+    put_head(out, head, around)
+    put_ring(out, tables[RING].next, rows[RING], around)
+    put_members(out, tables[MEMBERS].next, rows[MEMBERS], around)
+    put_members(out, tables[CAMPAIGNS].next, rows[CAMPAIGNS], around)
+    put_words(out, tables[WORDS].next, rows[WORDS], around)
+    put_tallies(out, tables[TALLIES].next, rows[TALLIES], around)
+    put_views(out, tables[VIEWS].next, rows[VIEWS])
+    put_hours(out, tables[HOURS].next, rows[HOURS])
+    put_categories(out, tables[CATEGORIES].next, rows[CATEGORIES])
+    put_funnels(out, tables[FUNNELS].next, rows[FUNNELS], around)
+
+
+def read_counts(list states, const byte[::1] orders, i64[:, ::1] counts):
     """Read how many rows each state has in each sparse table: int64[states, tables].
 
     Returns the place of the first one that cannot be, as it is shorter than that; -1: there is none.
     """
     cdef Py_ssize_t place
     cdef int number
-    cdef const byte* p
-    cdef const byte* end
+    cdef Reader source
     cdef u64 count
+    if orders.shape[0] != TABLES or counts.shape[1] != TABLES:
+        raise ValueError("each table has an order and a count")
     for place in range(len(states)):
-        p = <const byte*>PyBytes_AS_STRING(states[place]) + 1
-        end = p + PyBytes_GET_SIZE(states[place]) - 1
-        for number in range(counts.shape[1]):
-            p = _get(p, end, &count)
-            if count > <u64>(end - p if p < end else 0):  # no row is smaller than a byte
+        source = _reader(states[place])
+        for number in range(TABLES):
+            count = get_number(&source, orders[number])
+            if count > 8 * source.size:  # no row is smaller than a bit
                 return place
             counts[place, number] = count
     return -1
@@ -142,242 +141,103 @@ def unpack(
     list states,
     const i64[:, ::1] counts,
     i64[:, ::1] head,
-    const byte[::1] head_codes,
     list tables,
-    list codes,
+    const byte[::1] orders,
     const i64[::1] widths_ms,
     int series,
-    int valued,
+    int channels,
+    const i64[::1] ids,
+    const double[:, ::1] decay,
 ):
     """The inverse of `pack`, into tables of the sizes that `counts` adds up to.
 
     Returns the place of the first state that cannot be, or does not end where it should; -1: there is none.
     """
-    cdef Table[TABLES_MAX] opened
-    cdef Panes kind = Panes(&widths_ms[0], <int>widths_ms.shape[0], series, valued)
-    cdef int number, count = _open(opened, tables, codes)
+    cdef Table[TABLES] opened
+    cdef Around around
+    cdef Reader source
+    cdef int number
     cdef Py_ssize_t place
-    cdef const byte* p
-    cdef const byte* end
-    cdef u64 value
-    cdef i64 base_ms
-    cdef i64* row
+    if counts.shape[1] != TABLES or counts.shape[0] != len(states) or head.shape[0] != len(states):
+        raise ValueError("each state has a head and counts")
+    _open(opened, head.shape[1], tables, orders)
+    _look_around(&around, widths_ms, series, channels, ids, decay)
     for place in range(len(states)):
-        p = <const byte*>PyBytes_AS_STRING(states[place]) + 1
-        end = p + PyBytes_GET_SIZE(states[place]) - 1
-        for number in range(count):
-            p = _get(p, end, &value)
-        p = _get(p, end, &value)
-        base_ms = value
-        p = _get_cells(p, end, &head[place, 0], &head_codes[0], head_codes.shape[0], base_ms)
-        p = _get_panes(p, end, &opened[0], counts[place, 0], kind, place, base_ms)
-        if p == NULL:
-            return place
-        for number in range(1, count):
-            for _ in range(counts[place, number]):
-                row = opened[number].rows + opened[number].at * opened[number].fields
-                row[0] = place
-                p = _get_cells(p, end, row + 1, opened[number].codes, opened[number].fields - 1, base_ms)
-                opened[number].at += 1
-        if p != end:
+        source = _reader(states[place])
+        for number in range(TABLES):
+            get_number(&source, orders[number])
+            if counts[place, number] * opened[number].fields > opened[number].end - opened[number].next:
+                raise ValueError("the tables are smaller than the counts add up to")
+        _begin(&around, <i64>get_number(&source, BASE_ORDER))
+        _get(&source, place, &head[place, 0], opened, &counts[place, 0], &around)
+        for number in range(TABLES):
+            opened[number].next += counts[place, number] * opened[number].fields
+        if not is_at_end(&source):
             return place
     return -1
 
 
-cdef int _open(Table* opened, list tables, list codes) except -1:
+cdef void _get(
+    Reader* source, i64 place, i64* head, Table* tables, const i64* rows, Around* around
+) noexcept nogil:
+    get_panes(source, place, tables[PANES].next, rows[PANES], around.shape, around.base_ms, &around.days)
+    get_head(source, head, around)
+    get_ring(source, place, tables[RING].next, rows[RING], around)
+    get_members(source, place, tables[MEMBERS].next, rows[MEMBERS], around)
+    get_members(source, place, tables[CAMPAIGNS].next, rows[CAMPAIGNS], around)
+    get_words(source, place, tables[WORDS].next, rows[WORDS], around)
+    get_tallies(source, place, tables[TALLIES].next, rows[TALLIES], around)
+    get_views(source, place, tables[VIEWS].next, rows[VIEWS])
+    get_hours(source, place, tables[HOURS].next, rows[HOURS])
+    get_categories(source, place, tables[CATEGORIES].next, rows[CATEGORIES])
+    get_funnels(source, place, tables[FUNNELS].next, rows[FUNNELS], around)
+
+
+cdef int _open(Table* opened, Py_ssize_t head_fields, list tables, const byte[::1] orders) except -1:
     cdef i64[:, ::1] rows
-    cdef const byte[::1] own
-    for number in range(len(tables)):
-        rows, own = tables[number], codes[number]
-        opened[number].rows = &rows[0, 0] if rows.shape[0] else NULL
-        opened[number].size = rows.shape[0]
-        opened[number].at = 0
-        opened[number].fields = <int>rows.shape[1]
-        opened[number].codes = &own[0]
-    return <int>len(tables)
+    cdef int[TABLES] fields = [
+        PANE_FIELDS, RING_FIELDS, MEMBER_FIELDS, MEMBER_FIELDS, WORD_FIELDS, TALLY_FIELDS, VIEW_FIELDS, HOUR_FIELDS,
+        CATEGORY_FIELDS, FUNNEL_FIELDS,
+    ]
+    if len(tables) != TABLES or orders.shape[0] != TABLES or head_fields != HEAD_FIELDS:
+        raise ValueError("these are not the tables of a customer")
+    for number in range(TABLES):
+        rows = tables[number]
+        if rows.shape[1] != fields[number]:
+            raise ValueError("a table has other fields")
+        opened[number].next = &rows[0, 0] if rows.shape[0] else NULL
+        opened[number].end = opened[number].next + rows.shape[0] * rows.shape[1]
+        opened[number].fields = fields[number]
+    return 0
 
 
-# Panes are written in runs: those of one tier and series, in the order of time. A run is its kind, its length, and how
-# many panes before the base the first one lies. Then, of each pane, the count less one, and with it a bit that says
-# whether it does not follow the one before at once; if so, how many panes lie between; and the value.
-
-cdef byte* _put_panes(byte* p, Table* panes, Py_ssize_t count, Panes wire, i64 base_ms) noexcept nogil:
-    cdef i64* pane = panes.rows + panes.at * 4
-    cdef i64* last = pane + count * 4
-    cdef i64* end
-    cdef i64 kind, time, expected
-    panes.at += count
-    while pane < last:
-        kind = pane[1] >> KIND_SHIFT
-        end = pane + 4
-        while end < last and end[1] >> KIND_SHIFT == kind:
-            end += 4
-        p = _put(_put(p, kind), (end - pane) // 4)
-        expected = pane[1] & PANE_MASK
-        p = _put_signed(p, base_ms // wire.widths_ms[kind >> TIER_SHIFT] - expected)
-        while pane < end:
-            time = pane[1] & PANE_MASK
-            if time == expected:
-                p = _put(p, (pane[2] - 1) << 1)
-            else:
-                p = _put(_put(p, (pane[2] - 1) << 1 | 1), time - expected)
-            if kind & 0xFF < wire.valued:
-                p = _put_signed(p, pane[3])
-            expected = time + 1
-            pane += 4
-    return p
+cdef int _look_around(
+    Around* around,
+    const i64[::1] widths_ms,
+    int series,
+    int channels,
+    const i64[::1] ids,
+    const double[:, ::1] decay,
+) except -1:
+    if not channels + 2 < series <= SERIES_MAX:
+        raise ValueError("there are channels, orders, sessions and tallies, and not too many series")
+    if ids.shape[0] > PLACES:
+        raise ValueError("there are not so many places")
+    if decay.shape[0] != 3 or decay.shape[1] != 128:
+        raise ValueError("three weights a day of the bitmap")
+    around.shape = Shape(&widths_ms[0], <int>widths_ms.shape[0], series, channels)
+    around.names.ids = &ids[0] if ids.shape[0] else NULL
+    around.names.size = <int>ids.shape[0]
+    around.decay = &decay[0, 0]
+    return 0
 
 
-cdef const byte* _get_panes(
-    const byte* p, const byte* end, Table* panes, Py_ssize_t count, Panes wire, i64 customer, i64 base_ms
-) noexcept nogil:
-    cdef i64* pane = panes.rows + panes.at * 4
-    cdef i64* last = pane + count * 4
-    cdef i64* run_end
-    cdef i64 kind, tier, time
-    cdef u64 number
-    panes.at += count
-    while pane < last:
-        p = _get(p, end, &number)
-        kind = number & 0x3FF
-        tier = kind >> TIER_SHIFT
-        if kind != <i64>number or tier >= wire.tiers or kind & 0xFF >= wire.series:
-            return NULL  # in a damaged state anything may stand
-        p = _get(p, end, &number)
-        run_end = pane + 4 * number if 0 < number <= <u64>(last - pane) // 4 else last
-        p = _get_signed(p, end, &time)
-        time = base_ms // wire.widths_ms[tier] - time
-        while pane < run_end:
-            pane[0] = customer
-            p = _get(p, end, &number)
-            pane[2] = (number >> 1) + 1
-            if number & 1:
-                p = _get(p, end, &number)
-                time += number
-            pane[1] = kind << KIND_SHIFT | time & PANE_MASK
-            pane[3] = 0
-            if kind & 0xFF < wire.valued:
-                p = _get_signed(p, end, &pane[3])
-            time += 1
-            pane += 4
-    return p
+cdef inline Reader _reader(bytes state):
+    """A state behind its version."""
+    return Reader(<const byte*>PyBytes_AS_STRING(state) + 1, max(PyBytes_GET_SIZE(state), 1) - 1, 0)
 
 
-cdef byte* _put_cells(byte* p, const i64* cells, const byte* codes, Py_ssize_t count, i64 base_ms) noexcept nogil:
-    cdef Py_ssize_t field
-    for field in range(count):
-        p = _put_cell(p, cells[field], codes[field], base_ms)
-    return p
-
-
-cdef const byte* _get_cells(
-    const byte* p, const byte* end, i64* cells, const byte* codes, Py_ssize_t count, i64 base_ms
-) noexcept nogil:
-    cdef Py_ssize_t field
-    for field in range(count):
-        p = _get_cell(p, end, &cells[field], codes[field], base_ms)
-    return p
-
-
-cdef inline byte* _put_cell(byte* p, i64 value, byte code, i64 base_ms) noexcept nogil:
-    cdef int size, k
-    if code == COUNT:
-        return _put(p, value)
-    if code == SIGNED:
-        return _put_signed(p, value)
-    if code == INSTANT:
-        return _put_since(p, value, value, base_ms)
-    if code == SECOND:
-        return _put_since(p, value, value // SECOND_MS, base_ms // SECOND_MS)
-    if code == DAY:
-        return _put_since(p, value, value, base_ms // DAY_MS)
-    size = 8
-    if code == WORD:
-        while size > 0 and <u64>value >> 8 * (size - 1) == 0:
-            size -= 1
-        p[0] = size
-        p += 1
-    for k in range(size):
-        p[k] = <byte>(value >> 8 * k)
-    return p + size
-
-
-cdef inline const byte* _get_cell(const byte* p, const byte* end, i64* value, byte code, i64 base_ms) noexcept nogil:
-    cdef u64 number
-    cdef int size, k
-    if code == COUNT:
-        p = _get(p, end, &number)
-        value[0] = number
-        return p
-    if code == SIGNED:
-        return _get_signed(p, end, value)
-    if code == INSTANT:
-        return _get_since(p, end, value, base_ms, 1)
-    if code == SECOND:
-        return _get_since(p, end, value, base_ms // SECOND_MS, SECOND_MS)
-    if code == DAY:
-        return _get_since(p, end, value, base_ms // DAY_MS, 1)
-    size = 8
-    if code == WORD:
-        size = min(p[0], 8) if p < end else 0
-        p += 1
-    number = 0
-    for k in range(size):
-        if p + k < end:
-            number |= <u64>p[k] << 8 * k
-    value[0] = number
-    return p + size
-
-
-cdef inline byte* _put_since(byte* p, i64 value, i64 scaled, i64 base) noexcept nogil:
-    """0: NEVER, 1: INF, else how far from the base."""
-    if value == NEVER or value == INF:
-        return _put(p, value == INF)
-    scaled -= base
-    return _put(p, ((scaled << 1) ^ (scaled >> 63)) + 2)
-
-
-cdef inline const byte* _get_since(const byte* p, const byte* end, i64* value, i64 base, i64 scale) noexcept nogil:
-    cdef u64 number
-    p = _get(p, end, &number)
-    if number < 2:
-        value[0] = INF if number else NEVER
-    else:
-        number -= 2
-        value[0] = (base + (<i64>(number >> 1) ^ -<i64>(number & 1))) * scale
-    return p
-
-
-cdef inline byte* _put_signed(byte* p, i64 value) noexcept nogil:
-    """Zigzag: 0, -1, 1, -2 ... as 0, 1, 2, 3 ..."""
-    return _put(p, (<u64>value << 1) ^ <u64>(value >> 63))
-
-
-cdef inline const byte* _get_signed(const byte* p, const byte* end, i64* value) noexcept nogil:
-    cdef u64 number
-    p = _get(p, end, &number)
-    value[0] = <i64>(number >> 1) ^ -<i64>(number & 1)
-    return p
-
-
-cdef inline byte* _put(byte* p, u64 value) noexcept nogil:
-    while value > 127:
-        p[0] = <byte>(value | 128)
-        p += 1
-        value >>= 7
-    p[0] = <byte>value
-    return p + 1
-
-
-cdef inline const byte* _get(const byte* p, const byte* end, u64* value) noexcept nogil:
-    """Behind the end stand zeros."""
-    cdef u64 number = 0
-    cdef int shift = 0
-    while p < end and p[0] > 127 and shift < 63:
-        number |= <u64>(p[0] & 127) << shift
-        shift += 7
-        p += 1
-    if p < end:
-        number |= <u64>p[0] << shift
-    value[0] = number
-    return p + 1
+cdef inline void _begin(Around* around, i64 base_ms) noexcept nogil:
+    around.base_ms = base_ms
+    begin_moments(&around.moments, base_ms)
+    begin_days(&around.days)
