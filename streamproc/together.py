@@ -15,8 +15,8 @@ from streamproc.instants.advance import Course, Lives, advance_together
 
 #: Records of one round, about.
 _RECORDS_MAX: Final = 4_000
-#: Customers of one go, about: more would only keep the others waiting.
-_CUSTOMERS_MAX: Final = 4_000
+#: Customers of one go, about: with more it costs more to put them together than one step less saves.
+_CUSTOMERS_MAX: Final = 1_000
 
 
 @dataclass(slots=True)
