@@ -83,7 +83,7 @@ async def open_producer(brokers: Brokers) -> AsyncIterator[AIOKafkaProducer]:
 def _collect_garbage_seldom() -> None:
     """Look for reference cycles after many objects, and not among those that a worker keeps for good.
 
-    A batch makes ten thousand tuples and leaves none: Python's default looked through all of them again and again, for a
+    A batch makes ten thousand tuples and leaves none: by default Python looked through them again and again, for a
     tenth of the worker's time.
     """
     gc.collect()
