@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 import numpy as np
-from scipy.optimize import OptimizeResult, minimize
+from scipy.optimize import minimize
 from scipy.special import betaln, digamma, expit, gammaln
 
 from streamproc.churn.model import P0, TAUS_DAYS, ChurnModel, Scorecard, Tau, TermMeans
@@ -22,8 +22,12 @@ from streamproc.errors import StreamprocError
 #: Chances to leave for good: after any purchase (modified BG/NBD), or after repeat purchases only (BG/NBD).
 Dropout = Literal["after any", "after repeat"]
 
-#: Bounds of ln r, ln alpha, ln a, ln b: far outside anything sensible, near enough for the gamma functions.
-_LOG_BOUNDS = (-8.0, 12.0)
+#: ln r, ln alpha, ln a, ln b are held inside these bounds, far outside anything sensible: where a history leaves a
+#: parameter open (nobody ever stays away, say), its likelihood rises for ever.
+_LOG_BOUNDS: Final = (-8.0, 12.0)
+#: The search for P0 ends, or may end where rounding lets it go no further, with a slope as flat as this.
+_P0_SLOPE: Final = 1e-6
+_P0_SLOPE_MAX: Final = 1e-4
 
 _ALL_WEIGHTS = ("w1", "w2", "w3", "w4", "w5")
 
@@ -93,14 +97,22 @@ def fit_p0(past: Histories, dropout: Dropout = "after any") -> P0:
     Raises StreamprocError if the search does not converge.
     """
 
+    low, high = _LOG_BOUNDS
+
     def loss(log_parameters: Floats) -> tuple[float, Floats]:
-        likelihood, derivatives = log_likelihood(_p0(log_parameters), past, dropout)
-        return -float(likelihood.mean()), -derivatives.mean(axis=1) * np.exp(log_parameters)
+        held = np.clip(log_parameters, low, high)
+        outside = log_parameters - held
+        likelihood, derivatives = log_likelihood(_p0(held), past, dropout)
+        slope = np.where(outside == 0, -derivatives.mean(axis=1) * np.exp(held), 2 * outside)
+        return -float(likelihood.mean()) + float(np.sum(outside**2)), slope
 
     start = np.log([0.5, max(float(np.mean(past.age)) / 10, 1e-3), 1.0, 2.0])
-    options = {"ftol": 1e-10, "gtol": 1e-6, "maxiter": 500}
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[_LOG_BOUNDS] * 4, options=options)
-    r, alpha, a, b = _rounded(np.exp(_converged(found, "P0")))
+    # Not L-BFGS-B: its linear algebra starts threads for four numbers, which takes longer than all the rest.
+    with np.errstate(all="ignore"):  # a step of the search may go too far; it is taken back
+        found = minimize(loss, start, jac=True, method="BFGS", options={"gtol": _P0_SLOPE, "maxiter": 500})
+    if not np.abs(found.jac).max() <= _P0_SLOPE_MAX:
+        raise _not_converged("P0", found.message)
+    r, alpha, a, b = _rounded(np.exp(np.clip(found.x, low, high)))
     return P0(r=r, alpha=alpha, a=a, b=b)
 
 
@@ -262,13 +274,6 @@ def _p0(log_parameters: Floats) -> P0:
 def _rounded(values: Iterable[float]) -> list[float]:
     """Six significant digits: more than the data hold, and a file that can be read and compared."""
     return [float(f"{value:.6g}") for value in values]
-
-
-def _converged(found: OptimizeResult, what: str) -> Floats:
-    if not found.success:
-        raise _not_converged(what, found.message)
-    parameters: Floats = found.x
-    return parameters
 
 
 def _not_converged(what: str, why: str) -> StreamprocError:

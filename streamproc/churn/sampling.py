@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Final, Self
 
 import numpy as np
@@ -78,7 +79,7 @@ def states_at(log: ActivityLog, instants_ms: Sequence[int]) -> Iterator[States]:
     for now_ms in instants_ms:
         end = int(np.searchsorted(log.ts_ms, now_ms))
         cuts = [done, *day_start[(day_start > done) & (day_start < end)].tolist(), end]
-        for first, last in zip(cuts, cuts[1:], strict=False):
+        for first, last in pairwise(cuts):
             _apply(states, log.customer[first:last], log.ts_ms[first:last])
         done = end
         customer = np.flatnonzero(states["active_days"]).astype(np.int64)

@@ -62,7 +62,9 @@ def read_events(files: Sequence[Path], topic: str, rules: Path | None, progress:
     _tell_bad_lines(reading)
     if not reading.events:
         names = ", ".join("<stdin>" if str(path) == "-" else str(path) for path in files)
-        fix = "give files with one JSON event per line; `streamproc validate FILE` says what is wrong with each"
+        fix = (
+            "give files with one JSON event per line; `streamproc validate FILE` says what is wrong with each"
+        )
         raise StreamprocError(f"{names}: no line is an event that is accepted", fix=fix)
     return reading
 

@@ -40,7 +40,9 @@ _NAMED: Final = 3
 @click.option(
     "--version", "version", help="What signals call the model.  [default: made of horizon and parameters]"
 )
-@click.option("--plot", type=_OUT, help="Where the reliability plot goes: PNG or SVG.  [default: beside the model]")
+@click.option(
+    "--plot", type=_OUT, help="Where the reliability plot goes: PNG or SVG.  [default: beside the model]"
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 def fit_command(
     files: Sequence[Path],
@@ -86,7 +88,7 @@ def fit_command(
         if not len(reading.log.ts_ms):
             raise StreamprocError(
                 f"none of the {reading.events:,} events counts as activity, so there is no silence to learn from",
-                fix="say in the rules file which events do (`activity: true`), or give files of events.web or events.app",
+                fix="say in the rules file which events do (`activity: true`), or give events of web or app",
             )
         task = progress.add_task("fitting", total=1.0)
         labels = Labels(version="unnamed", trained_on="unnamed", created=to_iso(wall_ms())[:10])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isnan
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
@@ -72,9 +73,9 @@ def _calibration_table(groups: Sequence[Group], near: Sequence[Group]) -> Table:
             for part in (group, own)
             for cell in (f"{part.states:,}", _number(part.risk), _number(part.churned))
         ]
-        table.add_row(f"{group.from_:.1f}–{group.to:.1f}", *cells)
+        table.add_row(f"{group.from_:.1f} to {group.to:.1f}", *cells)
     return table
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None or value != value else f"{value:.3f}"
+    return "" if value is None or isnan(value) else f"{value:.3f}"

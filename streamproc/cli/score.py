@@ -98,7 +98,9 @@ def _is_date(text: str) -> bool:
     "--model", type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A file that `streamproc fit` wrote.  [default: STREAMPROC_MODEL, else the packaged one]",
 )  # fmt: skip
-@click.option("--horizon-days", type=click.IntRange(1, 3650), help="Another horizon than the model's own: P0 alone.")
+@click.option(
+    "--horizon-days", type=click.IntRange(1, 3650), help="Another horizon than the model's own: P0 alone."
+)
 @topic_option
 @rules_option
 @click.option("--json", "as_json", is_flag=True, help="Print the summary on standard error as JSON, too.")
@@ -113,9 +115,9 @@ def score_command(
 ) -> None:
     """Replay events and print the churn risk of each customer at each date, as the engine would have known it then.
 
-    FILE holds one event a line, as `publish` takes them, in any order; - is standard input. The output is one JSON
-    object a line, {"customer_id": ..., "as_of": ..., "risk": ...}, for every customer seen before the date. Nothing that
-    happens at the date or later is looked at. The risk is the probability of no activity in the model's horizon.
+    FILE holds one event a line, as `publish` takes them, in any order; - is standard input. Prints one JSON
+    object a line, {"customer_id": ..., "as_of": ..., "risk": ...}, for every customer seen before the date. Nothing
+    that happens at the date or later is looked at. The risk is the probability of no activity in the model's horizon.
 
     \b
       streamproc score events.jsonl --as-of 2026-01-31
@@ -163,7 +165,9 @@ def _print(text: str, risks: Risks, ids: Sequence[str]) -> None:
     rows = list(zip(risks.customer.tolist(), risks.risk.round(_DIGITS).tolist(), strict=True))
     for first in range(0, len(rows), _LINES):
         lines = [
-            orjson.dumps({"customer_id": ids[code], "as_of": text, "risk": risk}, option=orjson.OPT_APPEND_NEWLINE)
+            orjson.dumps(
+                {"customer_id": ids[code], "as_of": text, "risk": risk}, option=orjson.OPT_APPEND_NEWLINE
+            )
             for code, risk in rows[first : first + _LINES]
         ]
         out.write(b"".join(lines))
@@ -185,7 +189,8 @@ def _summarize(found: Sequence[_Found], reading: Reading, model: ChurnModel, as_
         return
     customers, horizon = len(reading.ids), model.horizon_days
     click.echo(
-        f"{reading.events:,} events of {customers:,} customers; model {model.version}, {horizon} days", err=True
+        f"{reading.events:,} events of {customers:,} customers; model {model.version}, {horizon} days",
+        err=True,
     )
     for date in found:
         never = f", {date.never_active:,} of them never active" if date.never_active else ""

@@ -24,7 +24,10 @@ def draw(path: Path, trial: Trial) -> None:
     """
     figure = Figure(figsize=_INCHES, layout="constrained")
     states = trial.states
-    parts = (("all customers", np.ones(len(states), np.bool_)), ("near: active within the horizon", states.near))
+    parts = (
+        ("all customers", np.ones(len(states), np.bool_)),
+        ("near: active within the horizon", states.near),
+    )
     lines = figure.subplots(2, 2, sharex=True, height_ratios=(4, 1))
     for column, (title, mask) in enumerate(parts):
         _reliability(lines[0, column], trial, mask)

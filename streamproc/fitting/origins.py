@@ -19,8 +19,8 @@ def origins_ms(log: ActivityLog, horizon_days: int) -> list[int]:
     """Midnights (UTC), rising; none if the log is shorter than the horizon.
 
     They begin a horizon after the log does (before that nobody can have been silent for so long; in a short log, half
-    of what there is), and end a horizon before its last midnight. Where nobody at all is active in the horizon after
-    one, the log has a hole, which is no churn: that one is left out.
+    of what there is), and end a horizon before its last midnight. Where nobody at all is active in one half of the
+    horizon after one, the log has a hole, which is no churn: that one is left out.
     """
     if not len(log.ts_ms):
         return []
@@ -32,5 +32,9 @@ def origins_ms(log: ActivityLog, horizon_days: int) -> list[int]:
         return []
     step_days = max(-(-horizon_days // _PER_HORIZON), -(-usable_days // _ORIGINS_MAX))
     days = np.arange(last_day, first_day + burn_in_days, -step_days)[::-1]
-    ends = np.searchsorted(log.ts_ms, [days * DAY_MS, (days + horizon_days) * DAY_MS])
-    return [int(day) * DAY_MS for day in days[ends[0] < ends[1]]]
+    begin_ms, half_ms = days * DAY_MS, horizon_days * DAY_MS // 2
+    counts = np.diff(
+        np.searchsorted(log.ts_ms, [begin_ms, begin_ms + half_ms, begin_ms + 2 * half_ms]), axis=0
+    )
+    found: list[int] = begin_ms[(counts > 0).all(axis=0)].tolist()
+    return found

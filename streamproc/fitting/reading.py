@@ -45,7 +45,7 @@ class _Line(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What files of events say. Customers are coded by their place among the sorted ids: the order of lines is nothing."""
+    """What files of events say. A customer's code is its place among the sorted ids, so the order of lines is nothing."""
 
     ids: list[str]
     log: ActivityLog
@@ -79,8 +79,15 @@ class Reader:
         ids = sorted(self._codes)
         place = np.empty(len(ids), np.int64)
         place[[self._codes[customer] for customer in ids]] = np.arange(len(ids))
-        nothing = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.uint64), np.empty(0, np.bool_))
-        code, ts_ms, message, active = (np.concatenate(c) for c in zip(*(self._parts or [nothing]), strict=True))
+        nothing = (
+            np.empty(0, np.int64),
+            np.empty(0, np.int64),
+            np.empty(0, np.uint64),
+            np.empty(0, np.bool_),
+        )
+        code, ts_ms, message, active = (
+            np.concatenate(c) for c in zip(*(self._parts or [nothing]), strict=True)
+        )
         customer = place[code] if len(code) else code
         first_seen_ms = np.full(len(ids), np.iinfo(np.int64).max)
         np.minimum.at(first_seen_ms, customer, ts_ms)

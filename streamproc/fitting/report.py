@@ -56,7 +56,9 @@ def report(trial: Trial) -> Report:
     """The figures of a trial; without labels there are none."""
     model, states = trial.model, trial.states
     risk = trial.risks.get(trial.form)
-    groups, groups_near, dates = (), (), ()
+    groups: tuple[Group, ...] = ()
+    groups_near: tuple[Group, ...] = ()
+    dates: tuple[OfDate, ...] = ()
     if risk is not None:
         groups = calibration(risk, states.churned)
         groups_near = calibration(risk[states.near], states.churned[states.near])

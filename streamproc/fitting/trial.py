@@ -13,7 +13,7 @@ from xxhash import xxh32_intdigest
 
 from streamproc.churn.fit import Labels, fit_scorecard, p0_models, recency_model, with_means
 from streamproc.churn.model import ChurnModel, encode_model
-from streamproc.churn.quality import Bools, log_loss
+from streamproc.churn.quality import Bools
 from streamproc.churn.sampling import ActivityLog, Sample, sample
 from streamproc.churn.score import DAY_MS, Floats, Ints, score
 from streamproc.contracts.instants import to_iso
@@ -30,9 +30,9 @@ SCORECARD_CUSTOMERS_MIN: Final = 1_000
 SCORECARD_OUTCOMES_MIN: Final = 60
 #: P0 wants so many customers with a second active day.
 P0_REPEATERS_MIN: Final = 20
-#: An alert can help only those active within the horizon: all others count so much of them. (Not nothing: a risk for
+#: An alert can help only those active within the horizon: all others count half. (Not nothing: a risk for
 #: those long silent has to come from somewhere.)
-_FAR_IMPORTANCE: Final = 0.25
+_FAR_IMPORTANCE: Final = 0.5
 #: As strong as a few states: keeps weights finite where labels leave them open.
 _RIDGE: Final = 1.0
 _FOLDS: Final = 5
@@ -129,7 +129,9 @@ def _enough_for(
             f"P0 needs {P0_REPEATERS_MIN} customers who were active on two days or more, {repeaters} were",
         )
     if customers < SCORECARD_CUSTOMERS_MIN:
-        return FORMS[:2], (f"the scorecard needs {SCORECARD_CUSTOMERS_MIN:,} customers, there are {customers:,}",)
+        return FORMS[:2], (
+            f"the scorecard needs {SCORECARD_CUSTOMERS_MIN:,} customers, there are {customers:,}",
+        )
     if outcomes < SCORECARD_OUTCOMES_MIN:
         return FORMS[:2], (
             f"the scorecard needs {SCORECARD_OUTCOMES_MIN} customers who stayed away for {horizon_days} days and as "
@@ -142,7 +144,9 @@ def _without_labels(log: ActivityLog, horizon_days: int, labels: Labels) -> Tria
     """P0 alone, without forgetting: it needs no outcomes."""
     repeaters = _repeaters(log)
     span_days = int(log.ts_ms[-1] - log.ts_ms[0]) // DAY_MS + 1 if len(log.ts_ms) else 0
-    short = f"the history has {span_days:,} days: too short to see what became of anybody in {horizon_days} days"
+    short = (
+        f"the history has {span_days:,} days: too short to see what became of anybody in {horizon_days} days"
+    )
     if repeaters < P0_REPEATERS_MIN:
         raise StreamprocError(
             f"{short}, and only {repeaters} of the {P0_REPEATERS_MIN} customers that P0 needs were active on two days",
@@ -169,7 +173,7 @@ def _thinned(log: ActivityLog, hashes: Ints, instants: int) -> ActivityLog:
 def _fit_forms(
     states: Sample, forms: Sequence[Form], horizon_days: int, labels: Labels
 ) -> dict[Form, ChurnModel]:
-    """Each form, fitted on the states; P0 with the tau that suits the form best. Without P0, recency stands in for it."""
+    """Each form, fitted on the states; P0 with the tau that suits it best. Where P0 fails, recency stands in."""
     importance = np.where(states.near, 1.0, _FAR_IMPORTANCE)
     recency = recency_model(states, horizon_days, labels, importance=importance, ridge=_RIDGE)
     found: dict[Form, ChurnModel] = dict.fromkeys(forms, recency)
