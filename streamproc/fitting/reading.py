@@ -45,7 +45,7 @@ class _Line(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What files of events say. A customer's code is its place among the sorted ids, so the order of lines is nothing."""
+    """What files of events say. A customer's code is its place among the sorted ids: the order of lines is nothing."""
 
     ids: list[str]
     log: ActivityLog
