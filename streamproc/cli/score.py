@@ -103,7 +103,9 @@ def _is_date(text: str) -> bool:
 )
 @topic_option
 @rules_option
-@click.option("--json", "as_json", is_flag=True, help="Print the summary, which is on standard error, as JSON, too.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the summary, which is on standard error, as JSON, too."
+)
 def score_command(
     files: Sequence[Path],
     dates: Sequence[Sequence[AsOf]],

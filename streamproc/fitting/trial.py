@@ -5,7 +5,7 @@ Needs scipy, which is in the extra `science`.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -15,7 +15,7 @@ from streamproc.churn.fit import Labels, fit_scorecard, p0_models, recency_model
 from streamproc.churn.model import ChurnModel, encode_model
 from streamproc.churn.quality import Bools
 from streamproc.churn.sampling import ActivityLog, Sample, sample
-from streamproc.churn.score import DAY_MS, Floats, Ints, score
+from streamproc.churn.score import DAY_MS, Floats, score
 from streamproc.contracts.instants import to_iso
 from streamproc.errors import StreamprocError
 from streamproc.fitting.origins import origins_ms
@@ -46,6 +46,13 @@ _TAU_STATES_MAX: Final = 30_000
 _WEIGHTS: Final[Mapping[Form, Sequence[str]]] = {"p0": ("w1",), "sc5": ("w1", "w2", "w3", "w4", "w5")}
 
 
+class Amount(NamedTuple):
+    """How much there is to fit on."""
+
+    customers: int
+    repeaters: int  # customers with more than one active day
+
+
 @dataclass(frozen=True, slots=True)
 class Trial:
     """What was fitted, and what the same way of fitting said about customers it had not seen.
@@ -73,13 +80,29 @@ def try_history(
     `ids`: of the customers, by code. `advance` is told now and then which share is done. The same log gives the same
     result. Raises StreamprocError if the log is not enough for anything.
     """
+    amount = Amount(len(np.unique(log.customer)), _repeaters(log))
     origins = origins_ms(log, horizon_days)
     if not origins:
-        return _without_labels(log, horizon_days, labels)
-    folds = np.array([xxh32_intdigest(customer.encode()) for customer in ids], np.int64)
-    states = sample(_thinned(log, folds, len(origins)), origins, horizon_days)
-    fold = folds[states.customer] % _FOLDS
-    forms, missing = _enough_for(log, states, horizon_days)
+        span_days = int(log.ts_ms[-1] - log.ts_ms[0]) // DAY_MS + 1 if len(log.ts_ms) else 0
+        end_ms = (int(log.ts_ms[-1]) // DAY_MS + 1) * DAY_MS if len(log.ts_ms) else 0
+        why = f"the history has {span_days:,} days: too short to see what became of anybody in {horizon_days} days"
+        return without_outcomes(sample(log, [end_ms], horizon_days), amount, why, horizon_days, labels)
+    states = sample(_thinned(log, ids, len(origins)), origins, horizon_days)
+    return try_states(states, ids, amount, horizon_days, labels, advance)
+
+
+def try_states(
+    states: Sample,
+    ids: Sequence[str],
+    amount: Amount,
+    horizon_days: int,
+    labels: Labels,
+    advance: Callable[[float], None] = lambda done: None,
+) -> Trial:
+    """As `try_history`, of states with their outcomes; `amount`: of the history that they are from."""
+    hashes = np.array([xxh32_intdigest(customer.encode()) for customer in ids], np.int64)
+    fold = hashes[states.customer] % _FOLDS
+    forms, missing = _enough_for(amount, states, horizon_days)
     risks = {form: np.empty(len(states)) for form in forms}
     for number in range(_FOLDS):
         held_out = fold == number
@@ -117,20 +140,33 @@ def described(trial: Trial, version: str | None, source: str) -> Trial:
     return replace(trial, model=msgspec.structs.replace(model, version=version))
 
 
+def without_outcomes(states: Sample, amount: Amount, why: str, horizon_days: int, labels: Labels) -> Trial:
+    """P0 alone, without forgetting: it needs no outcomes. `why` there are none.
+
+    Raises StreamprocError if there is not even enough for that.
+    """
+    if amount.repeaters < P0_REPEATERS_MIN:
+        raise StreamprocError(
+            f"{why}, and of the {P0_REPEATERS_MIN} customers with two active days that P0 needs there are "
+            f"{amount.repeaters}",
+            fix="give a longer history, or a shorter --horizon-days; until then the packaged model serves",
+        )
+    model = p0_models(states, horizon_days, labels, np.random.default_rng(_SEED))[0]
+    return Trial("p0", with_means(model, states), states, {}, (why,))
+
+
 def _enough_for(
-    log: ActivityLog, states: Sample, horizon_days: int
+    amount: Amount, states: Sample, horizon_days: int
 ) -> tuple[tuple[Form, ...], tuple[str, ...]]:
     """The forms to try, the richest last, and why no richer ones are."""
-    customers = len(np.unique(log.customer))
     outcomes = min(len(np.unique(states.customer[states.churned == churned])) for churned in (False, True))
-    repeaters = _repeaters(log)
-    if repeaters < P0_REPEATERS_MIN:
+    if amount.repeaters < P0_REPEATERS_MIN:
         return FORMS[:1], (
-            f"P0 needs {P0_REPEATERS_MIN} customers who were active on two days or more, {repeaters} were",
+            f"P0 needs {P0_REPEATERS_MIN} customers who were active on two days or more, {amount.repeaters} were",
         )
-    if customers < SCORECARD_CUSTOMERS_MIN:
+    if amount.customers < SCORECARD_CUSTOMERS_MIN:
         return FORMS[:2], (
-            f"the scorecard needs {SCORECARD_CUSTOMERS_MIN:,} customers, there are {customers:,}",
+            f"the scorecard needs {SCORECARD_CUSTOMERS_MIN:,} customers, there are {amount.customers:,}",
         )
     if outcomes < SCORECARD_OUTCOMES_MIN:
         return FORMS[:2], (
@@ -140,34 +176,19 @@ def _enough_for(
     return FORMS, ()
 
 
-def _without_labels(log: ActivityLog, horizon_days: int, labels: Labels) -> Trial:
-    """P0 alone, without forgetting: it needs no outcomes."""
-    repeaters = _repeaters(log)
-    span_days = int(log.ts_ms[-1] - log.ts_ms[0]) // DAY_MS + 1 if len(log.ts_ms) else 0
-    short = (
-        f"the history has {span_days:,} days: too short to see what became of anybody in {horizon_days} days"
-    )
-    if repeaters < P0_REPEATERS_MIN:
-        raise StreamprocError(
-            f"{short}, and only {repeaters} of the {P0_REPEATERS_MIN} customers that P0 needs were active on two days",
-            fix="give a longer history, or a shorter --horizon-days; until then the packaged model serves",
-        )
-    end_ms = (int(log.ts_ms[-1]) // DAY_MS + 1) * DAY_MS
-    states = sample(log, [end_ms], horizon_days)
-    model = p0_models(states, horizon_days, labels, np.random.default_rng(_SEED))[0]
-    return Trial("p0", with_means(model, states), states, {}, (short,))
-
-
 def _repeaters(log: ActivityLog) -> int:
     """How many customers were active on more than one day."""
     pairs = np.unique(np.column_stack((log.customer, log.ts_ms // DAY_MS)), axis=0)
     return int((np.bincount(pairs[:, 0]) > 1).sum()) if len(pairs) else 0
 
 
-def _thinned(log: ActivityLog, hashes: Ints, instants: int) -> ActivityLog:
+def _thinned(log: ActivityLog, ids: Sequence[str], instants: int) -> ActivityLog:
     """The log of as many customers as there is room for, chosen by the hash of their id."""
     share = _STATES_MAX / max(len(np.unique(log.customer)) * instants, 1)
-    return log if share >= 1 else log.of_customers(hashes // _FOLDS % 10_000 < share * 10_000)
+    if share >= 1:
+        return log
+    chosen = [xxh32_intdigest(customer.encode(), seed=_SEED) < share * 2**32 for customer in ids]
+    return log.of_customers(np.array(chosen))
 
 
 def _fit_forms(

@@ -1,5 +1,6 @@
 """`streamproc fit`: a model file, figures, a picture; mistakes in words."""
 
+import asyncio
 import json
 import random
 import sys
@@ -9,9 +10,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from streamproc.churn.model import load_model
+from streamproc.cli import fit as module
 from streamproc.cli.fit import fit_command
 from streamproc.errors import StreamprocError
-from tests.unit.fitting.histories import line, lives
+from tests.unit.fitting.histories import DAY_MS, line, lives
+from tests.unit.fitting.test_living import TODAY, stored
 
 
 @pytest.fixture(scope="module")
@@ -137,3 +140,22 @@ def test_without_the_extra_it_says_what_to_install(
     assert isinstance(error, StreamprocError)
     assert package in error.message
     assert "streamproc[science]" in error.fix
+
+
+def test_live_states_are_a_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of customers active on some of the last days; of a horizon that states do not know, without outcomes."""
+    days = [[TODAY - 1 - (n * k * 7) % 120 for k in range(1, 2 + n % 9)] for n in range(120)]
+    store = asyncio.run(stored([sorted(set(own)) for own in days], TODAY * DAY_MS))
+    monkeypatch.setattr(module, "RedisStore", lambda *args, **options: store)
+    result = fit("--live", "-o", tmp_path / "m.json", "--horizon-days", 21)
+    assert result.exit_code == 0, result.output
+    assert "near AUC" in result.stdout
+    assert load_model(tmp_path / "m.json").trained_on.startswith("live states: ")
+    beyond = fit("--live", "-o", tmp_path / "p0.json", "--horizon-days", 90)
+    assert "fallback: a state knows 64 days well" in " ".join(beyond.stdout.split())
+    assert load_model(tmp_path / "p0.json").sc5 is None
+
+
+def test_either_files_or_live_states(history: Path, tmp_path: Path) -> None:
+    for arguments in ((history, "--live"), ()):
+        assert "give files of events, or --live" in fit(*arguments, "-o", tmp_path / "m.json").stderr
