@@ -243,7 +243,9 @@ class Worker:
             except StreamprocError as error:
                 self.metrics.count("rules_reloads_total", 1, "refused")
                 _log.error(
-                    "rules and model not reloaded; the old ones stay in force", error=error.message, fix=error.fix
+                    "rules and model not reloaded; the old ones stay in force",
+                    error=error.message,
+                    fix=error.fix,
                 )
                 continue
             self.metrics.count("rules_reloads_total", 1, "loaded")

@@ -2,13 +2,16 @@
 
 import io
 import json
+import re
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streamproc.fitting.reading import Reader, Reading, repeated
 from streamproc.rules.load import load_ruleset
+from streamproc.transport.lines import LineError, parse_line
 from tests.unit.fitting.histories import DAY_MS, FIRST_DAY, line
 
 MEANINGS = load_ruleset(None).meanings
@@ -130,3 +133,29 @@ def test_ids_of_any_kind_are_read() -> None:
         + json.dumps(json.loads(line("x", at(1), userId=None, anonymousId="v"))).encode()
     )
     assert reading.ids == ["anon:v", "ü\u2028 \\"]
+
+
+texts = st.one_of(
+    st.binary(max_size=20),
+    st.recursive(
+        st.none()
+        | st.integers()
+        | st.sampled_from(["events.web", "events.app", "events.x", "eyJ9", "{", ""]),
+        lambda inner: st.dictionaries(
+            st.sampled_from(["topic", "key", "value", "value_base64", "userId", "type"]), inner, max_size=4
+        ),
+        max_leaves=6,
+    ).map(lambda value: json.dumps(value).encode()),
+)
+
+
+@given(texts)
+def test_a_line_is_opened_as_publish_does(text: bytes) -> None:
+    reader = Reader(MEANINGS, "events.support", NOW_MS)
+    try:
+        wanted = parse_line(text, "events.support")
+    except LineError as error:
+        with pytest.raises(LineError, match=re.escape(str(error))):
+            reader._open(text)
+    else:
+        assert reader._open(text) == (wanted.topic, wanted.value)
