@@ -38,9 +38,6 @@ _STEP_MIN: Final = 1e-12
 
 _NO_WEIGHTS: Final = Scorecard(w0=0.0, w1=0.0, w2=0.0, w3=0.0, w4=0.0, w5=0.0)
 
-#: P0 is fitted on so many customers at most: with 3,000 it is already within .004 of what all would give.
-_P0_CUSTOMERS_MAX: Final = 5_000
-
 
 @dataclass(frozen=True, slots=True)
 class Histories:
@@ -210,15 +207,20 @@ def with_means(model: ChurnModel, states: Sample) -> ChurnModel:
 
 
 def p0_models(
-    states: Sample, horizon_days: int, labels: Labels, rng: np.random.Generator
+    states: Sample,
+    horizon_days: int,
+    labels: Labels,
+    rng: np.random.Generator,
+    customers_max: int | None = None,
 ) -> list[ChurnModel]:
     """P0 alone, fitted without forgetting and with each tau; needs no labels.
 
+    On one state of each customer, or of so many of them.
     Those that do not converge are left out: a short tau may forget all that a slow shop has to tell. Raises
     StreamprocError if none does.
     """
     once = one_state_each(states, rng)
-    once = once.take(np.arange(len(once))[:_P0_CUSTOMERS_MAX])
+    once = once.take(np.arange(len(once))[:customers_max])
     found: list[ChurnModel] = []
     failure: StreamprocError | None = None
     for tau in (None, *TAUS_DAYS):

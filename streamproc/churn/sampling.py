@@ -137,10 +137,13 @@ class Sample:
 def sample(log: ActivityLog, instants_ms: Sequence[int], horizon_days: int) -> Sample:
     """The states of all customers active before each instant, and their labels: one row for each of both.
 
+    The instants in the order given, and the customers of each in that of their codes.
     The log must cover the horizon after the last instant, or labels claim a silence that nobody observed.
     """
     horizon_ms = horizon_days * DAY_MS
-    parts = [_labelled(log, states, horizon_ms) for states in states_at(log, sorted(instants_ms))]
+    rising = sorted(set(instants_ms))
+    found = {states.now_ms: _labelled(log, states, horizon_ms) for states in states_at(log, rising)}
+    parts = [found[now_ms] for now_ms in instants_ms]
     return Sample(
         ChurnColumns(
             *(

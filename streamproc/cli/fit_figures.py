@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 from rich.table import Table
 
+from streamproc.fitting.forms import FORM_NAMES
+
 if TYPE_CHECKING:  # they need scipy, which is an extra
     from streamproc.churn.quality import Quality
     from streamproc.fitting.report import Group, Report
 
-_FORMS: Final = {"recency": "recency", "p0": "P0", "sc5": "scorecard"}
 _FIGURES: Final = (("near AUC", "auc_near"), ("all AUC", "auc"), ("Brier", "brier"), ("ECE", "ece"))
 
 
@@ -21,10 +22,12 @@ def show(console: Console, figures: Report) -> None:
     """Print what was fitted, on what, and how good it is."""
     horizon = figures.horizon_days
     forgets = "" if figures.tau_days is None else f", forgets over {figures.tau_days} days"
-    console.print(f"model {figures.version}: {_FORMS[figures.form]}{forgets}", markup=False)
+    console.print(f"model {figures.version}: {FORM_NAMES[figures.form]}{forgets}", markup=False)
     for note in figures.notes:
         console.print(f"  fallback: {note}", markup=False)
-    told = f"{figures.customers:,} customers, {figures.states:,} states"
+    some = figures.customers_looked_at
+    customers = f"{some:,} customers" + (f" of {figures.customers:,}" if some < figures.customers else "")
+    told = f"{customers}, {figures.states:,} states"
     if figures.churned is None:
         console.print(f"{told}; without outcomes there are no figures to show")
         return
@@ -50,7 +53,7 @@ def _quality_table(figures: Report) -> Table:
     for form, quality in figures.quality.items():
         taken = " (taken)" if form == figures.form else ""
         cells = [_number(getattr(quality, field)) for _, field in _FIGURES]
-        table.add_row(_FORMS[form] + taken, *cells)
+        table.add_row(FORM_NAMES[form] + taken, *cells)
     return table
 
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from streamproc.churn.quality import Bools
 from streamproc.churn.score import Floats
 from streamproc.errors import StreamprocError
+from streamproc.fitting.forms import FORM_NAMES, Form
 from streamproc.fitting.trial import Trial
 
 _INCHES: Final = (10.5, 5.2)
@@ -47,10 +48,10 @@ def draw(path: Path, trial: Trial) -> None:
 
 def _reliability(axes: Axes, trial: Trial, mask: Bools) -> None:
     axes.plot((0, 1), (0, 1), color="lightgrey", linewidth=1)
-    for form, colour in ((trial.form, "tab:blue"), ("recency", "tab:orange")):
-        if form in trial.risks:
-            told, came = _points(trial.risks[form][mask], trial.states.churned[mask])
-            axes.plot(told, came, marker="o", markersize=4, color=colour, label=form)
+    colours: dict[Form, str] = {"recency": "tab:orange", trial.form: "tab:blue"}
+    for form, colour in colours.items():
+        told, came = _points(trial.risks[form][mask], trial.states.churned[mask])
+        axes.plot(told, came, marker="o", markersize=4, color=colour, label=FORM_NAMES[form])
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
 

@@ -8,7 +8,8 @@ import numpy as np
 from streamproc.churn.quality import Bools, Quality, auc, measure
 from streamproc.churn.score import DAY_MS, Floats
 from streamproc.contracts.instants import to_iso
-from streamproc.fitting.trial import Form, Trial
+from streamproc.fitting.forms import Form
+from streamproc.fitting.trial import Trial
 
 #: The calibration table has groups of this width.
 GROUPS: Final = 10
@@ -44,9 +45,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     tau_days: int | None
     notes: tuple[str, ...]  # why it is no richer form
     customers: int
+    customers_looked_at: int  # where there are very many, so many of them
     states: int
     churned: float | None  # share of the states; None: no outcome is known
-    quality: dict[str, Quality]  # by form
+    quality: dict[Form, Quality]
     calibration: tuple[Group, ...]
     calibration_near: tuple[Group, ...]
     by_date: tuple[OfDate, ...]
@@ -69,7 +71,8 @@ def report(trial: Trial) -> Report:
         horizon_days=model.horizon_days,
         tau_days=model.tau_days,
         notes=trial.missing,
-        customers=len(np.unique(states.customer)),
+        customers=trial.amount.customers,
+        customers_looked_at=len(np.unique(states.customer)),
         states=len(states),
         churned=float(states.churned.mean()) if risk is not None else None,
         quality={form: measure(own, states.churned, states.near) for form, own in trial.risks.items()},

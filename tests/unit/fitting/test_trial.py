@@ -13,8 +13,9 @@ from streamproc.churn.model import encode_model
 from streamproc.churn.quality import auc
 from streamproc.errors import StreamprocError
 from streamproc.fitting import trial as module
+from streamproc.fitting.forms import FORMS
 from streamproc.fitting.report import calibration, report
-from streamproc.fitting.trial import FORMS, Trial, described, try_history
+from streamproc.fitting.trial import Trial, described, try_history
 from tests.unit.fitting.histories import DAY_MS, FIRST_DAY, lives, log_of
 
 LABELS = Labels(version="unnamed", trained_on="unnamed", created="2026-11-22")
@@ -151,7 +152,7 @@ def test_a_model_is_named_by_what_is_in_it(trial: Trial) -> None:
     assert named.version.startswith("fit-21d-")
     assert named.trained_on.startswith("events.jsonl: ")
     tomorrow = msgspec.structs.replace(trial.model, created="2026-11-23")
-    later = Trial(trial.form, tomorrow, trial.states, trial.risks, ())
+    later = Trial(trial.form, tomorrow, trial.amount, trial.states, trial.risks, ())
     assert described(later, None, "events.jsonl").model.version == named.version
     assert described(trial, None, "others.jsonl").model.version != named.version
     assert described(trial, "mine", "events.jsonl").model.version == "mine"
