@@ -118,7 +118,7 @@ def fit_command(
     if as_json:
         click.echo(msgspec.json.encode(figures))
         return
-    show(Console(highlight=False), figures)
+    show(Console(highlight=False, soft_wrap=True), figures)
     click.echo(f"\nwritten: {out}" + (f", {plot}" if trial.risks else ""))
     click.echo(f"put it live: STREAMPROC_MODEL={out}")
 

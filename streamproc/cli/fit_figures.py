@@ -32,9 +32,9 @@ def show(console: Console, figures: Report) -> None:
         console.print(f"{told}; without outcomes there are no figures to show")
         return
     dates = figures.by_date
+    days = f"{len(dates)} dates, {dates[0].as_of} to {dates[-1].as_of}" if len(dates) > 1 else dates[0].as_of
     console.print(
-        f"{told} as of {len(dates)} dates, {dates[0].as_of} to {dates[-1].as_of}; {figures.churned:.1%} of them "
-        f"without activity in the next {horizon} days"
+        f"{told} as of {days}; {figures.churned:.1%} of them without activity in the next {horizon} days"
     )
     console.print(
         f"\nOn customers held out (each scored by a model fitted on others); near: active in the last {horizon} days"

@@ -11,7 +11,8 @@ from streamproc.churn.score import DAY_MS
 _ORIGINS_MAX: Final = 16
 #: Instants to a horizon at most.
 _PER_HORIZON: Final = 3
-#: The first days of a log may be a few strays: it begins when this share of the activities has happened.
+#: The first days of a log may be a few strays: it begins when this share of the activities has happened. It ends with
+#: its last activity, unless the last ones, as many, are spread over more than a horizon.
 _STRAYS: Final = 0.005
 
 
@@ -24,8 +25,11 @@ def origins_ms(log: ActivityLog, horizon_days: int) -> list[int]:
     """
     if not len(log.ts_ms):
         return []
-    last_day = int(log.ts_ms[-1]) // DAY_MS + 1 - horizon_days
-    first_day = int(log.ts_ms[int(len(log.ts_ms) * _STRAYS)]) // DAY_MS
+    strays = int(len(log.ts_ms) * _STRAYS)
+    first_ms, last_ms, calm_ms = (int(log.ts_ms[place]) for place in (strays, -1, -1 - strays))
+    if last_ms - calm_ms > horizon_days * DAY_MS:
+        last_ms = calm_ms
+    first_day, last_day = first_ms // DAY_MS, last_ms // DAY_MS + 1 - horizon_days
     burn_in_days = min(horizon_days, (last_day - first_day) // 2)
     usable_days = last_day - first_day - burn_in_days
     if usable_days <= 0:

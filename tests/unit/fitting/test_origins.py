@@ -43,5 +43,11 @@ def test_a_hole_is_no_churn() -> None:
     assert max(found) <= 185 * DAY_MS
 
 
+def test_strays_at_the_end_do_not_thin_the_rest_out() -> None:
+    steady = log_on(list(range(365)))
+    assert origins_ms(log_on([*range(365), 9_000]), 30) == origins_ms(steady, 30)
+    assert origins_ms(steady, 30)[-1] == (365 - 30) * DAY_MS
+
+
 def test_strays_at_the_front_do_not_begin_the_log() -> None:
     assert min(origins_ms(log_on([-5_000, *range(10_000, 10_365)]), 30)) > 10_000 * DAY_MS
