@@ -103,9 +103,7 @@ def _is_date(text: str) -> bool:
 )
 @topic_option
 @rules_option
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print the summary, which is on standard error, as JSON, too."
-)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON alone, no summary on standard error.")
 def score_command(
     files: Sequence[Path],
     dates: Sequence[Sequence[AsOf]],
@@ -141,7 +139,8 @@ def score_command(
         for text in dict.fromkeys(asked[risks.now_ms]):
             _print(text, risks, reading.ids)
             found.append(_Found(text, len(risks.customer), risks.never_active))
-    _summarize(found, reading, used, as_json)
+    if not as_json:
+        _summarize(found, reading, used)
 
 
 def _model(path: Path | None, horizon_days: int | None) -> ChurnModel:
@@ -176,19 +175,7 @@ def _print(text: str, risks: Risks, ids: Sequence[str]) -> None:
     out.flush()
 
 
-def _summarize(found: Sequence[_Found], reading: Reading, model: ChurnModel, as_json: bool) -> None:
-    if as_json:
-        told = {
-            "model_version": model.version,
-            "horizon_days": model.horizon_days,
-            "events": reading.events,
-            "refused": reading.refused,
-            "repeats": reading.repeats,
-            "customers": len(reading.ids),
-            "dates": [date._asdict() for date in found],
-        }
-        click.echo(orjson.dumps(told), err=True)
-        return
+def _summarize(found: Sequence[_Found], reading: Reading, model: ChurnModel) -> None:
     customers, horizon = len(reading.ids), model.horizon_days
     click.echo(
         f"{reading.events:,} events of {customers:,} customers; model {model.version}, {horizon} days",

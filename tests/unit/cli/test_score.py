@@ -98,10 +98,13 @@ def test_no_date_is_a_mistake(events: Path) -> None:
     assert run(events).exit_code == 2
 
 
-def test_the_summary_can_be_json(events: Path) -> None:
-    found = json.loads(run(events, "--as-of", "2022-03-08", "--json").stderr)
-    assert (found["events"], found["customers"], found["refused"]) == (12, 3, 0)
-    assert found["dates"] == [{"as_of": "2022-03-08", "customers": 3, "never_active": 0}]
+def test_the_summary_is_on_standard_error_and_can_be_left_out(events: Path) -> None:
+    told = run(events, "--as-of", "2022-03-08")
+    assert told.stderr.splitlines() == [
+        "12 events of 3 customers; model cdnow-1, 90 days", "2022-03-08: 3 customers",
+    ]  # fmt: skip
+    alone = run(events, "--as-of", "2022-03-08", "--json")
+    assert (alone.stdout, alone.stderr) == (told.stdout, "")
 
 
 def test_bad_lines_are_told_and_left_out(tmp_path: Path, events: Path) -> None:
