@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import OptimizeResult, minimize
 from scipy.special import betaln, digamma, expit, gammaln
 
 from streamproc.churn.model import P0, TAUS_DAYS, ChurnModel, Scorecard, Tau, TermMeans
@@ -28,6 +28,8 @@ _LOG_BOUNDS: Final = (-8.0, 12.0)
 #: The search for P0 ends, or may end where rounding lets it go no further, with a slope as flat as this.
 _P0_SLOPE: Final = 1e-6
 _P0_SLOPE_MAX: Final = 1e-4
+#: Where the search does not end, it is tried again with a slight pull towards its start.
+_PULLS: Final = (0.0, 1e-5, 1e-3)
 
 _ALL_WEIGHTS = ("w1", "w2", "w3", "w4", "w5")
 
@@ -94,23 +96,29 @@ def fit_p0(past: Histories, dropout: Dropout = "after any") -> P0:
     Raises StreamprocError if the search does not converge.
     """
 
-    low, high = _LOG_BOUNDS
+    start = np.log([0.5, max(float(np.mean(past.age)) / 10, 1e-3), 1.0, 2.0])
+    for pull in _PULLS:
+        found = _search(past, dropout, start, pull)
+        if np.abs(found.jac).max() <= _P0_SLOPE_MAX:
+            r, alpha, a, b = _rounded(np.exp(np.clip(found.x, *_LOG_BOUNDS)))
+            return P0(r=r, alpha=alpha, a=a, b=b)
+    raise _not_converged("P0", found.message)
+
+
+def _search(past: Histories, dropout: Dropout, start: Floats, pull: float) -> OptimizeResult:
+    """Logarithms of r, alpha, a, b of the greatest likelihood, less `pull` times their squared way from the start."""
 
     def loss(log_parameters: Floats) -> tuple[float, Floats]:
-        held = np.clip(log_parameters, low, high)
+        held, way = np.clip(log_parameters, *_LOG_BOUNDS), log_parameters - start
         outside = log_parameters - held
         likelihood, derivatives = log_likelihood(_p0(held), past, dropout)
         slope = np.where(outside == 0, -derivatives.mean(axis=1) * np.exp(held), 2 * outside)
-        return -float(likelihood.mean()) + float(np.sum(outside**2)), slope
+        lost = -float(likelihood.mean()) + float(np.sum(outside**2)) + pull * float(np.sum(way**2))
+        return lost, slope + 2 * pull * way
 
-    start = np.log([0.5, max(float(np.mean(past.age)) / 10, 1e-3), 1.0, 2.0])
     # Not L-BFGS-B: its linear algebra starts threads for four numbers, which takes longer than all the rest.
     with np.errstate(all="ignore"):  # a step of the search may go too far; it is taken back
-        found = minimize(loss, start, jac=True, method="BFGS", options={"gtol": _P0_SLOPE, "maxiter": 500})
-    if not np.abs(found.jac).max() <= _P0_SLOPE_MAX:
-        raise _not_converged("P0", found.message)
-    r, alpha, a, b = _rounded(np.exp(np.clip(found.x, low, high)))
-    return P0(r=r, alpha=alpha, a=a, b=b)
+        return minimize(loss, start, jac=True, method="BFGS", options={"gtol": _P0_SLOPE, "maxiter": 500})
 
 
 def fit_scorecard(

@@ -142,6 +142,16 @@ def test_rates_that_do_not_drift_need_no_forgetting(model: ChurnModel) -> None:
     assert model.tau_days is None
 
 
+def test_a_history_that_leaves_parameters_open_is_fitted_all_the_same() -> None:
+    """Nearly everybody is active nearly every day, so that the chance to leave could be anything small."""
+    rng = np.random.default_rng(10)
+    n = 300
+    last = rng.integers(20, 60, n).astype(float)
+    past = Histories(np.round(last * rng.beta(20, 2, n)), last, last + rng.integers(0, 3, n))
+    found = fit_p0(past)
+    assert found.a / (found.a + found.b) < 0.1
+
+
 def random_terms(rng: np.random.Generator, n: int) -> Terms:
     return Terms(*(rng.normal(size=n) for _ in range(5)))
 
