@@ -59,9 +59,10 @@ def main() -> int:
         return 1
 
     log = read_log(folder / "CDNOW_master.txt")
-    end = int(log.day.max()) - HORIZON_DAYS
-    states = sample(log, range(end, int(log.day.min()), -AS_OF_EVERY_DAYS), HORIZON_DAYS)
-    late = states.now_ms >= (log.day.min() + REPORT_AFTER_DAYS) * DAY_MS
+    first, end = int(log.ts_ms[0]) // DAY_MS, int(log.ts_ms[-1]) // DAY_MS - HORIZON_DAYS
+    days = range(end, first, -AS_OF_EVERY_DAYS)
+    states = sample(log, [(day + 1) * DAY_MS for day in days], HORIZON_DAYS)
+    late = states.now_ms >= (first + REPORT_AFTER_DAYS) * DAY_MS
     folds = []
     for fold in range(FOLDS):
         test = states.customer % FOLDS == fold
@@ -100,7 +101,7 @@ def read_log(path: Path) -> ActivityLog:
     rows = [line.split()[:2] for line in path.read_text().splitlines()[1:] if line.strip()]
     customer = np.array([int(row[0]) for row in rows])
     day = np.array([(date.fromisoformat(row[1]) - EPOCH).days for row in rows])
-    return ActivityLog.of(customer, day)
+    return ActivityLog.of_days(customer, day)
 
 
 def fit(states: Sample, created: str) -> ChurnModel:

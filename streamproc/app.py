@@ -266,14 +266,20 @@ class Worker:
             except StreamprocError as error:
                 self.metrics.count("rules_reloads_total", 1, "refused")
                 _log.error(
-                    "rules not reloaded; the old ones stay in force", error=error.message, fix=error.fix
+                    "rules and model not reloaded; the old ones stay in force",
+                    error=error.message,
+                    fix=error.fix,
                 )
                 continue
             self.metrics.count("rules_reloads_total", 1, "loaded")
             self._definitions = definitions
             self._note_definitions(definitions)
             shards.redefine(definitions)
-            _log.info("rules reloaded", fingerprint=f"{definitions.fingerprint:08x}")
+            _log.info(
+                "rules and model reloaded",
+                fingerprint=f"{definitions.fingerprint:08x}",
+                model=definitions.model.version,
+            )
 
     async def _watch_topics(self, app: faust.App, shards: Shards) -> None:
         """Keep the metrics of the topics up to date: lag, and offset commits that Kafka refused."""

@@ -6,7 +6,7 @@ the log's end: a logistic regression, with its weights held at the signs that ma
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Final, Literal
 
 import msgspec
 import numpy as np
@@ -22,10 +22,23 @@ from streamproc.errors import StreamprocError
 #: Chances to leave for good: after any purchase (modified BG/NBD), or after repeat purchases only (BG/NBD).
 Dropout = Literal["after any", "after repeat"]
 
-#: Bounds of ln r, ln alpha, ln a, ln b: far outside anything sensible, near enough for the gamma functions.
-_LOG_BOUNDS = (-8.0, 12.0)
+#: ln r, ln alpha, ln a, ln b are held inside these bounds, far outside anything sensible: where a history leaves a
+#: parameter open (nobody ever stays away, say), its likelihood rises for ever.
+_LOG_BOUNDS: Final = (-8.0, 12.0)
+#: The search for P0 ends, or may end where rounding lets it go no further, with a slope as flat as this.
+_P0_SLOPE: Final = 1e-6
+_P0_SLOPE_MAX: Final = 1e-4
+#: Where the search does not end, it is tried again with a slight pull towards its start.
+_PULLS: Final = (0.0, 1e-5, 1e-3)
 
 _ALL_WEIGHTS = ("w1", "w2", "w3", "w4", "w5")
+
+#: The regression ends where the mean slope of the loss is as flat as this; it takes about ten rounds.
+_SLOPE_MIN: Final = 1e-8
+_ROUNDS_MAX: Final = 200
+_STEP_MIN: Final = 1e-12
+
+_NO_WEIGHTS: Final = Scorecard(w0=0.0, w1=0.0, w2=0.0, w3=0.0, w4=0.0, w5=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +96,44 @@ def fit_p0(past: Histories, dropout: Dropout = "after any") -> P0:
     Raises StreamprocError if the search does not converge.
     """
 
-    def loss(log_parameters: Floats) -> tuple[float, Floats]:
-        likelihood, derivatives = log_likelihood(_p0(log_parameters), past, dropout)
-        return -float(likelihood.mean()), -derivatives.mean(axis=1) * np.exp(log_parameters)
-
     start = np.log([0.5, max(float(np.mean(past.age)) / 10, 1e-3), 1.0, 2.0])
-    options = {"ftol": 1e-10, "gtol": 1e-6, "maxiter": 500}
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[_LOG_BOUNDS] * 4, options=options)
-    r, alpha, a, b = _rounded(np.exp(_converged(found, "P0")))
-    return P0(r=r, alpha=alpha, a=a, b=b)
+    for pull in _PULLS:
+        found = _search(past, dropout, start, pull)
+        if np.abs(found.jac).max() <= _P0_SLOPE_MAX:
+            r, alpha, a, b = _rounded(np.exp(np.clip(found.x, *_LOG_BOUNDS)))
+            return P0(r=r, alpha=alpha, a=a, b=b)
+    raise _not_converged("P0", found.message)
 
 
-def fit_scorecard(terms: Terms, churned: Bools, weights: Collection[str] = _ALL_WEIGHTS) -> Scorecard:
+def _search(past: Histories, dropout: Dropout, start: Floats, pull: float) -> OptimizeResult:
+    """Logarithms of r, alpha, a, b of the greatest likelihood, less `pull` times their squared way from the start."""
+
+    def loss(log_parameters: Floats) -> tuple[float, Floats]:
+        held, way = np.clip(log_parameters, *_LOG_BOUNDS), log_parameters - start
+        outside = log_parameters - held
+        likelihood, derivatives = log_likelihood(_p0(held), past, dropout)
+        slope = np.where(outside == 0, -derivatives.mean(axis=1) * np.exp(held), 2 * outside)
+        lost = -float(likelihood.mean()) + float(np.sum(outside**2)) + pull * float(np.sum(way**2))
+        return lost, slope + 2 * pull * way
+
+    # Not L-BFGS-B: its linear algebra starts threads for four numbers, which takes longer than all the rest.
+    with np.errstate(all="ignore"):  # a step of the search may go too far; it is taken back
+        return minimize(loss, start, jac=True, method="BFGS", options={"gtol": _P0_SLOPE, "maxiter": 500})
+
+
+def fit_scorecard(
+    terms: Terms,
+    churned: Bools,
+    weights: Collection[str] = _ALL_WEIGHTS,
+    *,
+    importance: Floats | None = None,
+    ridge: float = 0.0,
+) -> Scorecard:
     """Logistic regression of `churned` on the terms; w0 is free, `weights` are >= 0, all others are 0.
 
-    `weights=("w2",)` is the recency rule. Raises StreamprocError if the search does not converge.
+    `weights=("w2",)` is the recency rule. importance: how much each state counts, float64[n]; all the same without.
+    ridge: a penalty of ridge / 2 times the squares of all parameters, which few labels, or labels of one outcome only,
+    need. Raises StreamprocError if the search does not converge.
     """
     design = np.column_stack(
         (
@@ -109,62 +145,129 @@ def fit_scorecard(terms: Terms, churned: Bools, weights: Collection[str] = _ALL_
             -terms.log_e90,
         )
     )
-
-    def loss(w: Floats) -> tuple[float, Floats]:
-        logit = design @ w
-        gradient = design.T @ (expit(logit) - churned) / len(churned)
-        return float(np.mean(np.logaddexp(0.0, logit) - churned * logit)), gradient
-
-    bounds = [(None, None), *((0.0, None if name in weights else 0.0) for name in _ALL_WEIGHTS)]
-    options = {"ftol": 1e-12, "gtol": 1e-7, "maxiter": 2000}
-    found = minimize(loss, np.zeros(6), jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-    w0, w1, w2, w3, w4, w5 = _rounded(_converged(found, "the scorecard"))
+    counts = np.ones(len(churned)) if importance is None else importance
+    allowed = np.array([True, *(name in weights for name in _ALL_WEIGHTS)])
+    found = _regression(design, churned, counts, ridge, allowed)
+    w0, w1, w2, w3, w4, w5 = _rounded(found)
     return Scorecard(w0=w0, w1=w1, w2=w2, w3=w3, w4=w4, w5=w5)
+
+
+def _regression(design: Floats, churned: Bools, counts: Floats, ridge: float, allowed: Bools) -> Floats:
+    """The parameters of least loss: the first one free, others >= 0, and 0 where they are not allowed.
+
+    Newton's method on those that no bound holds (two-metric projection: Bertsekas 1982). The loss is convex, and a
+    dozen rounds are enough, where methods that do not know its curvature need hundreds: the terms are alike.
+    """
+
+    def loss(w: Floats) -> float:
+        logit = design @ w
+        lost = np.sum(counts * (np.logaddexp(0.0, logit) - churned * logit))
+        return float(lost + ridge / 2 * np.sum(w**2))
+
+    w = np.zeros(design.shape[1])
+    now = loss(w)
+    for _ in range(_ROUNDS_MAX):
+        risk = expit(design @ w)
+        slope = design.T @ (counts * (risk - churned)) + ridge * w
+        held = ~allowed | ((w <= 0) & (slope > 0))
+        held[0] = False
+        if np.abs(slope[~held]).max() <= _SLOPE_MIN * counts.sum():
+            return w
+        curvature = (design * (counts * risk * (1 - risk))[:, None]).T @ design
+        curvature += np.diag(np.full(len(w), ridge) + 1e-12 * np.trace(curvature))
+        step = np.zeros(len(w))
+        step[~held] = np.linalg.solve(curvature[np.ix_(~held, ~held)], slope[~held])
+        size = 1.0
+        while True:
+            moved = w - size * step
+            moved[1:] = np.maximum(moved[1:], 0.0)
+            after = loss(moved)
+            if after <= now - 1e-4 * float(slope @ (w - moved)):
+                break
+            size /= 2
+            if not size > _STEP_MIN:
+                raise _not_converged("the scorecard", "no step makes it better")
+        w, now = moved, after
+    raise _not_converged("the scorecard", f"not after {_ROUNDS_MAX} rounds")
 
 
 def fit_model(states: Sample, horizon_days: int, labels: Labels, rng: np.random.Generator) -> ChurnModel:
     """Fit P0 (with the tau of least log loss), the scorecard and the means of the terms on labelled states.
 
-    P0 sees one state of each customer, drawn by `rng`; everything else sees all states. The means are those
-    of customers active within the horizon: reasons compare with those an alert can still help, not with the
-    long gone.
+    P0 sees one state of each customer, drawn by `rng`; everything else sees all states.
     """
     model = min(p0_models(states, horizon_days, labels, rng), key=lambda model: p0_log_loss(model, states))
     terms = score(model, states.columns, states.now_ms).terms
+    fitted = msgspec.structs.replace(model, sc5=fit_scorecard(terms, states.churned))
+    return with_means(fitted, states)
+
+
+def with_means(model: ChurnModel, states: Sample) -> ChurnModel:
+    """The model with the means of its terms among customers active within the horizon.
+
+    Reasons compare with those an alert can still help, not with the long gone. Among all, if there are no others.
+    """
+    compared = states.near if states.near.any() else np.ones(len(states), np.bool_)
+    terms = score(model, states.columns, states.now_ms).terms
     names = TermMeans.__struct_fields__
-    means = _rounded(getattr(terms, name)[states.near].mean() for name in names)
-    return msgspec.structs.replace(
-        model,
-        sc5=fit_scorecard(terms, states.churned),
-        means=TermMeans(**dict(zip(names, means, strict=True))),
-    )
+    means = _rounded(getattr(terms, name)[compared].mean() for name in names)
+    return msgspec.structs.replace(model, means=TermMeans(**dict(zip(names, means, strict=True))))
 
 
 def p0_models(
-    states: Sample, horizon_days: int, labels: Labels, rng: np.random.Generator
+    states: Sample,
+    horizon_days: int,
+    labels: Labels,
+    rng: np.random.Generator,
+    customers_max: int | None = None,
 ) -> list[ChurnModel]:
-    """P0 alone, fitted without forgetting and with each tau; needs no labels."""
+    """P0 alone, fitted without forgetting and with each tau; needs no labels.
+
+    On one state of each customer, or of so many of them.
+    Those that do not converge are left out: a short tau may forget all that a slow shop has to tell. Raises
+    StreamprocError if none does.
+    """
     once = one_state_each(states, rng)
-    return [
-        ChurnModel(
-            version=labels.version,
-            horizon_days=horizon_days,
-            tau_days=tau,
-            p0=fit_p0(histories_of(once, tau)),
-            sc5=None,
-            means=TermMeans(logit_p0=0.0, log_silence=0.0, log_days=0.0, log_e30=0.0, log_e90=0.0),
-            trained_on=labels.trained_on,
-            created=labels.created,
-        )
-        for tau in (None, *TAUS_DAYS)
-    ]
+    once = once.take(np.arange(len(once))[:customers_max])
+    found: list[ChurnModel] = []
+    failure: StreamprocError | None = None
+    for tau in (None, *TAUS_DAYS):
+        try:
+            found.append(_model(fit_p0(histories_of(once, tau)), None, tau, horizon_days, labels))
+        except StreamprocError as error:
+            failure = error
+    if not found and failure is not None:
+        raise failure
+    return found
+
+
+def recency_model(states: Sample, horizon_days: int, labels: Labels, **how: Any) -> ChurnModel:
+    """Silence alone; `how` is passed on to `fit_scorecard`."""
+    flat = _model(None, _NO_WEIGHTS, None, horizon_days, labels)
+    terms = score(flat, states.columns, states.now_ms).terms
+    return msgspec.structs.replace(flat, sc5=fit_scorecard(terms, states.churned, ("w2",), **how))
+
+
+def _model(
+    p0: P0 | None, sc5: Scorecard | None, tau: Tau | None, horizon_days: int, labels: Labels
+) -> ChurnModel:
+    return ChurnModel(
+        version=labels.version,
+        horizon_days=horizon_days,
+        tau_days=tau,
+        p0=p0,
+        sc5=sc5,
+        means=TermMeans(logit_p0=0.0, log_silence=0.0, log_days=0.0, log_e30=0.0, log_e90=0.0),
+        trained_on=labels.trained_on,
+        created=labels.created,
+    )
 
 
 def one_state_each(states: Sample, rng: np.random.Generator) -> Sample:
-    """One state of each customer, drawn at random."""
+    """One state of each customer, drawn at random, in random order."""
     shuffled = rng.permutation(len(states.customer))
     _, first = np.unique(states.customer[shuffled], return_index=True)
-    return states.take(shuffled[first])
+    return states.take(shuffled[np.sort(first)])
 
 
 def p0_log_loss(model: ChurnModel, states: Sample) -> float:
@@ -183,11 +286,8 @@ def _rounded(values: Iterable[float]) -> list[float]:
     return [float(f"{value:.6g}") for value in values]
 
 
-def _converged(found: OptimizeResult, what: str) -> Floats:
-    if not found.success:
-        raise StreamprocError(
-            f"fitting {what} did not converge: {found.message}",
-            fix="fit on more customers, or check that the activity log has repeat days",
-        )
-    parameters: Floats = found.x
-    return parameters
+def _not_converged(what: str, why: str) -> StreamprocError:
+    return StreamprocError(
+        f"fitting {what} did not converge: {why}",
+        fix="fit on more customers, or check that the activity log has repeat days",
+    )

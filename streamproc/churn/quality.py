@@ -1,5 +1,7 @@
 """How good a risk is: ranking, calibration and overall error, on labelled states."""
 
+import math
+
 import msgspec
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +23,7 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def measure(risk: Floats, churned: Bools, near: Bools) -> Quality:
-    """All figures of `risk` (float64[n]) against `churned` (bool[n]); both outcomes must occur."""
+    """All figures of `risk` (float64[n], n > 0) against `churned` (bool[n])."""
     return Quality(
         states=len(risk),
         churned=float(churned.mean()),
@@ -33,11 +35,16 @@ def measure(risk: Floats, churned: Bools, near: Bools) -> Quality:
 
 
 def auc(score: Floats, positive: Bools) -> float:
-    """The probability that a positive scores above a negative, ties counting half (Mann-Whitney)."""
+    """The probability that a positive scores above a negative, ties counting half (Mann-Whitney).
+
+    NaN where one of both does not occur.
+    """
     _, rank, count = np.unique(score, return_inverse=True, return_counts=True)
     mean_rank = np.cumsum(count) - (count - 1) / 2
     positives = int(positive.sum())
     negatives = len(positive) - positives
+    if not positives or not negatives:
+        return math.nan
     above = mean_rank[rank[positive]].sum() - positives * (positives + 1) / 2
     return float(above / (positives * negatives))
 

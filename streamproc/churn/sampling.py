@@ -1,47 +1,127 @@
-"""Customer states and labels as of past days, taken from a log of active days: what models are fitted on."""
+"""Customer states and labels as of past instants, out of a log of activities: what models are fitted and tried on."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from itertools import pairwise
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from streamproc.churn.model import TAUS_DAYS
 from streamproc.churn.score import DAY_MS, ChurnColumns, Ints
+from streamproc.windows.activity import mark_active_days
+from streamproc.windows.table import HEAD_DTYPE, Table, new_heads
 
 Bools = npt.NDArray[np.bool_]
+
+#: What of a customer's state the churn score needs, and what keeps it up to date.
+_FIELDS: Final = (
+    "last_activity_ms", "active_days", "first_day", "last_day", "days_low", "days_high", "decayed_days",
+)  # fmt: skip
+_STATE_DTYPE: Final = np.dtype([(name, HEAD_DTYPE[name]) for name in _FIELDS])
 
 
 @dataclass(frozen=True, slots=True)
 class ActivityLog:
-    """Distinct (customer, active day) pairs, in rising order."""
+    """Activities in the order of their time, ties by customer, each once."""
 
-    customer: Ints  # codes 0 .. number of customers - 1
-    day: Ints  # epoch days
+    customer: Ints  # codes 0 .. customers - 1
+    ts_ms: Ints
+    customers: int
 
     @classmethod
-    def of(cls, customer: Ints, day: Ints) -> Self:
-        """From pairs in any order and number: customers (any integers) become codes, repeats are dropped."""
-        codes = np.unique(customer, return_inverse=True)[1].astype(np.int64)
-        pairs = np.unique(np.column_stack((codes, day)), axis=0)
-        return cls(pairs[:, 0].copy(), pairs[:, 1].copy())
+    def of(cls, customer: Ints, ts_ms: Ints, customers: int) -> Self:
+        """From pairs in any order and number."""
+        order = np.lexsort((customer, ts_ms))
+        customer, ts_ms = customer[order].astype(np.int64), ts_ms[order].astype(np.int64)
+        fresh = np.ones(len(order), np.bool_)
+        fresh[1:] = (customer[1:] != customer[:-1]) | (ts_ms[1:] != ts_ms[:-1])
+        return cls(customer[fresh], ts_ms[fresh], customers)
+
+    @classmethod
+    def of_days(cls, customer: Ints, day: Ints) -> Self:
+        """From active days of customers (any integers, which become codes), taken to be at noon."""
+        names, codes = np.unique(customer, return_inverse=True)
+        return cls.of(codes, day * DAY_MS + DAY_MS // 2, len(names))
 
     def of_customers(self, chosen: Bools) -> Self:
         """The log of the customers whose code is set in `chosen`; codes stay as they are."""
         kept = chosen[self.customer]
-        return type(self)(self.customer[kept], self.day[kept])
+        return type(self)(self.customer[kept], self.ts_ms[kept], self.customers)
+
+    def active(self, from_ms: int, until_ms: int) -> Ints:
+        """The customers with an activity at or after `from_ms` and before `until_ms`, ascending."""
+        first, end = np.searchsorted(self.ts_ms, (from_ms, until_ms)).tolist()
+        return np.unique(self.customer[first:end])
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """The states, at one instant, of all customers who were active before it."""
+
+    now_ms: int
+    customer: Ints  # codes, ascending
+    columns: ChurnColumns
+
+
+def states_at(log: ActivityLog, instants_ms: Sequence[int]) -> Iterator[States]:
+    """Replay the log day by day through the engine's own update, and show the states at each of some rising instants.
+
+    What happens at an instant or later is not in its states. A customer's state is the same, bit for bit, whatever
+    other instants are asked for and however the log goes on.
+    """
+    states = np.zeros(log.customers, _STATE_DTYPE)
+    fresh = new_heads(1)
+    for name in _FIELDS:
+        states[name] = fresh[name]
+    day_start = np.flatnonzero(np.diff(log.ts_ms // DAY_MS, prepend=-1))
+    done = 0
+    for now_ms in instants_ms:
+        end = int(np.searchsorted(log.ts_ms, now_ms))
+        cuts = [done, *day_start[(day_start > done) & (day_start < end)].tolist(), end]
+        for first, last in pairwise(cuts):
+            _apply(states, log.customer[first:last], log.ts_ms[first:last])
+        done = end
+        customer = np.flatnonzero(states["active_days"]).astype(np.int64)
+        yield States(now_ms, customer, _columns(states[customer]))
+
+
+def _apply(states: Table, customer: Ints, ts_ms: Ints) -> None:
+    """Some activities of one day."""
+    if not len(customer):
+        return
+    touched, row = np.unique(customer, return_inverse=True)
+    own = states[touched]
+    np.maximum.at(own["last_activity_ms"], row, ts_ms)
+    mark_active_days(own, row.astype(np.int64), ts_ms)
+    states[touched] = own
+
+
+def _columns(states: Table) -> ChurnColumns:
+    decayed = states["decayed_days"]
+    return ChurnColumns(
+        first_day=states["first_day"],
+        last_day=states["last_day"],
+        active_days=states["active_days"],
+        e30=decayed[:, 0],
+        e90=decayed[:, 1],
+        e365=decayed[:, 2],
+        last_activity_ms=states["last_activity_ms"],
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """States of customers at the ends of past days, and what became of them."""
+    """States of customers at past instants, and what became of them."""
 
     columns: ChurnColumns
-    now_ms: Ints  # end of the as-of day
+    now_ms: Ints
     near: Bools  # active within the horizon before now: those an alert can still help
-    churned: Bools  # the label: no active day in the horizon after now
+    churned: Bools  # the label: no activity in the horizon after now
     customer: Ints
+
+    def __len__(self) -> int:
+        return len(self.customer)
 
     def take(self, index: npt.NDArray[np.intp] | Bools) -> Self:
         """The rows of `index` (positions, or a mask), in that order."""
@@ -54,44 +134,36 @@ class Sample:
         )
 
 
-def sample(log: ActivityLog, as_of_days: Sequence[int], horizon_days: int) -> Sample:
-    """The states of all customers seen by the end of each as-of day, one row for each customer and day.
+def sample(log: ActivityLog, instants_ms: Sequence[int], horizon_days: int) -> Sample:
+    """The states of all customers active before each instant, and their labels: one row for each of both.
 
-    The log has days, not times: activity is taken to be at noon, half a day before the end of its day. The
-    log must cover the horizon after the last as-of day, or labels claim a silence that nobody observed.
+    The instants in the order given, and the customers of each in that of their codes.
+    The log must cover the horizon after the last instant, or labels claim a silence that nobody observed.
     """
-    parts = [_sample_of_day(log, day, horizon_days) for day in as_of_days]
-    names = ChurnColumns.__dataclass_fields__
+    horizon_ms = horizon_days * DAY_MS
+    rising = sorted(set(instants_ms))
+    found = {states.now_ms: _labelled(log, states, horizon_ms) for states in states_at(log, rising)}
+    parts = [found[now_ms] for now_ms in instants_ms]
     return Sample(
-        ChurnColumns(*(np.concatenate([getattr(part.columns, name) for part in parts]) for name in names)),
-        np.concatenate([part.now_ms for part in parts]),
-        np.concatenate([part.near for part in parts]),
-        np.concatenate([part.churned for part in parts]),
-        np.concatenate([part.customer for part in parts]),
+        ChurnColumns(
+            *(
+                np.concatenate([getattr(part.columns, field.name) for part in parts])
+                for field in fields(ChurnColumns)
+            )
+        ),
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("now_ms", "near", "churned", "customer")
+        ),
     )
 
 
-def _sample_of_day(log: ActivityLog, as_of_day: int, horizon_days: int) -> Sample:
-    past = log.day <= as_of_day
-    customer, day = log.customer[past], log.day[past]
-    seen, start, row, count = np.unique(customer, return_index=True, return_inverse=True, return_counts=True)
-    last_day = day[start + count - 1]
-    age_days = (last_day[row] - day).astype(np.float64)
-    decayed = [np.bincount(row, np.exp(age_days / -tau)).astype(np.float64) for tau in TAUS_DAYS]
-    ahead = (log.day > as_of_day) & (log.day <= as_of_day + horizon_days)
-    returned = log.customer[ahead]
+def _labelled(log: ActivityLog, states: States, horizon_ms: int) -> Sample:
+    now_ms = states.now_ms
     return Sample(
-        ChurnColumns(
-            first_day=day[start],
-            last_day=last_day,
-            active_days=count.astype(np.int64),
-            e30=decayed[0],
-            e90=decayed[1],
-            e365=decayed[2],
-            last_activity_ms=last_day * DAY_MS + DAY_MS // 2,
-        ),
-        np.full(len(seen), (as_of_day + 1) * DAY_MS),
-        last_day > as_of_day - horizon_days,
-        ~np.isin(seen, returned),
-        seen,
+        states.columns,
+        np.full(len(states.customer), now_ms),
+        states.columns.last_activity_ms >= now_ms - horizon_ms,
+        ~np.isin(states.customer, log.active(now_ms, now_ms + horizon_ms)),
+        states.customer,
     )

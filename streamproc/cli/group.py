@@ -17,9 +17,11 @@ from streamproc.cli.demo import demo_command
 from streamproc.cli.doctor import doctor_command
 from streamproc.cli.failed import failed_group
 from streamproc.cli.features import features_command
+from streamproc.cli.fit import fit_command
 from streamproc.cli.profile import profile_group
 from streamproc.cli.publish import publish_command
 from streamproc.cli.schemas import schemas_command
+from streamproc.cli.score import score_command
 from streamproc.cli.segments import segments_group
 from streamproc.cli.servers import servers_command
 from streamproc.cli.simulate import simulate_command
@@ -73,6 +75,8 @@ for _command in (
     failed_group,
     state_group,
     backtest_command,
+    fit_command,
+    score_command,
     schemas_command,
 ):
     group.add_command(_command)

@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from scipy.integrate import dblquad
@@ -15,11 +16,12 @@ from streamproc.churn.fit import (
     fit_p0,
     fit_scorecard,
     log_likelihood,
+    recency_model,
 )
-from streamproc.churn.model import P0, ChurnModel
+from streamproc.churn.model import P0, ChurnModel, Scorecard
 from streamproc.churn.quality import auc
 from streamproc.churn.sampling import ActivityLog, Sample, sample
-from streamproc.churn.score import Terms, risk_of, score
+from streamproc.churn.score import DAY_MS, Terms, risk_of, score
 from streamproc.errors import StreamprocError
 from tests.unit.churn.customers import columns_of, model_of
 
@@ -102,12 +104,12 @@ def simulated(customers: int, days: int, seed: int) -> ActivityLog:
         alive &= rng.random(customers) >= leave
         at += rng.exponential(1 / rate)
         alive &= at < days
-    return ActivityLog.of(np.array([row[0] for row in seen]), np.array([row[1] for row in seen]))
+    return ActivityLog.of_days(np.array([row[0] for row in seen]), np.array([row[1] for row in seen]))
 
 
 @pytest.fixture(scope="module")
 def states() -> Sample:
-    return sample(simulated(4000, 400, seed=3), range(340, 40, -60), 60)
+    return sample(simulated(4000, 400, seed=3), [day * DAY_MS for day in range(341, 41, -60)], 60)
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +118,7 @@ def model(states: Sample) -> ChurnModel:
 
 
 def test_a_fitted_model_ranks_and_is_calibrated_on_other_customers(model: ChurnModel) -> None:
-    other = sample(simulated(4000, 400, seed=4), [320], 60)
+    other = sample(simulated(4000, 400, seed=4), [321 * DAY_MS], 60)
     risk = score(model, other.columns, other.now_ms).risk
     recency = (other.now_ms - other.columns.last_activity_ms).astype(float)
     near = other.near
@@ -140,6 +142,16 @@ def test_rates_that_do_not_drift_need_no_forgetting(model: ChurnModel) -> None:
     assert model.tau_days is None
 
 
+def test_a_history_that_leaves_parameters_open_is_fitted_all_the_same() -> None:
+    """Nearly everybody is active nearly every day, so that the chance to leave could be anything small."""
+    rng = np.random.default_rng(10)
+    n = 300
+    last = rng.integers(20, 60, n).astype(float)
+    past = Histories(np.round(last * rng.beta(20, 2, n)), last, last + rng.integers(0, 3, n))
+    found = fit_p0(past)
+    assert found.a / (found.a + found.b) < 0.1
+
+
 def random_terms(rng: np.random.Generator, n: int) -> Terms:
     return Terms(*(rng.normal(size=n) for _ in range(5)))
 
@@ -161,6 +173,42 @@ def test_the_recency_rule_uses_silence_only() -> None:
     found = fit_scorecard(t, rng.random(20_000) < risk_of(-0.5 + t.log_silence), weights=("w2",))
     assert (found.w1, found.w3, found.w4, found.w5) == (0, 0, 0, 0)
     assert (found.w0, found.w2) == pytest.approx((-0.5, 1.0), abs=0.08)
+
+
+@pytest.mark.parametrize("weights", [("w2",), ("w1",), ("w1", "w2", "w3", "w4", "w5")])
+def test_no_step_from_a_scorecard_makes_it_better(weights: tuple[str, ...]) -> None:
+    """The loss of a regression, with importance and ridge, is least at what is found: it is convex."""
+    rng = np.random.default_rng(7)
+    t, importance = random_terms(rng, 3_000), rng.uniform(0.2, 1, 3_000)
+    churned = rng.random(3_000) < risk_of(0.5 * t.log_silence - t.log_e30 + t.log_e90)
+    found = fit_scorecard(t, churned, weights, importance=importance, ridge=1.0)
+
+    def loss(w: Scorecard) -> float:
+        logit = w.w0 + w.w1 * t.logit_p0 + w.w2 * t.log_silence - w.w3 * t.log_days
+        logit = logit - w.w4 * t.log_e30 - w.w5 * t.log_e90
+        lost = importance * (np.logaddexp(0, logit) - churned * logit)
+        return float(lost.sum() + sum(value**2 for value in msgspec.structs.astuple(w)) / 2)
+
+    for name in ("w0", *weights):
+        for step in (-1e-3, 1e-3):
+            value = getattr(found, name) + step
+            if name == "w0" or value >= 0:
+                assert loss(msgspec.structs.replace(found, **{name: value})) > loss(found)
+
+
+def test_labels_of_one_outcome_only_need_a_ridge() -> None:
+    t = random_terms(np.random.default_rng(8), 200)
+    found = fit_scorecard(t, np.ones(200, np.bool_), ("w2",), ridge=1.0)
+    assert 2 < found.w0 < 8
+
+
+def test_recency_alone_is_a_model() -> None:
+    states = sample(simulated(300, 400, seed=9), [200 * DAY_MS], 60)
+    found = recency_model(states, 60, LABELS, ridge=1.0)
+    assert found.p0 is None
+    silence = states.now_ms - states.columns.last_activity_ms
+    risk = score(found, states.columns, states.now_ms).risk
+    assert auc(risk, states.churned) == auc(silence.astype(float), states.churned)
 
 
 def test_a_search_that_fails_is_an_error_for_the_user() -> None:

@@ -40,3 +40,8 @@ def test_near_auc_looks_at_near_customers_only() -> None:
     quality = measure(risk, churned, near)
     assert (quality.states, quality.churned) == (4, 0.5)
     assert (quality.auc_near, quality.auc) == (1.0, 0.75)
+
+
+def test_of_one_outcome_there_is_no_order() -> None:
+    assert np.isnan(auc(np.array([0.1, 0.9]), np.array([True, True])))
+    assert np.isnan(auc(np.array([]), np.array([], bool)))

@@ -1,0 +1,90 @@
+"""Files of events for commands that look at history: read with a progress bar, bad lines told."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Final
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from streamproc.cli.rules_file import rules_path
+from streamproc.clock import wall_ms
+from streamproc.contracts.meanings import CHANNELS
+from streamproc.contracts.printable import printable
+from streamproc.errors import StreamprocError
+from streamproc.fitting.reading import Reader, Reading
+from streamproc.rules.load import load_ruleset
+from streamproc.transport.lines import CHANNEL_TOPICS
+
+FILE_OR_STDIN: Final = click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True)
+
+#: Options of commands that read events.
+topic_option = click.option(
+    "--topic", type=click.Choice(CHANNELS), default="web", show_default=True,
+    help="Where lines without an envelope belong, as for `publish`.",
+)  # fmt: skip
+rules_option = click.option(
+    "--rules", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Rules file, for what counts as activity.  [default: STREAMPROC_RULES, else the playbook]",
+)  # fmt: skip
+
+
+def progress_bar() -> Progress:
+    """A bar that leaves no trace, on standard error; nothing where that is no terminal."""
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+def read_events(files: Sequence[Path], topic: str, rules: Path | None, progress: Progress) -> Reading:
+    """The events of all files; their order does not matter. Bad lines are told on standard error, and left out.
+
+    Raises StreamprocError if no line is an event.
+    """
+    meanings = load_ruleset(rules_path(rules)).meanings
+    reader = Reader(meanings, CHANNEL_TOPICS[CHANNELS.index(topic)], wall_ms())
+    for path in files:
+        name = "<stdin>" if str(path) == "-" else str(path)
+        with click.open_file(str(path), "rb") as file:
+            task = progress.add_task(f"reading {name}", total=_size(file))
+            reader.read(file, name, lambda size, task=task: progress.advance(task, size))  # type: ignore[misc]
+            progress.remove_task(task)
+    reading = reader.reading()
+    _tell_bad_lines(reading)
+    if not reading.events:
+        names = ", ".join("<stdin>" if str(path) == "-" else str(path) for path in files)
+        fix = (
+            "give files with one JSON event per line; `streamproc validate FILE` says what is wrong with each"
+        )
+        raise StreamprocError(f"{names}: no line is an event that is accepted", fix=fix)
+    return reading
+
+
+def _tell_bad_lines(reading: Reading) -> None:
+    for bad in reading.bad_lines:
+        place = click.style(f"{printable(bad.file)}:{bad.line}", bold=True)
+        reason = click.style(bad.reason, fg="red")
+        click.echo(f"{place}: {reason} at {printable(bad.field)}: {printable(bad.message)}", err=True)
+    more = reading.refused - len(reading.bad_lines)
+    if more:
+        click.echo(f"... and {more:,} more", err=True)
+    if reading.refused:
+        lines = "1 bad line" if reading.refused == 1 else f"{reading.refused:,} bad lines"
+        click.echo(f"{lines} left out, {reading.events:,} events read", err=True)
+
+
+def _size(file: IO[bytes]) -> int | None:
+    """Bytes in the file; None for a pipe."""
+    try:
+        return os.fstat(file.fileno()).st_size or None
+    except OSError:
+        return None
