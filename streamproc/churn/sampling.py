@@ -2,23 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from itertools import pairwise
-from typing import Final, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from streamproc.churn.score import DAY_MS, ChurnColumns, Ints
-from streamproc.windows.activity import mark_active_days
-from streamproc.windows.table import HEAD_DTYPE, Table, new_heads
+from streamproc.windows.fixed_row import mark_active_days
+from streamproc.windows.panes import NEVER
+from streamproc.windows.table import new_heads
 
 Bools = npt.NDArray[np.bool_]
-
-#: What of a customer's state the churn score needs, and what keeps it up to date.
-_FIELDS: Final = (
-    "last_activity_ms", "active_days", "first_day", "last_day", "days_low", "days_high", "decayed_days",
-)  # fmt: skip
-_STATE_DTYPE: Final = np.dtype([(name, HEAD_DTYPE[name]) for name in _FIELDS])
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,49 +59,31 @@ class States:
 
 
 def states_at(log: ActivityLog, instants_ms: Sequence[int]) -> Iterator[States]:
-    """Replay the log day by day through the engine's own update, and show the states at each of some rising instants.
+    """Replay the log through the engine's own update, and show the states at each of some rising instants.
 
     What happens at an instant or later is not in its states. A customer's state is the same, bit for bit, whatever
     other instants are asked for and however the log goes on.
     """
-    states = np.zeros(log.customers, _STATE_DTYPE)
-    fresh = new_heads(1)
-    for name in _FIELDS:
-        states[name] = fresh[name]
-    day_start = np.flatnonzero(np.diff(log.ts_ms // DAY_MS, prepend=-1))
+    heads, last_ms = new_heads(log.customers), np.full(log.customers, NEVER, np.int64)
     done = 0
     for now_ms in instants_ms:
         end = int(np.searchsorted(log.ts_ms, now_ms))
-        cuts = [done, *day_start[(day_start > done) & (day_start < end)].tolist(), end]
-        for first, last in pairwise(cuts):
-            _apply(states, log.customer[first:last], log.ts_ms[first:last])
+        customer, ts_ms = log.customer[done:end], log.ts_ms[done:end]
+        mark_active_days(heads, customer, ts_ms)
+        last_ms[customer] = ts_ms  # of several of one customer the last one stays, which is the latest
         done = end
-        customer = np.flatnonzero(states["active_days"]).astype(np.int64)
-        yield States(now_ms, customer, _columns(states[customer]))
-
-
-def _apply(states: Table, customer: Ints, ts_ms: Ints) -> None:
-    """Some activities of one day."""
-    if not len(customer):
-        return
-    touched, row = np.unique(customer, return_inverse=True)
-    own = states[touched]
-    np.maximum.at(own["last_activity_ms"], row, ts_ms)
-    mark_active_days(own, row.astype(np.int64), ts_ms)
-    states[touched] = own
-
-
-def _columns(states: Table) -> ChurnColumns:
-    decayed = states["decayed_days"]
-    return ChurnColumns(
-        first_day=states["first_day"],
-        last_day=states["last_day"],
-        active_days=states["active_days"],
-        e30=decayed[:, 0],
-        e90=decayed[:, 1],
-        e365=decayed[:, 2],
-        last_activity_ms=states["last_activity_ms"],
-    )
+        seen = np.flatnonzero(heads["active_days"])
+        decayed = heads["decayed_days"][seen]
+        columns = ChurnColumns(
+            first_day=heads["first_day"][seen],
+            last_day=heads["last_day"][seen],
+            active_days=heads["active_days"][seen],
+            e30=decayed[:, 0],
+            e90=decayed[:, 1],
+            e365=decayed[:, 2],
+            last_activity_ms=last_ms[seen],
+        )
+        yield States(now_ms, seen.astype(np.int64), columns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,14 @@ def follow(head: Table, row: Ints, events: EventColumns, session_gap_ms: int) ->
     return steps
 
 
+def mark_active_days(head: Table, row: Ints, ts_ms: Ints) -> None:
+    """Fold the UTC days of activities (`row`: int64[n], their customers) into the churn state of `head`, in place.
+
+    Commutative up to the rounding of decayed counts, and idempotent.
+    """
+    fold.mark_active_days(as_numbers(head), row, ts_ms)
+
+
 def contributions(row: Ints, events: EventColumns, at_ms: Ints, steps: Steps) -> Panes:
     """What the events add to the panes that a window at `at_ms` (int64[n]) can still hold, event by event."""
     panes = np.empty(_PANES_MAX * len(row), PANE_DTYPE)

@@ -15,6 +15,7 @@ def fold(
     is_latest: _Bools,
     session: _Ints,
 ) -> None: ...
+def mark_active_days(heads: _Ints, row: _Ints, ts_ms: _Ints) -> None: ...
 def contribute(
     events: _Bytes,
     row: _Ints,

@@ -138,6 +138,19 @@ def fold(
             latest[i] = event.activity and session[i] == head.sessions and event.ts_ms >= head.session_ms
 
 
+def mark_active_days(i64[:, ::1] heads, const i64[::1] row, const i64[::1] ts_ms):
+    """Fold n activities into the active days of their customers, as `fold` does, and into nothing else."""
+    cdef Py_ssize_t i, n = row.shape[0]
+    if heads.shape[1] * sizeof(i64) != sizeof(Head) or ts_ms.shape[0] != n:
+        raise ValueError("rows are not laid out as this module knows them")
+    for i in range(n):
+        if not 0 <= row[i] < heads.shape[0]:
+            raise ValueError("an activity of no customer")
+    with nogil:
+        for i in range(n):
+            _mark_active_day(<Head*>&heads[row[i], 0], ts_ms[i] // DAY_MS)
+
+
 cdef inline void _count(Head* head, const Event* event) noexcept nogil:
     head.first_seen_ms = min(head.first_seen_ms, event.ts_ms)
     head.cause_topic, head.cause_offset = event.topic, event.offset

@@ -21,7 +21,7 @@ from streamproc.churn.model import ChurnModel, load_model
 from streamproc.churn.quality import auc, expected_calibration_error
 from streamproc.churn.reasons import explain
 from streamproc.churn.sampling import ActivityLog, States, states_at
-from streamproc.churn.score import DAY_MS, score
+from streamproc.churn.score import DAY_MS, history, score
 from streamproc.cli.fit import fit_command
 from streamproc.cli.score import as_of, score_command
 from streamproc.simulate.cdnow import load_cdnow
@@ -143,8 +143,10 @@ def test_deadlines_are_those_of_a_look_every_day(model: ChurnModel, states: Stat
     """For each band, the first of 400 days on which the risk has reached it."""
     days = np.arange(1, 401)
     risks = np.array([score(model, states.columns, states.now_ms + int(day) * DAY_MS).risk for day in days])
+    size = len(states.customer)
+    past, rows, now_ms = history(model, states.columns), np.arange(size), np.full(size, states.now_ms)
     for threshold in (0.3, 0.6, 0.8):
-        found = crossing_ms(model, states.columns, states.now_ms, np.full(len(states.customer), threshold))
+        found = crossing_ms(model, past, rows, now_ms, np.full(size, threshold), np.full(size, INF_MS))
         by_day = np.where(found == INF_MS, INF_MS, -(-(found - states.now_ms) // DAY_MS))
         looked = np.where((risks >= threshold).any(axis=0), (risks >= threshold).argmax(axis=0) + 1, INF_MS)
         assert np.array_equal(np.where(by_day > 400, INF_MS, by_day), looked)

@@ -14,7 +14,7 @@ from streamproc.fitting.living import Living, past, present, read_living
 from streamproc.state.layout import LAYOUT_VERSION, pack
 from streamproc.state.memory_store import MemoryStore
 from streamproc.state.store import Commit
-from streamproc.windows.activity import mark_active_days
+from streamproc.windows.fixed_row import mark_active_days
 from streamproc.windows.table import new_customers
 
 TODAY = 20_000

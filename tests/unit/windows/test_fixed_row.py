@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from streamproc.contracts.columns import EventColumns
 from streamproc.contracts.meanings import TALLIES
-from streamproc.windows.fixed_row import Steps, contributions, follow
+from streamproc.windows.fixed_row import Steps, contributions, follow, mark_active_days
 from streamproc.windows.panes import (
     DAY_MS,
     FIRST_TALLY,
@@ -202,6 +202,24 @@ def test_active_days_are_a_set(days: list[int], cut: int) -> None:
     for place, tau in enumerate(DECAY_DAYS):
         expected = sum(math.exp(-(last - day) / tau) for day in set(days))
         assert head["decayed_days"][1, place] == pytest.approx(expected, rel=1e-12)
+
+
+@given(life=lives)
+def test_active_days_alone_are_marked_as_with_everything_else(
+    life: list[tuple[int, int, dict[str, Any]]],
+) -> None:
+    row, given = columns(life)
+    whole, alone = new_heads(3), new_heads(3)
+    follow(whole, row, given, GAP_MS)
+    active = np.flatnonzero(given.activity)
+    mark_active_days(alone, row[active], given.ts_ms[active])
+    for name in ("active_days", "first_day", "last_day", "days_low", "days_high", "decayed_days"):
+        assert np.array_equal(alone[name], whole[name])
+
+
+def test_an_activity_of_nobody_is_refused() -> None:
+    with pytest.raises(ValueError, match="of no customer"):
+        mark_active_days(new_heads(1), np.array([1]), np.array([DAY_0]))
 
 
 def test_a_long_pause_empties_the_bitmap_but_not_the_count() -> None:
