@@ -5,6 +5,8 @@ UV := $(or $(shell command -v uv),.cache/uv/bin/uv)
 PIP_VERSION := 25.3
 PYTHON := $(or $(shell command -v python3.11),python3)
 BIN := .venv/bin
+#: Tests without servers, which may use all cores.
+PURE := tests/unit tests/oracle
 
 # Compiled modules start in a third of the time, and the tests start hundreds of processes.
 unexport PYTHONDONTWRITEBYTECODE
@@ -22,7 +24,12 @@ demo: setup ## Run the whole program on real history, without Docker: about two 
 	$(BIN)/streamproc demo $(ARGS)
 
 test: setup kafka redis faust-tests peers ## Run all tests; starts its own Kafka and Redis. ARGS="-k name" chooses.
+ifeq ($(ARGS),)
+	$(BIN)/pytest $(PURE) -n auto
+	$(BIN)/pytest tests $(addprefix --ignore ,$(PURE))
+else
 	$(BIN)/pytest $(ARGS)
+endif
 
 acceptance: setup kafka redis ## Replay 200,000 and a million events, kill workers on the way, compare with the reference: an hour or two.
 	$(BIN)/pytest tests/acceptance $(ARGS)

@@ -63,16 +63,24 @@ def pack(
     cdef Writer out
     cdef byte* buffer = NULL
     cdef byte* p
-    cdef Py_ssize_t capacity = 0, needed, customer
+    cdef Py_ssize_t capacity = 0, needed, customer, first = 0, end = head.shape[0]
     cdef int number
     cdef Py_ssize_t[TABLES] rows
     cdef i64* row
     cdef const byte[::1] is_wanted = wanted.view("u1")
     _open(opened, head.shape[1], tables, orders)
     _look_around(&around, widths_ms, series, channels, ids, decay)
+    if is_wanted.shape[0] != end or base_ms.shape[0] != end:
+        raise ValueError("each customer has a base, and is wanted or not")
+    while first < end and not is_wanted[first]:  # a shard's customers stand together in a table of several
+        first += 1
+    while end > first and not is_wanted[end - 1]:
+        end -= 1
+    for number in range(TABLES):
+        _skip_to(&opened[number], first)
     states = []
     try:
-        for customer in range(head.shape[0]):
+        for customer in range(first, end):
             needed = (4 + TABLES + HEAD_FIELDS) * NUMBER_BYTES_MAX + ACTIVE_BYTES_MAX
             for number in range(TABLES):
                 rows[number], row = 0, opened[number].next
@@ -209,6 +217,18 @@ cdef int _open(Table* opened, Py_ssize_t head_fields, list tables, const byte[::
         opened[number].end = opened[number].next + rows.shape[0] * rows.shape[1]
         opened[number].fields = fields[number]
     return 0
+
+
+cdef void _skip_to(Table* table, i64 customer) noexcept nogil:
+    """Go to the first row of a customer or of those behind."""
+    cdef Py_ssize_t low = 0, high = (table.end - table.next) // table.fields, middle
+    while low < high:
+        middle = (low + high) // 2
+        if table.next[middle * table.fields] < customer:
+            low = middle + 1
+        else:
+            high = middle
+    table.next += low * table.fields
 
 
 cdef int _look_around(
