@@ -41,7 +41,11 @@ Sizes = NDArray[np.int64]
 
 
 class Part(msgspec.Struct, frozen=True):
-    """A part of the state: means over the customers, so that the parts add up to the mean of the whole."""
+    """A part of the state: means over the customers, so that the parts add up to the mean of the whole.
+
+    Parts are told from each other, from the panes above all: each is what is saved by leaving it out when those before
+    it have been left out already, the ring first and the panes last.
+    """
 
     bytes: float
     rows: float
@@ -125,12 +129,19 @@ def daily(customers: int, end_ms: int) -> Iterator[EventRecord]:
         yield from sorted(today, key=lambda record: record.ts_ms)
 
 
+def taken_apart(table: CustomerTable, names: Sequence[str]) -> dict[str, Sizes]:
+    """What each table takes in each state, in bytes; see `Part`."""
+    order = sorted(names, key=lambda name: (name != RING, name == "panes"))
+    left = [sizes_of(without(table, order[:count])) for count in range(len(order) + 1)]
+    return {name: left[place] - left[place + 1] for place, name in enumerate(order)}
+
+
 def use_of(lives: Lives, wanted_days: int, redis_bytes: float) -> Use:
     """The sizes of these states."""
     table = unpack([""] * len(lives.states), lives.states)
     whole = sizes_of(table)
     tables = sparse_tables(table)
-    parts = {name: whole - sizes_of(without(table, [name])) for name in tables}
+    parts = taken_apart(table, tables)
     rows = {name: np.bincount(getattr(table, name)["row"], minlength=len(table)) for name in tables}
     found = {"fixed": Part(float(np.mean(sizes_of(without(table, tables)))), 1.0)}
     for name, bytes_ in parts.items():
