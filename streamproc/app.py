@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -53,8 +52,6 @@ _TOPICS_S = 5.0
 _LEADERS_S = 1.0
 #: How long telling Kafka the last offsets may hold up the end.
 _LAST_COMMIT_S = 5.0
-#: How long the thread that talks to Kafka may wait for one that computes: it needs many small turns for one answer.
-_SWITCH_S = 0.001
 #: Objects made and kept since the last look for reference cycles, at which there is another.
 _GARBAGE_OBJECTS = 50_000
 _MAX_BATCH_BYTES = 131_072
@@ -133,7 +130,6 @@ class Worker:
             await self._check_topics()
             producer = await stack.enter_async_context(open_producer(self._brokers))
             _collect_garbage_seldom()
-            sys.setswitchinterval(_SWITCH_S)
             shards = Shards(
                 store, Outlet(producer), self._definitions, settings, self.metrics, self._until_ms
             )
