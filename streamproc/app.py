@@ -3,15 +3,13 @@
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, cast
 
 import faust
 import structlog
 from aiohttp import web
-from aiokafka import AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 from prometheus_client import ProcessCollector
 
@@ -32,11 +30,10 @@ from streamproc.sources import SOURCES
 from streamproc.state.redis_store import RedisStore
 from streamproc.transitions.definitions import Definitions
 from streamproc.transport.batch import Consumer
-from streamproc.transport.brokers import Brokers, brokers_of
+from streamproc.transport.brokers import brokers_of
 from streamproc.transport.chunks import Tail
-from streamproc.transport.connect import start
 from streamproc.transport.faust_app import batch_app
-from streamproc.transport.outlet import Outlet
+from streamproc.transport.outlet import Outlet, open_client
 from streamproc.transport.owner import Progress
 from streamproc.transport.settings import TransportSettings, faust_options
 from streamproc.transport.topics import Topics, check_group, describe, leaderless
@@ -54,30 +51,13 @@ _LEADERS_S = 1.0
 _LAST_COMMIT_S = 5.0
 #: Objects made and kept since the last look for reference cycles, at which there is another.
 _GARBAGE_OBJECTS = 50_000
-_MAX_BATCH_BYTES = 131_072
-_MAX_REQUEST_BYTES = 2_097_152
+#: Signals wait so long for those of other shards, to be one request with them.
+_LINGER_MS = 2
 
 
 def load_definitions(settings: Settings) -> Definitions:
     """The rules and the model that the settings name. Raises StreamprocError that lists what is wrong with them."""
     return Definitions(load_ruleset(settings.rules_path), load_model(settings.model_path))
-
-
-@asynccontextmanager
-async def open_producer(brokers: Brokers) -> AsyncIterator[AIOKafkaProducer]:
-    """A started producer with `acks=all` and Java's partitioner. Raises StreamprocError if no broker lets us in."""
-    producer = AIOKafkaProducer(
-        **brokers.client_options(),
-        acks="all",
-        linger_ms=2,  # so that what several shards send at the same time is one request
-        max_batch_size=_MAX_BATCH_BYTES,
-        max_request_size=_MAX_REQUEST_BYTES,
-    )
-    try:
-        await start(producer, brokers)
-        yield producer
-    finally:
-        await producer.stop()
 
 
 def _collect_garbage_seldom() -> None:
@@ -128,7 +108,7 @@ class Worker:
             redis = RedisWatch(store)
             await redis.look()
             await self._check_topics()
-            producer = await stack.enter_async_context(open_producer(self._brokers))
+            producer = await stack.enter_async_context(open_client(self._brokers, linger_ms=_LINGER_MS))
             _collect_garbage_seldom()
             shards = Shards(
                 store, Outlet(producer), self._definitions, settings, self.metrics, self._until_ms

@@ -19,7 +19,7 @@ from streamproc.contracts.outbox import unpack
 from streamproc.contracts.versions import raise_version
 from streamproc.metrics import Metrics
 from streamproc.pipeline import Shard
-from streamproc.state.store import OutboxEntry, Store, StoreUnavailable
+from streamproc.state.store import OutboxEntry, Store, StoreUnavailable, place_of
 from streamproc.transport.outlet import Outgoing
 
 _log = structlog.get_logger(__name__)
@@ -127,7 +127,7 @@ class Relay:
         if unsent:
             # What a failover may take back must not be seen outside; and Kafka is told before, or a Redis that lost
             # this commit could not be told from one that did not.
-            seq, _ = _place(unsent[-1])
+            seq, _ = place_of(unsent[-1].id)
             await self._store.await_replicas(head, seq)
             if not await self._tell(head.partition, seq):
                 return 0
@@ -144,7 +144,7 @@ class Relay:
 
     def _forget(self, last: OutboxEntry) -> None:
         """Records up to this one are gone."""
-        while self._known and _place(self._known[0]) <= _place(last):
+        while self._known and place_of(self._known[0].id) <= place_of(last.id):
             self._known.popleft()
 
     async def _send(self, entries: Sequence[OutboxEntry]) -> None:
@@ -160,9 +160,3 @@ class Relay:
         )
         for topic, count in Counter(record.topic for record in records).items():
             self._metrics.count("relayed_total", count, topic)
-
-
-def _place(entry: OutboxEntry) -> tuple[int, int]:
-    """Where an entry stands in the outbox: its commit, and its number in it."""
-    seq, _, i = entry.id.partition("-")
-    return int(seq), int(i)

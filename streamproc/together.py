@@ -6,11 +6,12 @@ time. What a shard reads and commits stays its own.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from streamproc.gathering import Gathering
 from streamproc.instants.advance import Course, Lives, advance_together
 
 #: Records of one round, about.
@@ -82,53 +83,43 @@ class Rounds:
         self._begin_if_possible()
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    course: Course
-    lives: "asyncio.Future[Lives]"
-
-
 class Together:
     """Makes lives of courses: those that come in one round of the event loop in one go."""
 
     def __init__(self) -> None:
-        self._waiting: list[_Waiting] = []
+        self._courses: Gathering[Course, Lives] = Gathering(
+            _lives, weigh=lambda course: len(course.table), most=_CUSTOMERS_MAX
+        )
 
     async def advance(self, course: Course) -> Lives:
         """What comes of a course. Raises what evaluating it raises, and nothing for what another's does."""
-        loop = asyncio.get_running_loop()
-        waiting = _Waiting(course, loop.create_future())
-        self._waiting.append(waiting)
-        if len(self._waiting) == 1:
-            loop.call_soon(self._go)
-        return await waiting.lives
+        return await self._courses.ask(course)
 
-    def _go(self) -> None:
-        group = [self._waiting.pop(0)]
-        customers = len(group[0].course.table)
-        for other in [other for other in self._waiting if _alike(other.course, group[0].course)]:
-            customers += len(other.course.table)
-            if customers > _CUSTOMERS_MAX:
-                break
-            self._waiting.remove(other)
-            group.append(other)
-        if self._waiting:  # after those of this go have sent off their commits
-            asyncio.get_running_loop().call_soon(self._go)
-        group = [waiting for waiting in group if not waiting.lives.done()]  # else its shard was let go
-        if len(group) > 1:
-            try:
-                found = advance_together([waiting.course for waiting in group])
-            except Exception:  # whose fault it was shows when each is alone; their tables are as they were
-                pass
-            else:
-                for waiting, lives in zip(group, found, strict=True):
-                    waiting.lives.set_result(lives)
-                return
-        for waiting in group:
-            try:
-                waiting.lives.set_result(waiting.course.alone())
-            except Exception as error:
-                waiting.lives.set_exception(error)
+
+async def _lives(courses: list[Course]) -> list[Lives | BaseException]:
+    found: dict[int, Lives | BaseException] = {}
+    left = list(range(len(courses)))
+    while left:
+        group = [place for place in left if _alike(courses[place], courses[left[0]])]
+        found |= zip(group, _of_alike([courses[place] for place in group]), strict=True)
+        left = [place for place in left if place not in found]
+    return [found[place] for place in range(len(courses))]
+
+
+def _of_alike(courses: list[Course]) -> Sequence[Lives | BaseException]:
+    if len(courses) > 1:
+        try:
+            return advance_together(courses)
+        except Exception:  # whose fault it was shows when each is alone; their tables are as they were
+            return [_alone(course) for course in courses]
+    return [_alone(courses[0])]
+
+
+def _alone(course: Course) -> Lives | BaseException:
+    try:
+        return course.alone()
+    except Exception as error:
+        return error
 
 
 def _alike(one: Course, other: Course) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from streamproc.state.keys import read_due_entry
 from streamproc.state.refusals import Claim, refused
-from streamproc.state.store import Commit, Head, OutboxEntry, superseded
+from streamproc.state.store import Commit, Head, OutboxEntry, place_of, superseded
 
 
 @dataclass(slots=True)
@@ -110,7 +110,7 @@ class MemoryStore:
     async def outbox_read(self, head: Head, after: str | None, limit: int) -> list[OutboxEntry]:
         """See Store.outbox_read."""
         outbox = self._owned(head).outbox
-        start = (-1, -1) if after is None else _entry_key(after)
+        start = (-1, -1) if after is None else place_of(after)
         keys = [key for key in outbox if key > start][:limit]
         return [OutboxEntry(f"{seq}-{i}", outbox[seq, i]) for seq, i in keys]
 
@@ -123,7 +123,7 @@ class MemoryStore:
     async def outbox_trim(self, head: Head, up_to_id: str) -> int:
         """See Store.outbox_trim."""
         shard = self._owned(head)
-        last = _entry_key(up_to_id)
+        last = place_of(up_to_id)
         gone = [key for key in shard.outbox if key <= last]
         for key in gone:
             del shard.outbox[key]
@@ -218,8 +218,3 @@ def _first_head(claim: Claim) -> Head:
         has=frozenset(),
         extra={},
     )
-
-
-def _entry_key(id: str) -> tuple[int, int]:
-    seq, i = id.split("-")
-    return int(seq), int(i)

@@ -11,7 +11,7 @@ from streamproc.state.redis_head import check, fence, ownership, parse_head
 from streamproc.state.redis_link import Command, RedisLink, Script, chunks
 from streamproc.state.redis_server import connected_replicas, server_info, server_warnings
 from streamproc.state.refusals import Claim, refused
-from streamproc.state.store import Commit, Head, OutboxEntry, StoreUnavailable, superseded
+from streamproc.state.store import Commit, Head, OutboxEntry, StoreUnavailable, place_of, superseded
 
 #: Customers in one HMGET and entries in one LRANGE: some milliseconds of the server's time.
 _CHUNK = 4_000
@@ -164,9 +164,9 @@ class RedisStore:
     async def outbox_trim(self, head: Head, up_to_id: str) -> int:
         """See Store.outbox_trim."""
         keys = self._keyspace.shard(head.partition)
-        seq, i = up_to_id.split("-")
+        seq, i = place_of(up_to_id)
         reply = await self._link.script(
-            self._trim, (keys.head, keys.outbox), (head.epoch, head.owner, f"{seq}-{int(i) + 1}")
+            self._trim, (keys.head, keys.outbox), (head.epoch, head.owner, f"{seq}-{i + 1}")
         )
         (removed,) = _check_owner(head, reply)
         return int(removed)

@@ -168,6 +168,12 @@ class OutboxEntry(NamedTuple):
     record: bytes
 
 
+def place_of(id: str) -> tuple[int, int]:
+    """Where the entry of that id stands in its outbox: its commit, and its number in it."""
+    seq, i = id.split("-")
+    return int(seq), int(i)
+
+
 class Store(Protocol):
     """State of the shards of one installation.
 

@@ -18,12 +18,9 @@ from aiokafka.structs import TopicPartition
 from streamproc.errors import StreamprocError
 from streamproc.transport.brokers import Brokers
 from streamproc.transport.connect import start
-from streamproc.transport.outlet import Outgoing, batches, places
+from streamproc.transport.outlet import Outgoing, batches, open_client, places
 from streamproc.transport.topics import describe
 
-#: Large enough that a record costs the broker little, small enough for every broker's default limit (1 MB).
-_BATCH_BYTES: Final = 131_072
-_REQUEST_BYTES_MAX: Final = 2_097_152
 #: Batches on their way; the oldest is waited for beyond that, which bounds the memory.
 _BATCHES_IN_FLIGHT: Final = 256
 _POLL_MS: Final = 100
@@ -100,19 +97,10 @@ async def open_bulk_producer(
 
     Raises StreamprocError if no broker lets us in.
     """
-    client = AIOKafkaProducer(
-        **brokers.client_options(),
-        acks="all",
-        max_batch_size=_BATCH_BYTES,
-        max_request_size=_REQUEST_BYTES_MAX,
-    )
-    try:
-        await start(client, brokers)
+    async with open_client(brokers) as client:
         producer = BulkProducer(client, partition_counts)
         yield producer
         await producer.flush()
-    finally:
-        await client.stop()
 
 
 @asynccontextmanager

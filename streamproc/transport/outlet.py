@@ -6,14 +6,41 @@ that is made here it costs a few.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import TopicPartition
 
+from streamproc.transport.brokers import Brokers
+from streamproc.transport.connect import start
 from streamproc.transport.partitioner import partitions_of
+
+#: Large enough that a record costs the broker little, small enough for every broker's default limit (1 MB).
+_BATCH_BYTES: Final = 131_072
+_REQUEST_BYTES_MAX: Final = 2_097_152
+
+
+@asynccontextmanager
+async def open_client(brokers: Brokers, *, linger_ms: int = 0) -> AsyncIterator[AIOKafkaProducer]:
+    """A started producer with `acks=all`. Raises StreamprocError if no broker lets us in.
+
+    `linger_ms`: so long a batch waits for others, to leave in one request with them.
+    """
+    client = AIOKafkaProducer(
+        **brokers.client_options(),
+        acks="all",
+        linger_ms=linger_ms,
+        max_batch_size=_BATCH_BYTES,
+        max_request_size=_REQUEST_BYTES_MAX,
+    )
+    try:
+        await start(client, brokers)
+        yield client
+    finally:
+        await client.stop()
 
 
 class Outgoing(NamedTuple):
