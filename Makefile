@@ -46,7 +46,7 @@ fuzz: setup kafka redis ## A million records of bad input, each accounted for: t
 soak: setup kafka redis ## Half an hour at half the maximum rate: memory must be flat. ARGS="--minutes 5" for less.
 	$(BIN)/python -m tests.faults.soak $(ARGS)
 
-bench: setup kafka redis peers ## Measure everything beside limits and peers, and write docs/performance.md: two to three hours. ARGS=--help tells more.
+bench: setup kafka redis peers ## Measure everything beside limits and peers, and write docs/performance.md: about an hour and a half. ARGS=--help tells more.
 	$(BIN)/python -m benchmarks $(ARGS)
 
 bench-smoke: setup kafka redis peers ## Run all benchmarks on next to nothing, to see that they work: about a minute.

@@ -9,6 +9,7 @@ measured in part, quickly or as a smoke test goes to --into, by default .cache/b
 
 import argparse
 import asyncio
+import logging
 import sys
 import time
 from collections.abc import Sequence
@@ -129,6 +130,8 @@ def main() -> int:
     parser.add_argument("--headline", choices=get_args(Kind), default="settled", help="population in front")
     parser.add_argument("--into", type=Path, help="folder for the page")
     given = parser.parse_args()
+    # Topics are new, and aiokafka says so until they have leaders.
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)
     if given.only == ["peers"]:
         return peers.main([])
     sizes: Sizes = SMOKE if given.smoke else QUICK if given.quick else FULL

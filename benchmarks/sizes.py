@@ -25,15 +25,16 @@ class Sizes:
     draws: tuple[str, ...] = ("uniform", "zipf")
     #: Else only that of the headline.
     both_populations: bool = True
-    peers: bool = True
+    #: On which draws the other programs run; the limits run on all of them.
+    peer_draws: tuple[str, ...] = ("uniform",)
     #: The least events that a slow peer gets, and how long one may take.
     peer_events: int
     peer_within_s: float = 600
 
     rates_per_s: tuple[int, ...] = (100, 1_000, 5_000, 20_000)
     latency_customers: int = 100_000
-    latency_s: float = 15
-    latency_warm_s: float = 5
+    latency_s: float = 10
+    latency_warm_s: float = 3
 
     memory_lives: int = 1_500
     memory_copies: int = 100_000
@@ -49,16 +50,16 @@ class Sizes:
     rule_customers: int = 20_000
     rule_events: int = 60_000
 
-    growth: tuple[int, ...] = (10_000, 100_000, 1_000_000, 3_000_000)
+    growth: tuple[int, ...] = (10_000, 300_000, 3_000_000)
     growth_draws: tuple[str, ...] = ("uniform", "cycle")
-    growth_events: int = 300_000
+    growth_events: int = 200_000
 
     partition_counts: tuple[int, ...] = (1, 4, 12)
     partition_customers: int = 200_000
-    partition_events: int = 300_000
+    partition_events: int = 200_000
 
     worker_counts: tuple[int, ...] = (1, 2)
-    worker_events: int = 600_000
+    worker_events: int = 400_000
 
     expected_s: dict[str, int]
 
@@ -67,11 +68,11 @@ FULL: Final = Sizes(
     repetitions=5,
     lives=500,
     customers=1_000_000,
-    events=1_000_000,
-    peer_events=30_000,
+    events=600_000,
+    peer_events=20_000,
     expected_s={
-        "throughput": 3_900, "latency": 1_000, "memory": 180, "timers": 500, "rules": 400, "customers": 1_700,
-        "partitions": 500, "workers": 700,
+        "throughput": 1_800, "latency": 600, "memory": 180, "timers": 500, "rules": 300, "customers": 900,
+        "partitions": 350, "workers": 450,
     },
 )  # fmt: skip
 
@@ -82,7 +83,7 @@ QUICK: Final = Sizes(
     events=150_000,
     draws=("uniform",),
     both_populations=False,
-    peers=False,
+    peer_draws=(),
     peer_events=10_000,
     rates_per_s=(1_000, 5_000),
     latency_s=8,

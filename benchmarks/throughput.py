@@ -91,7 +91,7 @@ async def _of_draw(bench: Bench, stage: Stage, distribution: str) -> DrawFigures
         begin_ms=end_ms,
         per_s=sizes.per_s,
     )
-    others = [peer for peer in fetched() if peer in LIMITS or sizes.peers]
+    others = [peer for peer in fetched() if peer in LIMITS or distribution in sizes.peer_draws]
     lengths = {peer: max(sizes.peer_events, int(sizes.events * _SHARES.get(peer, 1))) for peer in others}
     bench.say(f"publishing {sizes.events:,} events, {distribution}")
     filled = {
