@@ -1,29 +1,36 @@
-"""History through the engine, in memory: the worker's own shard under the event clock, without servers."""
+"""A partition's history through the worker's own shard, under the event clock, in memory and without servers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from itertools import islice
 from typing import Final, NamedTuple
 
+import numpy as np
+
+from streamproc.backtest.history import Log, Logs
+from streamproc.contracts.decode import decode_chunk
+from streamproc.contracts.failures import Failure
 from streamproc.metrics import Metrics
 from streamproc.pipeline import Batch, Shard
 from streamproc.settings import Settings
-from streamproc.sources import SOURCES
-from streamproc.state.layout import LAYOUT_VERSION
+from streamproc.sources import SOURCES, channels_of
+from streamproc.state.layout import LAYOUT_VERSION, unpack
 from streamproc.state.memory_store import MemoryStore
 from streamproc.transitions.definitions import Definitions
 from streamproc.transitions.publish import Signal
-from streamproc.windows.panes import DAY_MS
+from streamproc.windows.table import CustomerTable
 
-#: Records that one evaluation round may take, as many as a worker takes by default.
-_CHUNK_RECORDS: Final = 2_000
+#: Records of a topic that are queued at a time, and that one batch may take: more cost less each, up to about here.
+_CHUNK_RECORDS: Final = 8_000
+#: Refused events that are listed.
+_LISTED: Final = 20
 
 
-class HistoricEvent(NamedTuple):
-    """An event of a history: its topic, without a prefix, and its JSON."""
+class Refused(NamedTuple):
+    """An event that the engine refused, by the line where it stands."""
 
-    topic: str
-    value: bytes
+    line: int
+    failure: Failure
 
 
 class _Record(NamedTuple):
@@ -35,64 +42,87 @@ class _Record(NamedTuple):
 
 
 class Replay:
-    """One replay of a history, in the order of its time. `wall_now_ms` decides what lies in the future, and is refused.
+    """The history of one of so many partitions. `wall_now_ms` decides what lies in the future, and is refused.
 
     `events`: how many were read so far; of these, `refused`, `repeats` and `too_late` were not counted. `time_ms`:
-    where the clock stands (epoch ms).
+    where the clock stands (epoch ms); 0: no event was accepted. `first_refused`: some of the refused.
     """
 
-    def __init__(self, definitions: Definitions, wall_now_ms: int) -> None:
-        self._settings = Settings(clock="event", chunk_records=_CHUNK_RECORDS)
-        self._definitions, self._metrics, self._store = definitions, Metrics(), MemoryStore()
-        self._wall_now_ms = wall_now_ms
-        self._offsets = dict.fromkeys(SOURCES, 0)
+    def __init__(
+        self, definitions: Definitions, wall_now_ms: int, partition: int = 0, partitions: int = 1
+    ) -> None:
+        self.partition = partition
         self.events = self.refused = self.repeats = self.too_late = self.time_ms = 0
+        self.first_refused: list[Refused] = []
+        self._settings = Settings(clock="event", chunk_records=_CHUNK_RECORDS)
+        self._definitions, self._wall_now_ms, self._partitions = definitions, wall_now_ms, partitions
+        self._store = MemoryStore()
+        self._shard: Shard | None = None
 
-    async def signals(self, history: Iterable[HistoricEvent], silence_ms: int) -> AsyncIterator[Signal]:
-        """What a worker would have published, in its order, until so long after the day (UTC) of the last event.
-
-        The events of one topic are its log, in the order given. All customers are in one shard, so `ce_id`s are those
-        of a worker with one partition.
-        """
-        head = await self._store.acquire(
-            0, generation=1, member="backtest", partitions=1, layout=LAYOUT_VERSION, offsets_if_new={}, create=True
-        )  # fmt: skip
-        shard = Shard(self._store, head, [], self._definitions, self._settings, self._metrics)
-        logs: dict[str, list[bytes]] = {topic: [] for topic in SOURCES}
-        for event in history:
-            logs[event.topic].append(event.value)
-        unread = {topic: iter(log) for topic, log in logs.items() if log}
+    async def through(self, logs: Logs) -> AsyncIterator[list[Signal]]:
+        """What a worker would publish of these logs, batch by batch in its order. To be called once."""
+        shard = self._shard = await self._begin()
+        unread = {topic: iter(enumerate(log.values)) for topic, log in logs.items() if log.values}
         while unread or len(shard.inbox):
-            self._read(shard, unread)
+            for topic, values in list(unread.items()):
+                code = SOURCES.index(topic)
+                # What comes next is known only once something of each topic is there.
+                if shard.inbox.buffered(code) >= _CHUNK_RECORDS:
+                    continue
+                records = [_Record(offset, None, value) for offset, value in islice(values, _CHUNK_RECORDS)]
+                if records:
+                    shard.put(code, records, records[-1].offset + 1, self._wall_now_ms)
+                else:
+                    del unread[topic]
             batch = await shard.take_ticks([SOURCES.index(topic) for topic in unread], None)
             if batch is not None:
-                for signal in await self._step(shard, batch):
-                    yield signal
-        until_ms = (self.time_ms // DAY_MS + 1) * DAY_MS + silence_ms
+                yield await self._step(shard, batch, logs)
+
+    async def until(self, until_ms: int) -> AsyncIterator[list[Signal]]:
+        """What silence does up to an instant, behind the logs."""
+        shard = self._shard
+        assert shard is not None
         while self.time_ms and (batch := await shard.take_ticks((), until_ms)) is not None:
-            for signal in await self._step(shard, batch):
-                yield signal
+            yield await self._step(shard, batch, {})
 
-    def _read(self, shard: Shard, unread: dict[str, Iterator[bytes]]) -> None:
-        """Queue more of each topic of which little is queued: what comes next is known only once all have some."""
-        for topic, remaining in list(unread.items()):
-            code = SOURCES.index(topic)
-            if shard.inbox.buffered(code) >= _CHUNK_RECORDS:
-                continue
-            first = self._offsets[topic]
-            values = islice(remaining, _CHUNK_RECORDS)
-            records = [_Record(offset, None, value) for offset, value in enumerate(values, first)]
-            if records:
-                self._offsets[topic] = first + len(records)
-                shard.put(code, records, self._offsets[topic], self._wall_now_ms)
-            else:
-                del unread[topic]
+    def anew(self, definitions: Definitions) -> "Replay":
+        """A replay of the same partition under other rules, with nothing read."""
+        return Replay(definitions, self._wall_now_ms, self.partition, self._partitions)
 
-    async def _step(self, shard: Shard, batch: Batch) -> list[Signal]:
+    def times(self, topic: str, log: Log) -> Iterator[tuple[int, int]]:
+        """Places of the accepted events of a log, and when they happened (epoch ms)."""
+        records = [_Record(offset, None, value) for offset, value in enumerate(log.values)]
+        code = SOURCES.index(topic)
+        decoded = decode_chunk(
+            records,
+            topic=code,
+            channel=channels_of(code, records),
+            meanings=self._definitions.ruleset.meanings,
+            wall_now_ms=self._wall_now_ms,
+        )
+        return zip(decoded.index.tolist(), decoded.columns.ts_ms.tolist(), strict=True)
+
+    async def customer(self, customer: str) -> CustomerTable:
+        """The state of a customer, as the last batch left it."""
+        assert self._shard is not None
+        return unpack([customer], await self._store.load(self._shard.head, [customer.encode()]))
+
+    async def _begin(self) -> Shard:
+        head = await self._store.acquire(
+            self.partition, generation=1, member="backtest", partitions=self._partitions, layout=LAYOUT_VERSION,
+            offsets_if_new={}, create=True,
+        )  # fmt: skip
+        shard = Shard(self._store, head, [], self._definitions, self._settings, Metrics())
+        shard.batch_records = _CHUNK_RECORDS
+        return shard
+
+    async def _step(self, shard: Shard, batch: Batch, logs: Logs) -> list[Signal]:
         lives = await shard.step(batch)
         if batch.slice is not None:
             self.events += batch.slice.records
             self.refused += len(batch.slice.failures)
+            for topic, failure, record in batch.slice.failures[: _LISTED - len(self.first_refused)]:
+                self.first_refused.append(Refused(logs[SOURCES[topic]].lines[record.offset], failure))
         self.repeats += lives.repeats
         self.too_late += lives.too_late
         self.time_ms = shard.time_ms
@@ -101,6 +131,6 @@ class Replay:
         return lives.signals
 
     async def _forget_outbox(self, shard: Shard) -> None:
-        entries = await self._store.outbox_read(shard.head, None, _CHUNK_RECORDS * 1_000)
+        entries = await self._store.outbox_read(shard.head, None, np.iinfo(np.int64).max)
         if entries:
             await self._store.outbox_trim(shard.head, entries[-1].id)

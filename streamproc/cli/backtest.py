@@ -1,39 +1,52 @@
 """`streamproc backtest`: what rules would have done with a history."""
 
-import asyncio
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final, NamedTuple
 
 import click
 import orjson
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
+from rich.text import Text
 
 from streamproc.app import load_definitions
-from streamproc.backtest.chart import check_picture, draw
-from streamproc.backtest.flows import Flow, Flows
-from streamproc.backtest.replay import HistoricEvent, Replay
+from streamproc.backtest.chart import check_file, check_picture, check_pictures, save, sizes
+from streamproc.backtest.history import HistoricEvent, History
+from streamproc.backtest.run import Findings, Trial, run
+from streamproc.cli.backtest_json import as_json as found_as_json
+from streamproc.cli.backtest_page import write_page
+from streamproc.cli.backtest_sheets import Sheet, sheets
+from streamproc.cli.event_files import (
+    FILE_OR_STDIN,
+    name_of,
+    progress_bar,
+    size_of,
+    tell_bad_lines,
+    topic_option,
+)
 from streamproc.cli.rules_file import with_rules
-from streamproc.clock import wall_ms
+from streamproc.clock import monotonic_s, wall_ms
 from streamproc.contracts.instants import to_iso
 from streamproc.contracts.meanings import CHANNELS
+from streamproc.contracts.printable import printable
 from streamproc.errors import StreamprocError
-from streamproc.rules.literals import LiteralError, parse_duration, spell_duration
-from streamproc.rules.model import Ruleset
+from streamproc.rules.literals import LiteralError, parse_duration
 from streamproc.settings import load_settings
 from streamproc.simulate.cdnow import load_cdnow
 from streamproc.simulate.ecom import load_ecom
-from streamproc.transport.lines import CHANNEL_TOPICS, LineError, parse_line
-from streamproc.windows.panes import DAY_MS
+from streamproc.transitions.definitions import Definitions
+from streamproc.transport.lines import CHANNEL_TOPICS, BadLine
 
 _DATA: Final = ("ecom", "cdnow", "cdnow-full")
-_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
-_FILE_OR_STDIN = click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True)
-#: Durations are shown with so many units.
-_UNITS: Final = 2
+_RULES_SUFFIXES: Final = (".yaml", ".yml")
+_FILE: Final = click.Path(path_type=Path, exists=True, dir_okay=False)
+_OUT: Final = click.Path(path_type=Path, dir_okay=False)
+_LISTED: Final = 20
 
 
 class _Duration(click.ParamType):
@@ -48,160 +61,224 @@ class _Duration(click.ParamType):
             self.fail(f"{error.message}; {error.hint}", param, ctx)
 
 
+class _Version(NamedTuple):
+    """Rules, and what they are called."""
+
+    name: str
+    definitions: Definitions
+
+
 @click.command("backtest")
-@click.argument("files", nargs=-1, type=_FILE_OR_STDIN)
-@click.option("--rules", type=_FILE, help="The rules file.  [default: STREAMPROC_RULES, else the playbook]")
+@click.argument("files", nargs=-1, type=FILE_OR_STDIN, metavar="[RULES] FILE...")
+@click.option("--against", type=_FILE, metavar="RULES2", help="Other rules: show who differs, and why.")
 @click.option("--data", type=click.Choice(_DATA), help="A published history instead of files.")
-@click.option(
-    "--topic", type=click.Choice(["auto", *CHANNELS]), default="auto", show_default=True,
-    help="Where events without an envelope belong, as for `publish`; auto: every line is an envelope.",
-)  # fmt: skip
+@topic_option
 @click.option(
     "--silence", type=_Duration(), default="14d", show_default=True,
     help="How long time goes on after the last event.",
 )  # fmt: skip
 @click.option(
-    "--plot",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Draw the sizes over time: a PNG or SVG. Needs the extra: pip install 'streamproc[science]'.",
+    "--partitions", type=click.IntRange(1, 10_000), default=12, show_default=True,
+    help="Of the topics. Ids of signals name them; figures do not depend on it.",
+)  # fmt: skip
+@click.option(
+    "--report", type=_OUT, help="Write a page with pictures (HTML). Needs: pip install 'streamproc[science]'."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, with the sizes by day.")
+@click.option("--plot", type=_OUT, help="Draw the sizes over time: a PNG or SVG. Needs the same extra.")
+@click.option("--signals", type=_OUT, help="Write what would have been published (JSON lines).")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with the figures by day.")
 def backtest_command(
     files: Sequence[Path],
-    rules: Path | None,
+    against: Path | None,
     data: str | None,
     topic: str,
     silence: int,
+    partitions: int,
+    report: Path | None,
     plot: Path | None,
+    signals: Path | None,
     as_json: bool,
 ) -> None:
-    """Replay history through the rules, in memory, and show what becomes of each segment.
+    """Replay history through RULES, in memory, and show what becomes of each segment.
 
-    FILES hold one record a line, as `streamproc simulate` writes and `streamproc publish` reads them; those of one
-    topic stand in about the order of their time. - is standard input. No server is needed, and nothing is published.
+    RULES is a rules file (.yaml); without it, that of STREAMPROC_RULES or the packaged playbook. FILE holds one
+    event a line, as `streamproc publish` takes them; those of one topic stand in about the order of their time. - is
+    standard input. The worker's own code decides; no server is needed, and nothing is published.
 
     \b
-      streamproc simulate --out events.jsonl && streamproc backtest events.jsonl
-      streamproc backtest --topic web examples/events.jsonl
-      streamproc backtest --data ecom --rules rules.yaml
+      streamproc backtest rules.yaml events.jsonl
+      streamproc backtest rules.yaml events.jsonl --against rules-before.yaml --report report.html
+      streamproc backtest --data ecom
+
+    Exit code 0: done, bad lines are told and left out; 2: there is nothing to replay, or a mistake in the call.
     """
-    if bool(files) == bool(data):
-        raise click.UsageError("give files, or a published history with --data")
+    rules, events = _split(files)
+    if bool(events) == bool(data):
+        raise click.UsageError("give files of events, or a published history with --data")
+    for path in filter(None, (report, plot, signals)):
+        check_file(path)
+    if report is not None:
+        check_pictures()
     if plot is not None:
         check_picture(plot)
-    settings = load_settings(with_rules(rules))
-    definitions = load_definitions(settings)
-    events = _published(data) if data else list(_lines(files, _topic(topic)))
-    flows, replay = Flows(), Replay(definitions, wall_ms())
-    console = Console(stderr=True)
-    with Progress(console=console, disable=as_json or not console.is_terminal) as progress:
-        asyncio.run(_collect(replay, flows, events, silence, progress))
-    if not replay.time_ms:
-        fix = "`streamproc validate FILE --channel web` says what is wrong with each"
-        raise StreamprocError(
-            f"none of the lines is an event that is accepted ({replay.events:,} read)", fix=fix
-        )
+    versions = _versions(rules, against)
+    history = _history(events, data, topic, partitions)
+    began_s = monotonic_s()
+    with _signal_parts(signals, partitions) as open_part:
+        trial = Trial(history, [version.definitions for version in versions], silence, wall_ms(), open_part)
+        with progress_bar() as progress:
+            task = progress.add_task("replaying", total=history.records * len(versions))
+            findings = run(trial, lambda events: progress.advance(task, events))
+    _tell_bad(history, findings)
+    if not findings.until_ms:
+        fix = "`streamproc validate FILE` says what is wrong with each line"
+        raise StreamprocError(f"no line is an event that is accepted ({history.records:,} read)", fix=fix)
+    rulesets, names = (
+        [version.definitions.ruleset for version in versions],
+        [version.name for version in versions],
+    )
+    summary = _summary(findings, monotonic_s() - began_s)
     if plot is not None:
-        draw(plot, definitions.ruleset.segments, flows.of, replay.time_ms)
+        save(sizes(rulesets[0].segments, findings.figures[0].segments, findings.until_ms), plot)
+    if report is not None:
+        write_page(report, findings, rulesets, names, summary)
     if as_json:
-        click.echo(orjson.dumps(_as_json(flows, definitions.ruleset, replay)))
+        click.echo(orjson.dumps(found_as_json(findings, rulesets, names, partitions)))
     else:
-        _print(Console(), flows, definitions.ruleset, replay)
+        _print(Console(), summary, sheets(findings, rulesets, names))
 
 
-async def _collect(
-    replay: Replay, flows: Flows, events: Sequence[HistoricEvent], silence_ms: int, progress: Progress
-) -> None:
-    bar = progress.add_task("replaying", total=len(events))
-    async for signal in replay.signals(events, silence_ms):
-        flows.add(signal)
-        progress.update(bar, completed=replay.events)
+def _split(files: Sequence[Path]) -> tuple[Path | None, Sequence[Path]]:
+    """The rules file, if the first one is one, and the files of events."""
+    if files and files[0].suffix in _RULES_SUFFIXES:
+        return files[0], files[1:]
+    return None, files
 
 
-def _published(name: str) -> Sequence[HistoricEvent]:
+def _versions(rules: Path | None, against: Path | None) -> list[_Version]:
+    versions = [_version(rules)]
+    if against is not None:
+        other = _version(against)
+        if other.name == versions[0].name:
+            versions = [_Version(str(rules), versions[0].definitions)]
+            other = _Version(str(against), other.definitions)
+        versions.append(other)
+    return versions
+
+
+def _version(rules: Path | None) -> _Version:
+    settings = load_settings(with_rules(rules))
+    path = settings.rules_path
+    return _Version("the playbook" if path is None else Path(path).name, load_definitions(settings))
+
+
+def _history(files: Sequence[Path], data: str | None, topic: str, partitions: int) -> History:
+    history = History.of(partitions)
+    if data is not None:
+        history.put(_published(data), data)
+        return history
+    with progress_bar() as progress:
+        for path in files:
+            with click.open_file(str(path), "rb") as file:
+                task = progress.add_task(f"reading {name_of(path)}", total=size_of(file))
+                history.read(
+                    file,
+                    name_of(path),
+                    CHANNEL_TOPICS[CHANNELS.index(topic)],
+                    lambda size, task=task: progress.advance(task, size),  # type: ignore[misc]
+                )
+                progress.remove_task(task)
+    return history
+
+
+def _published(name: str) -> Iterator[HistoricEvent]:
     if name == "ecom":
         events = load_ecom().events
     else:
         events = load_cdnow(os.environ, one_in=1 if name == "cdnow-full" else 10).events
-    return [HistoricEvent(event.topic, event.value) for event in events]
+    return (HistoricEvent(event.topic, event.value) for event in events)
 
 
-def _topic(name: str) -> str | None:
-    """Of events without an envelope; None: there are none."""
-    return None if name == "auto" else CHANNEL_TOPICS[CHANNELS.index(name)]
+@contextmanager
+def _signal_parts(path: Path | None, partitions: int) -> Iterator[Any]:
+    """How processes open the parts of the file of signals, which are put together at the end; None: there is none."""
+    if path is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="streamproc-backtest-") as folder:
+
+        def open_part(partition: int) -> IO[bytes]:
+            return (Path(folder) / str(partition)).open("wb")
+
+        yield open_part
+        try:
+            with path.open("wb") as whole:
+                for partition in range(partitions):
+                    part = Path(folder) / str(partition)
+                    if part.exists():
+                        with part.open("rb") as file:
+                            shutil.copyfileobj(file, whole)
+        except OSError as error:
+            fix = "make room, or name a file elsewhere"
+            raise StreamprocError(f"cannot write {path}: {error.strerror or error}", fix=fix) from None
 
 
-def _lines(files: Sequence[Path], topic: str | None) -> Iterator[HistoricEvent]:
-    """The records of the files, one after the other; their time is not looked at."""
-    for path in files:
-        with click.open_file(str(path), "rb") as file:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    yield _record(path, number, line, topic)
+def _tell_bad(history: History, findings: Findings) -> None:
+    """On standard error: lines that are no records, and events that the engine refused."""
+    refused = history.refused + findings.figures[0].refused
+    listed = [*history.bad_lines]
+    for line, failure in findings.first_refused:
+        file, number = history.place(line)
+        listed.append(BadLine(file, number, failure.reason, failure.field, failure.message))
+    listed.sort(key=lambda bad: (bad.file, bad.line))
+    tell_bad_lines(listed[:_LISTED], refused, history.records - findings.figures[0].refused)
 
 
-def _record(path: Path, number: int, line: bytes, topic: str | None) -> HistoricEvent:
-    try:
-        parsed = parse_line(line, topic)
-    except LineError as error:
-        place = "<stdin>" if str(path) == "-" else path
-        fix = "docs/events.md shows how a line looks"
-        if topic is None:
-            fix = (
-                f"if the lines are events without an envelope, say where they belong: --topic web; else {fix}"
-            )
-        raise StreamprocError(f"{place}:{number}: {error}", fix=fix) from None
-    return HistoricEvent(parsed.topic, parsed.value or b"")
+def _summary(findings: Findings, seconds: float) -> list[str]:
+    figures = findings.figures[0]
+    replayed = sum(each.events for each in findings.figures)
+    lines = [
+        f"{figures.events:,} events, until {to_iso(findings.until_ms)}; {figures.signals:,} signals "
+        f"({replayed / max(seconds, 1e-3):,.0f} events/s)"
+    ]
+    if figures.repeats:
+        lines.append(f"{figures.repeats:,} repeats of a messageId, not counted")
+    if figures.too_late:
+        lines.append(
+            f"{figures.too_late:,} more than 89 days older than what came before them, not counted: sort them by time"
+        )
+    return lines
 
 
-def _print(console: Console, flows: Flows, ruleset: Ruleset, replay: Replay) -> None:
-    console.print(f"{replay.events:,} events, until {to_iso(replay.time_ms)}", highlight=False)
-    for count, what in (
-        (replay.refused, "refused: `streamproc validate` says why"),
-        (replay.repeats, "repeats of a messageId, not counted"),
-        (
-            replay.too_late,
-            "more than 89 days older than what came before them, not counted: sort them by time",
-        ),
-    ):
-        if count:
-            console.print(f"{count:>{len(f'{replay.events:,}')},} {what}", highlight=False)
-    table = Table(box=None, header_style="dim")
-    table.add_column(
-        "segment", no_wrap=True, min_width=max((len(segment.key) for segment in ruleset.segments), default=7)
-    )
-    for name in ("customers", "entries", "exits", "at most", "at the end", "median stay"):
-        table.add_column(name, justify="right")
-    for segment in ruleset.segments:
-        flow = flows.of.get(segment.key, Flow())
-        stay_ms = flow.median_stay_ms
-        table.add_row(
-            segment.key, f"{len(flow.members):,}", f"{flow.entries:,}", f"{flow.exits:,}", f"{flow.greatest:,}",
-            f"{flow.size:,}", "" if stay_ms is None else spell_duration(stay_ms, _UNITS),
-        )  # fmt: skip
+def _print(console: Console, summary: Sequence[str], tables: Iterator[Sheet]) -> None:
+    for line in summary:
+        console.print(line, highlight=False, markup=False)
+    for sheet in tables:
+        console.print()
+        console.print(sheet.title, style="bold cyan", highlight=False, markup=False)
+        if sheet.note:
+            console.print(sheet.note, style="dim", highlight=False, markup=False)
+        if sheet.texts == len(sheet.columns):
+            _print_blocks(console, sheet)
+        else:
+            _print_table(console, sheet)
+
+
+def _print_table(console: Console, sheet: Sheet) -> None:
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for place, column in enumerate(sheet.columns):
+        is_text = place < sheet.texts
+        table.add_column(column, justify="left" if is_text else "right", no_wrap=is_text)
+    for row in sheet.rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
     console.print(table)
 
 
-def _as_json(flows: Flows, ruleset: Ruleset, replay: Replay) -> dict[str, Any]:
-    found = [(segment, flows.of.get(segment.key, Flow())) for segment in ruleset.segments]
-    return {
-        "events": replay.events,
-        "refused": replay.refused,
-        "repeats": replay.repeats,
-        "too_late": replay.too_late,
-        "until": to_iso(replay.time_ms),
-        "segments": [
-            {
-                "key": segment.key,
-                "version": segment.version,
-                "customers": len(flow.members),
-                "entries": flow.entries,
-                "exits": flow.exits,
-                "at_most": flow.greatest,
-                "at_the_end": flow.size,
-                "median_stay_ms": flow.median_stay_ms,
-                "sizes": {to_iso(day * DAY_MS)[:10]: size for day, size in flow.sizes.items()},
-            }
-            for segment, flow in found
-        ],
-    }
+def _print_blocks(console: Console, sheet: Sheet) -> None:
+    """A row that is text alone would be too wide for a table: its last two columns have lines of their own."""
+    width = max(map(len, sheet.columns[-2:]))
+    for row in sheet.rows:
+        cells = list(map(printable, row))
+        console.print(Text.assemble((cells[0], "bold"), "  ", "  ".join(cells[1:-2])), soft_wrap=True)
+        for column, cell in zip(sheet.columns[-2:], cells[-2:], strict=True):
+            console.print(Text.assemble((f"  {column:{width}}  ", "dim"), cell), soft_wrap=True)

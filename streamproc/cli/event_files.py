@@ -16,7 +16,7 @@ from streamproc.contracts.printable import printable
 from streamproc.errors import StreamprocError
 from streamproc.fitting.reading import Reader, Reading
 from streamproc.rules.load import load_ruleset
-from streamproc.transport.lines import CHANNEL_TOPICS
+from streamproc.transport.lines import CHANNEL_TOPICS, BadLine
 
 FILE_OR_STDIN: Final = click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True)
 
@@ -53,15 +53,15 @@ def read_events(files: Sequence[Path], topic: str, rules: Path | None, progress:
     meanings = load_ruleset(rules_path(rules)).meanings
     reader = Reader(meanings, CHANNEL_TOPICS[CHANNELS.index(topic)], wall_ms())
     for path in files:
-        name = "<stdin>" if str(path) == "-" else str(path)
+        name = name_of(path)
         with click.open_file(str(path), "rb") as file:
-            task = progress.add_task(f"reading {name}", total=_size(file))
+            task = progress.add_task(f"reading {name}", total=size_of(file))
             reader.read(file, name, lambda size, task=task: progress.advance(task, size))  # type: ignore[misc]
             progress.remove_task(task)
     reading = reader.reading()
-    _tell_bad_lines(reading)
+    tell_bad_lines(reading.bad_lines, reading.refused, reading.events)
     if not reading.events:
-        names = ", ".join("<stdin>" if str(path) == "-" else str(path) for path in files)
+        names = ", ".join(map(name_of, files))
         fix = (
             "give files with one JSON event per line; `streamproc validate FILE` says what is wrong with each"
         )
@@ -69,20 +69,25 @@ def read_events(files: Sequence[Path], topic: str, rules: Path | None, progress:
     return reading
 
 
-def _tell_bad_lines(reading: Reading) -> None:
-    for bad in reading.bad_lines:
+def tell_bad_lines(listed: Sequence[BadLine], refused: int, events: int) -> None:
+    """Say on standard error which lines were left out: those `listed`, of so many; and how many events were read."""
+    for bad in listed:
         place = click.style(f"{printable(bad.file)}:{bad.line}", bold=True)
         reason = click.style(bad.reason, fg="red")
         click.echo(f"{place}: {reason} at {printable(bad.field)}: {printable(bad.message)}", err=True)
-    more = reading.refused - len(reading.bad_lines)
-    if more:
-        click.echo(f"... and {more:,} more", err=True)
-    if reading.refused:
-        lines = "1 bad line" if reading.refused == 1 else f"{reading.refused:,} bad lines"
-        click.echo(f"{lines} left out, {reading.events:,} events read", err=True)
+    if refused > len(listed):
+        click.echo(f"... and {refused - len(listed):,} more", err=True)
+    if refused:
+        lines = "1 bad line" if refused == 1 else f"{refused:,} bad lines"
+        click.echo(f"{lines} left out, {events:,} events read", err=True)
 
 
-def _size(file: IO[bytes]) -> int | None:
+def name_of(path: Path) -> str:
+    """A file as messages name it."""
+    return "<stdin>" if str(path) == "-" else str(path)
+
+
+def size_of(file: IO[bytes]) -> int | None:
     """Bytes in the file; None for a pipe."""
     try:
         return os.fstat(file.fileno()).st_size or None

@@ -1,20 +1,17 @@
 """Files of events to what a churn model sees of them: who was active when."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import IO, Final, NamedTuple
 
-import msgspec
 import numpy as np
-from msgspec import Raw, Struct
 from numpy.typing import NDArray
 
 from streamproc.churn.sampling import ActivityLog
 from streamproc.contracts.columns import EventColumns
 from streamproc.contracts.decode import decode_chunk
 from streamproc.contracts.meanings import Meanings
-from streamproc.transport.lines import CHANNEL_TOPICS, LineError, parse_line
+from streamproc.transport.lines import CHANNEL_TOPICS, BadLine, LineError, numbered_lines, open_line
 from streamproc.windows.dedup import HORIZON_MS
 
 _CHUNK_LINES: Final = 2_000
@@ -26,16 +23,6 @@ _CHANNEL_OF: Final = {topic: code for code, topic in enumerate(CHANNEL_TOPICS)}
 Ints = NDArray[np.int64]
 
 
-class BadLine(NamedTuple):
-    """A line that is no event, and why."""
-
-    file: str
-    line: int
-    reason: str
-    field: str
-    message: str
-
-
 class _Line(NamedTuple):
     """A line in the form of a Kafka record; the offset is the line's number."""
 
@@ -44,18 +31,6 @@ class _Line(NamedTuple):
     key: bytes | None = None
     timestamp: int = 0
     headers: Sequence[tuple[str, bytes]] = ()
-
-
-class _Envelope(Struct):
-    """What most envelopes hold; see `transport.lines` for all they may."""
-
-    topic: str = ""
-    key: str | None = None
-    value: Raw = Raw(b"")
-    value_base64: str = ""
-
-
-_read_envelope: Final = msgspec.json.Decoder(_Envelope).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +60,7 @@ class Reader:
 
     def read(self, file: IO[bytes], name: str, advance: Callable[[int], None]) -> None:
         """Take in the events of a file; `advance` is told the bytes that are done, now and then."""
-        for lines, size in _chunks(file):
+        for lines, size in numbered_lines(file, _CHUNK_LINES):
             self._take(lines, name)
             advance(size)
 
@@ -123,7 +98,7 @@ class Reader:
         problems: list[BadLine] = []
         for number, text in lines:
             try:
-                topic, value = self._open(text)
+                topic, value = open_line(text, self.topic)
             except LineError as error:
                 problems.append(BadLine(name, number, "invalid_line", "$", str(error)))
                 continue
@@ -136,20 +111,6 @@ class Reader:
             problems.append(BadLine(name, bad.offset, bad.reason, bad.field, bad.message))
         self._refuse(sorted(problems, key=lambda bad: bad.line))
         self._add(decoded.columns)
-
-    def _open(self, text: bytes) -> tuple[str, bytes | None]:
-        """Topic and event of a line, as `parse_line` finds them: most lines are one of two kinds, and found faster."""
-        if b"topic" not in text and b"\\" not in text:
-            return self.topic, text
-        try:
-            envelope = _read_envelope(text)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            envelope = _Envelope()
-        value: bytes | None = bytes(envelope.value)
-        if envelope.topic in _CHANNEL_OF and value and value.startswith(b"{") and not envelope.value_base64:
-            return envelope.topic, value
-        topic, _, value = parse_line(text, self.topic)
-        return topic, value
 
     def _refuse(self, problems: Sequence[BadLine]) -> None:
         self.refused += len(problems)
@@ -188,13 +149,3 @@ def repeated(customer: Ints, message: NDArray[np.uint64], ts_ms: Ints) -> NDArra
     out = np.empty(len(order), np.bool_)
     out[order] = again
     return out
-
-
-def _chunks(file: IO[bytes]) -> Iterator[tuple[list[tuple[int, bytes]], int]]:
-    """The lines that are not blank, in lists, and how many bytes they were read from."""
-    numbered = enumerate(file, 1)
-    while lines := list(islice(numbered, _CHUNK_LINES)):
-        yield (
-            [(number, text) for number, line in lines if (text := line.strip())],
-            sum(len(line) for _, line in lines),
-        )

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 import pytest
 
 from streamproc.backtest import replay as module
-from streamproc.backtest.replay import HistoricEvent, Replay
+from streamproc.backtest.history import HistoricEvent
+from streamproc.backtest.replay import Replay
 from streamproc.churn.model import load_model
 from streamproc.rules.load import load_ruleset
 from streamproc.transitions.definitions import Definitions
 from streamproc.transitions.publish import Signal
 from tests.oracle.engine import run_engine
 from tests.reference.compose import call, encode, to_logs
+from tests.unit.backtest import histories
+from tests.unit.backtest.histories import DAY_MS
 
-DAY_MS = 86_400_000
 START_MS = 20_514 * DAY_MS
 DEFINITIONS = Definitions(load_ruleset(None), load_model(None))
 CALLS = [
@@ -35,8 +37,7 @@ WALL_NOW_MS = START_MS + 400 * DAY_MS
 async def replayed(
     events: Sequence[HistoricEvent], silence_ms: int = 40 * DAY_MS
 ) -> tuple[Replay, list[Signal]]:
-    replay = Replay(DEFINITIONS, WALL_NOW_MS)
-    return replay, [signal async for signal in replay.signals(events, silence_ms)]
+    return await histories.replayed(events, DEFINITIONS, WALL_NOW_MS, silence_ms)
 
 
 async def test_it_publishes_what_the_engine_publishes_from_the_same_logs() -> None:
@@ -77,10 +78,12 @@ async def test_the_future_is_refused() -> None:
     assert (replay.events, replay.refused, signals) == (1, 1, [])
 
 
-async def test_what_is_no_event_is_counted() -> None:
-    replay, signals = await replayed([HistoricEvent("events.web", b"{"), *EVENTS[:1]])
-    assert (replay.events, replay.refused, replay.repeats) == (2, 1, 0)
+async def test_what_is_no_event_is_counted_and_named() -> None:
+    replay, signals = await replayed([*EVENTS[:2], HistoricEvent("events.web", b"{"), *EVENTS[2:3]])
+    assert (replay.events, replay.refused, replay.repeats) == (4, 1, 0)
     assert signals
+    (refused,) = replay.first_refused
+    assert (refused.line, refused.failure.reason) == (3, "not_json")
 
 
 async def test_nothing_comes_of_nothing() -> None:

@@ -30,7 +30,7 @@ COMMANDS: list[tuple[click.Command, list[str], str]] = [
     (segments_group, ["list"], "own  Own"),
     (segments_group, ["explain", "own"], "own  Own"),
     (segments_group, ["lint"], "1 segment and 0 campaigns"),
-    (backtest_command, ["EVENTS"], " own "),
+    (backtest_command, ["EVENTS"], "\nown "),
     (validate_command, ["EVENTS"], "1 good, 0 bad\n"),  # the packaged meanings have no such name
 ]
 NAMES = ["features", "list", "explain", "lint", "backtest", "validate"]
@@ -47,11 +47,13 @@ def rules(tmp_path: Path) -> Path:
 def run(
     command: click.Command, arguments: list[str], folder: Path, given: Path | None = None, **variables: str
 ) -> Result:
-    """With the file as its option or argument, if given."""
+    """With the file as its option or first or last argument, if given."""
     events = folder / "events.jsonl"
     events.write_text(EVENT)
     words = [str(events) if word == "EVENTS" else word for word in arguments]
-    if given is not None:
+    if given is not None and command is backtest_command:
+        words.insert(0, str(given))
+    elif given is not None:
         words += [str(given)] if command is segments_group else ["--rules", str(given)]
     env = {"STREAMPROC_RULES": None, "STREAMPROC_RULES_FILE": None, **variables}
     return CliRunner().invoke(command, words, env=env)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from streamproc.fitting.reading import Reader, Reading, repeated
 from streamproc.rules.load import load_ruleset
-from streamproc.transport.lines import LineError, parse_line
+from streamproc.transport.lines import LineError, open_line, parse_line
 from tests.unit.fitting.histories import DAY_MS, FIRST_DAY, line
 
 MEANINGS = load_ruleset(None).meanings
@@ -151,11 +151,10 @@ texts = st.one_of(
 
 @given(texts)
 def test_a_line_is_opened_as_publish_does(text: bytes) -> None:
-    reader = Reader(MEANINGS, "events.support", NOW_MS)
     try:
         wanted = parse_line(text, "events.support")
     except LineError as error:
         with pytest.raises(LineError, match=re.escape(str(error))):
-            reader._open(text)
+            open_line(text, "events.support")
     else:
-        assert reader._open(text) == (wanted.topic, wanted.value)
+        assert open_line(text, "events.support") == (wanted.topic, wanted.value)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamproc.backtest.replay import HistoricEvent, Replay
+from streamproc.backtest.history import HistoricEvent
 from streamproc.churn.model import ChurnModel, Scorecard, load_model
 from streamproc.churn.score import DAY_MS
 from streamproc.errors import StreamprocError
@@ -18,6 +18,7 @@ from streamproc.fitting.reading import Reader, Reading
 from streamproc.fitting.scoring import for_horizon, risks_at
 from streamproc.rules.load import load_ruleset
 from streamproc.transitions.definitions import Definitions
+from tests.unit.backtest.histories import replayed
 from tests.unit.churn.customers import model_of
 from tests.unit.fitting.histories import FIRST_DAY, line
 
@@ -95,10 +96,10 @@ def test_it_is_the_score_that_the_engine_publishes(given_events: Events) -> None
 
 async def churn_signals(history: Sequence[HistoricEvent]) -> list[tuple[int, str, float]]:
     """(instant, customer, risk) of each."""
-    replay = Replay(Definitions(RULESET, MODEL), NOW_MS)
+    _, signals = await replayed(history, Definitions(RULESET, MODEL), NOW_MS, 60 * DAY_MS)
     return [
         (signal.at_ms, signal.customer, json.loads(signal.record.value)["properties"]["risk"])
-        async for signal in replay.signals(history, 60 * DAY_MS)
+        for signal in signals
         if signal.kind == "churn"
     ]
 
