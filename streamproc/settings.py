@@ -48,6 +48,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     chunk_records: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 2_000  # records per commit
     due_customers: Annotated[int, msgspec.Meta(ge=1)] = 5_000  # timers per commit
+    sweep_per_s: Annotated[int, msgspec.Meta(ge=1)] = (
+        5_000  # customers re-evaluated under edited rules, a worker
+    )
     grace_ms: Annotated[int, msgspec.Meta(ge=0)] = 500  # live clock: how far the shard's time stays behind
     session_timeout_ms: Annotated[int, msgspec.Meta(ge=1_000)] = 10_000
     heartbeat_ms: Annotated[int, msgspec.Meta(ge=100)] = 2_000

@@ -14,11 +14,12 @@ from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from streamproc.claims import Claim, Claims
-from streamproc.clock import wall_ms
+from streamproc.clock import monotonic_s, wall_ms
 from streamproc.ending import Ending
 from streamproc.held import NEVER_MS, Held, Reader
 from streamproc.isolation import Isolation, Unprocessable
 from streamproc.metrics import Metrics
+from streamproc.pace import Pace
 from streamproc.pipeline import Batch, Shard
 from streamproc.relay import Producer, Relay
 from streamproc.restarts import Restarts
@@ -77,6 +78,7 @@ class Shards:
         self._acked: dict[int, set[OutboxEntry]] = {}
         self._telling = asyncio.Lock()
         self._together, self._rounds = Together(), Rounds()
+        self._pace = Pace(settings.sweep_per_s)
 
     # -- the owner's side of the transport
 
@@ -299,13 +301,15 @@ class Shards:
                 waiting = held.waiting()
                 batch = await held.next_batch(waiting, self._until_ms)
                 # What holds is said anew once the events are read again.
-                cursor = None if waiting and held.shard.is_restating else held.sweep_cursor
+                may_sweep = self._pace.is_open(monotonic_s()) and not (waiting and held.shard.is_restating)
+                cursor = held.sweep_cursor if may_sweep else None
                 if batch is not None:
                     await self._step(held, batch)
                 if cursor is not None:
                     await self._sweep(held, cursor)
             if batch is None and cursor is None:
-                if self._until_ms is not None and not waiting and await self._is_over(held):
+                is_idle = not waiting and held.sweep_cursor is None
+                if self._until_ms is not None and is_idle and await self._is_over(held):
                     self.done.set()
                 held.stirred.clear()
                 with suppress(TimeoutError):
@@ -336,6 +340,7 @@ class Shards:
         """Evaluate some of all customers under the rules now in force."""
         definitions = self._definitions
         next_cursor, batch = await held.shard.take_scanned(cursor, _SWEEP_CUSTOMERS)
+        self._pace.spend(len(batch.recheck), monotonic_s())
         await self._step(held, batch)
         if self._definitions is definitions:  # else it starts anew
             held.sweep_cursor = next_cursor or None

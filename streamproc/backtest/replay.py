@@ -45,7 +45,8 @@ class Replay:
     """The history of one of so many partitions. `wall_now_ms` decides what lies in the future, and is refused.
 
     `events`: how many were read so far; of these, `refused`, `repeats` and `too_late` were not counted. `time_ms`:
-    where the clock stands (epoch ms); 0: no event was accepted. `first_refused`: some of the refused.
+    where the clock stands (epoch ms); 0: no event was accepted. `first_refused`: some of the refused. `store`: has the
+    states.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class Replay:
         self.first_refused: list[Refused] = []
         self._settings = Settings(clock="event", chunk_records=_CHUNK_RECORDS)
         self._definitions, self._wall_now_ms, self._partitions = definitions, wall_now_ms, partitions
-        self._store = MemoryStore()
+        self.store = MemoryStore()
         self._shard: Shard | None = None
 
     async def through(self, logs: Logs) -> AsyncIterator[list[Signal]]:
@@ -105,14 +106,14 @@ class Replay:
     async def customer(self, customer: str) -> CustomerTable:
         """The state of a customer, as the last batch left it."""
         assert self._shard is not None
-        return unpack([customer], await self._store.load(self._shard.head, [customer.encode()]))
+        return unpack([customer], await self.store.load(self._shard.head, [customer.encode()]))
 
     async def _begin(self) -> Shard:
-        head = await self._store.acquire(
+        head = await self.store.acquire(
             self.partition, generation=1, member="backtest", partitions=self._partitions, layout=LAYOUT_VERSION,
             offsets_if_new={}, create=True,
         )  # fmt: skip
-        shard = Shard(self._store, head, [], self._definitions, self._settings, Metrics())
+        shard = Shard(self.store, head, [], self._definitions, self._settings, Metrics())
         shard.batch_records = _CHUNK_RECORDS
         return shard
 
@@ -131,6 +132,6 @@ class Replay:
         return lives.signals
 
     async def _forget_outbox(self, shard: Shard) -> None:
-        entries = await self._store.outbox_read(shard.head, None, np.iinfo(np.int64).max)
+        entries = await self.store.outbox_read(shard.head, None, np.iinfo(np.int64).max)
         if entries:
-            await self._store.outbox_trim(shard.head, entries[-1].id)
+            await self.store.outbox_trim(shard.head, entries[-1].id)

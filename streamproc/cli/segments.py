@@ -15,6 +15,7 @@ from rich.text import Text
 from streamproc.api.explain import describe_segment, explain_segment
 from streamproc.cli.explained import print_explained, print_segments
 from streamproc.cli.rules_file import rules_path
+from streamproc.cli.segments_live import apply_command, preview_command
 from streamproc.errors import StreamprocError
 from streamproc.rules.load import PLAYBOOK, check_ruleset, load_ruleset
 from streamproc.rules.model import Ruleset, Segment
@@ -29,6 +30,10 @@ _file = click.argument("file", required=False, type=click.Path(dir_okay=False, p
 @click.group("segments")
 def segments_group() -> None:
     """Segments and the rules that make them."""
+
+
+segments_group.add_command(preview_command)
+segments_group.add_command(apply_command)
 
 
 @segments_group.command("lint")

@@ -64,7 +64,7 @@ async def _sample(store: Store, head: Head, customers_max: int) -> CustomerTable
     found: dict[bytes, bytes] = {}
     cursor = 0
     while True:
-        cursor, part = await store.scan(head, cursor, _SCAN)
+        cursor, part = await store.browse(head.partition, cursor, _SCAN)
         found.update(part)
         if not cursor or len(found) >= customers_max:
             break

@@ -4,7 +4,7 @@ What is said to people (name, description, reason) and how an expression is writ
 part of a definition.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import xxhash
 
@@ -30,7 +30,18 @@ def fingerprint(segments: Sequence[Segment], churn: BandPolicy, funnels: Sequenc
 def changed_without_version(old: Ruleset, new: Ruleset) -> list[Problem]:
     """What `new` defines otherwise than `old` without a later version: its segments, campaigns and funnels."""
     problems = []
-    for what, before, after in (
+    for kind, item, version in changed_items(old, new):
+        if item.version == version - 1:
+            message = f"{kind} `{item.key}` was changed, but its version is still {item.version}"
+        else:
+            message = f"the version of {kind} `{item.key}` fell from {version - 1} to {item.version}"
+        problems.append(Problem(new.path, item.line, 1, message, f"set `version: {version}`"))
+    return problems
+
+
+def changed_items(old: Ruleset, new: Ruleset) -> Iterator[tuple[str, Segment | Campaign | Funnel, int]]:
+    """The segments, campaigns and funnels of `new` that need a later version, as (kind, item, that version)."""
+    for kind, before, after in (
         ("segment", old.segments, new.segments),
         ("campaign", old.campaigns, new.campaigns),
         ("funnel", old.funnels, new.funnels),
@@ -40,15 +51,8 @@ def changed_without_version(old: Ruleset, new: Ruleset) -> list[Problem]:
             earlier = known.get(item.key)
             if earlier is None or item.version > earlier.version:
                 continue
-            if _definition(item) != _definition(earlier):
-                message = f"{what} `{item.key}` was changed, but its version is still {item.version}"
-            elif item.version < earlier.version:
-                message = f"the version of {what} `{item.key}` fell from {earlier.version} to {item.version}"
-            else:
-                continue
-            hint = f"set `version: {earlier.version + 1}`"
-            problems.append(Problem(new.path, item.line, 1, message, hint))
-    return problems
+            if _definition(item) != _definition(earlier) or item.version < earlier.version:
+                yield kind, item, earlier.version + 1
 
 
 def _definition(item: Segment | Campaign | Funnel) -> tuple[object, ...]:

@@ -136,14 +136,12 @@ class MemoryStore:
 
     async def scan(self, head: Head, cursor: int, count: int) -> tuple[int, list[tuple[bytes, bytes]]]:
         """See Store.scan."""
-        shard = self._held(head)
-        end = cursor + count
-        found = [
-            (customer, shard.states[customer])
-            for customer in shard.seen[cursor:end]
-            if customer in shard.states
-        ]
-        return end if end < len(shard.seen) else 0, found
+        return _part(self._held(head), cursor, count)
+
+    async def browse(self, partition: int, cursor: int, count: int) -> tuple[int, list[tuple[bytes, bytes]]]:
+        """See Store.browse."""
+        shard = self._shards.get(partition)
+        return _part(shard, cursor, count) if shard else (0, [])
 
     async def get(self, partition: int, customer: bytes) -> bytes | None:
         """See Store.get."""
@@ -218,3 +216,12 @@ def _first_head(claim: Claim) -> Head:
         has=frozenset(),
         extra={},
     )
+
+
+def _part(shard: _Shard, cursor: int, count: int) -> tuple[int, list[tuple[bytes, bytes]]]:
+    """Some of its customers, and the cursor to go on with."""
+    end = cursor + count
+    found = [
+        (customer, shard.states[customer]) for customer in shard.seen[cursor:end] if customer in shard.states
+    ]
+    return end if end < len(shard.seen) else 0, found

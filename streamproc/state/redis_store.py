@@ -181,6 +181,12 @@ class RedisStore:
         following, flat = await self._read(head, (b"HSCAN", key, cursor, b"COUNT", count))
         return int(following), list(zip(flat[::2], flat[1::2], strict=True))
 
+    async def browse(self, partition: int, cursor: int, count: int) -> tuple[int, list[tuple[bytes, bytes]]]:
+        """See Store.browse."""
+        key = self._keyspace.shard(partition).state
+        following, flat = await self._link.call(b"HSCAN", key, cursor, b"COUNT", count)
+        return int(following), list(zip(flat[::2], flat[1::2], strict=True))
+
     async def get(self, partition: int, customer: bytes) -> bytes | None:
         """See Store.get."""
         value: bytes | None = await self._link.call(b"HGET", self._keyspace.shard(partition).state, customer)

@@ -246,6 +246,9 @@ class Store(Protocol):
         happen.
         """
 
+    async def browse(self, partition: int, cursor: int, count: int) -> tuple[int, list[tuple[bytes, bytes]]]:
+        """As `scan`, without owning the shard: its worker may change states meanwhile."""
+
     async def get(self, partition: int, customer: bytes) -> bytes | None:
         """The packed state of one customer, without owning the shard."""
 

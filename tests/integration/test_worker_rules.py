@@ -1,5 +1,9 @@
 """Rules of a running worker: refused when broken, kept when an edit is, applied to everybody when it is good."""
 
+import asyncio
+import json
+from collections import Counter
+
 import pytest
 
 from tests.integration.test_worker_live import logs_of, with_rules
@@ -94,3 +98,41 @@ async def test_probes_and_metrics(installation: Installation) -> None:
     metrics = worker.metrics()
     assert metrics["streamproc_assigned_shards"] == installation.partitions
     assert any(sample.startswith("streamproc_rules_info{") for sample in metrics)
+
+
+async def test_rules_are_previewed_and_applied(installation: Installation) -> None:
+    """What a preview counts is what happens then; versions are raised, and the rules before are kept."""
+    with_rules(installation, FIRST_RULES)
+    worker = installation.worker().wait_ready()
+    customers = {f"c-{n}": 1 + n % 3 for n in range(9)}  # customer -> events
+    sent = [
+        ("events.web", customer, event(customer, wall_ms(), n))
+        for customer, count in customers.items()
+        for n in range(count)
+    ]
+    await installation.publish(logs_of(installation, sent))
+    await installation.wait_applied(len(sent), worker)
+
+    tried = installation.directory / "tried.yaml"
+    tried.write_text(SECOND_RULES.replace("version: 2", "version: 1"))
+    seen = await asyncio.to_thread(installation.command, "segments", "preview", str(tried), "--json")
+    assert seen.returncode == 0, seen.stderr
+    found = {segment["key"]: segment for segment in json.loads(seen.stdout)["segments"]}
+    assert {key: (each["inside"], each["entering"], each["leaving"]) for key, each in found.items()} == {
+        "talker": (3, 3, 0), "listener": (0, 3, 0), "known": (9, 0, 9),
+    }  # fmt: skip
+
+    applied = await asyncio.to_thread(installation.command, "segments", "apply", str(tried), "--yes")
+    assert applied.returncode == 0, applied.stderr
+    assert "raised: segment talker: version 2" in applied.stdout
+    assert f"in force: everybody in {installation.partitions} shards is evaluated" in applied.stdout
+    assert installation.rules.read_text() == SECOND_RULES
+    assert installation.rules.with_name(f"{installation.rules.name}.before").read_text() == FIRST_RULES
+    await until(lambda: everybody_moved(installation, len(customers)), within_s=30)
+    moves = [signal for signal in (await installation.published()).said() if signal["cause"] == "definition"]
+    assert Counter((move["kind"], move["key"]) for move in moves) == {
+        ("entered", "talker"): 3, ("entered", "listener"): 3, ("exited", "known"): 9,
+    }  # fmt: skip
+
+    again = await asyncio.to_thread(installation.command, "segments", "apply", str(tried), "--yes")
+    assert "these rules are in force already" in again.stdout

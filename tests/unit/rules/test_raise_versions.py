@@ -1,0 +1,44 @@
+"""Versions raised in the text of a rules file."""
+
+import pytest
+
+from streamproc.rules.load import check_text
+from streamproc.rules.model import Ruleset
+from streamproc.rules.raise_versions import raise_versions
+from streamproc.rules.versions import changed_without_version
+from tests.unit.rules.test_versions import DEFINITION, RULES, WORDING
+
+
+def rules(text: str) -> Ruleset:
+    ruleset, problems = check_text(text, "rules.yaml")
+    assert ruleset is not None, problems
+    return ruleset
+
+
+@pytest.mark.parametrize("edit", DEFINITION)
+def test_what_was_changed_gets_the_next_version(edit: tuple[str, str]) -> None:
+    edited = RULES.replace(*edit)
+    raised, told = raise_versions(edited, rules(RULES), rules(edited))
+    assert raised == edited.replace("version: 2", "version: 3")
+    assert told == ["segment quiet: version 3"]
+    assert changed_without_version(rules(RULES), rules(raised)) == []
+
+
+@pytest.mark.parametrize("edit", WORDING)
+def test_wording_needs_none(edit: tuple[str, str]) -> None:
+    edited = RULES.replace(*edit)
+    assert raise_versions(edited, rules(RULES), rules(edited)) == (edited, [])
+
+
+def test_flow_style_campaigns_and_falls() -> None:
+    """Two of one file at once; a version that fell is raised above the one before; comments stay."""
+    before = RULES + "# the end\n"
+    edited = before.replace("money_90d > 100", "money_90d > 90").replace("cooldown: 30d", "cooldown: 20d")
+    raised, told = raise_versions(edited, rules(before), rules(edited))
+    assert told == ["segment rich: version 2", "campaign back: version 2"]
+    assert "name: Rich, version: 2, enter" in raised
+    assert raised.endswith("# the end\n")
+    fallen = before.replace("version: 2", "version: 1")
+    assert raise_versions(fallen, rules(before), rules(fallen))[0] == before.replace(
+        "version: 2", "version: 3"
+    )
