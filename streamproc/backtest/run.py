@@ -20,6 +20,7 @@ from streamproc.backtest.compare import Differences, Divergence, chosen, divergi
 from streamproc.backtest.figures import Figures, Follower
 from streamproc.backtest.history import History
 from streamproc.backtest.replay import Refused, Replay
+from streamproc.errors import StreamprocError
 from streamproc.transitions.definitions import Definitions
 from streamproc.transitions.publish import Signal
 from streamproc.windows.panes import DAY_MS
@@ -62,8 +63,10 @@ class Findings:
 
 
 def run(trial: Trial, advance: Callable[[int], None], processes: int | None = None) -> Findings:
-    """Replay everything. `advance` is told the events that are done, of each version. `processes` None: as many as
-    there are cores.
+    """Replay everything. `processes` None: as many as there are cores.
+
+    `advance` is told the events that are done, of each version; before that, no other thread should run. Raises
+    StreamprocError where signals cannot be written.
     """
     partitions = [place for place, logs in enumerate(trial.history.partitions) if logs]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -138,7 +141,13 @@ class _Life:
         """What one batch published."""
         self.follower.add(signals)
         if self._out is not None:
-            self._out.writelines(map(as_line, signals))
+            try:
+                self._out.writelines(map(as_line, signals))
+            except OSError as error:
+                fix = "make room where temporary files are (TMPDIR)"
+                raise StreamprocError(
+                    f"cannot keep the signals: {error.strerror or error}", fix=fix
+                ) from None
 
     async def end(self, until_ms: int) -> Figures:
         """All figures, after silence up to an instant."""
@@ -171,13 +180,18 @@ class _Drained(NamedTuple):
 
 
 class _Failed(NamedTuple):
-    """Why a process could not go on."""
+    """Why a process could not go on. `fix`: None for a defect of ours."""
 
-    trace: str
+    message: str
+    fix: str | None
+
+    def error(self) -> Exception:
+        """To be raised instead."""
+        return RuntimeError(self.message) if self.fix is None else StreamprocError(self.message, fix=self.fix)
 
 
 def _run_together(trial: Trial, shares: Sequence[Sequence[int]], advance: Callable[[int], None]) -> Findings:
-    # Forked, so that the history is not copied; nothing of this process runs in threads by now.
+    # Forked, so that the history is not copied.
     context = multiprocessing.get_context("fork")
     links: list[Connection] = []
     processes = []
@@ -215,8 +229,8 @@ def _gathered(connections: list[Connection], advance: Callable[[int], None]) -> 
                     if len(drained) == len(connections):
                         for connection in connections:
                             connection.send(max(drained))
-                case _Failed(trace):
-                    raise RuntimeError(trace)
+                case _Failed() as failed:
+                    raise failed.error()
                 case Findings():
                     waiting.remove(ready)
                     if whole is None:
@@ -239,8 +253,10 @@ def _work(trial: Trial, share: Sequence[int], link: Connection) -> None:
         link.send(asyncio.run(_Share(trial, share, link.send, meet).run()))
     except KeyboardInterrupt:
         pass  # the parent tells
+    except StreamprocError as error:
+        link.send(_Failed(error.message, error.fix))
     except BaseException:
-        link.send(_Failed(traceback.format_exc()))
+        link.send(_Failed(traceback.format_exc(), None))
 
 
 def _line(refused: Refused) -> int:

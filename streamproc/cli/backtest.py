@@ -126,9 +126,7 @@ def backtest_command(
     began_s = monotonic_s()
     with _signal_parts(signals, partitions) as open_part:
         trial = Trial(history, [version.definitions for version in versions], silence, wall_ms(), open_part)
-        with progress_bar() as progress:
-            task = progress.add_task("replaying", total=history.records * len(versions))
-            findings = run(trial, lambda events: progress.advance(task, events))
+        findings = _replayed(trial)
     _tell_bad(history, findings)
     if not findings.until_ms:
         fix = "`streamproc validate FILE` says what is wrong with each line"
@@ -146,6 +144,20 @@ def backtest_command(
         click.echo(orjson.dumps(found_as_json(findings, rulesets, names, partitions)))
     else:
         _print(Console(), summary, sheets(findings, rulesets, names))
+
+
+def _replayed(trial: Trial) -> Findings:
+    progress = progress_bar()
+    task = progress.add_task("replaying", total=trial.history.records * len(trial.versions))
+
+    def advance(events: int) -> None:
+        progress.start()  # its thread begins when the processes have been forked
+        progress.advance(task, events)
+
+    try:
+        return run(trial, advance)
+    finally:
+        progress.stop()
 
 
 def _split(files: Sequence[Path]) -> tuple[Path | None, Sequence[Path]]:

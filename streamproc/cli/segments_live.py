@@ -142,7 +142,8 @@ def print_preview(console: Console, found: Preview) -> None:
         bands = ", ".join(f"{count:,} to {band}" for band, count in found.bands.most_common())
         console.print(Text(f"churn bands: {bands}"))
     unchanged = len(found.segments) - len(changing)
-    console.print(Text(f"{unchanged} segments stay as they are", "dim"))
+    stay = "1 segment stays as it is" if unchanged == 1 else f"{unchanged} segments stay as they are"
+    console.print(Text(stay, "dim"))
 
 
 def _versions(each: SegmentPreview) -> str:

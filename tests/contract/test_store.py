@@ -108,6 +108,19 @@ async def test_scan_sees_who_was_there_while_others_come(store: Store) -> None:
     assert {b"stay%d" % i for i in range(1_000)} <= {customer for customer, _ in seen}
 
 
+async def test_browsing_needs_no_ownership(store: Store) -> None:
+    """It goes on while the owner commits, and sees who was there from beginning to end."""
+    head = await acquire(store)
+    head = await store.commit(head, Commit(states=[(b"stay%d" % i, b"%d" % i) for i in range(1_000)]))
+    cursor, seen = await store.browse(0, 0, 100)
+    while cursor:
+        head = await store.commit(head, Commit(states=[(b"new%d" % head.seq, b"")]))
+        cursor, more = await store.browse(0, cursor, 100)
+        seen += more
+    assert {(b"stay%d" % i, b"%d" % i) for i in range(1_000)} <= set(seen)
+    assert await store.browse(7, 0, 100) == (0, [])
+
+
 async def test_reload_shows_a_later_commit_of_the_same_owner(store: Store) -> None:
     head = await acquire(store)
     later = await store.commit(head, some_commit())

@@ -1,0 +1,92 @@
+"""`streamproc segments preview` and `apply`: what they show, and mistakes in words. Servers: tests/integration."""
+
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from rich.console import Console
+
+from streamproc.backtest.preview import Change, Preview, SegmentPreview
+from streamproc.cli.segments import segments_group
+from streamproc.cli.segments_live import print_preview
+from streamproc.errors import StreamprocError
+
+RULES = "segments:\n  - {key: own, name: Own, version: 1, enter: events_total >= 1}\n"
+EVIDENCE = {
+    "feature": "events_total", "value": 3, "op": ">=", "threshold": 1, "unit": "count", "holds": True, "exact": True,
+}  # fmt: skip
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Path:
+    path = tmp_path / "rules.yaml"
+    path.write_text(RULES)
+    return path
+
+
+def run(*arguments: str, **variables: str) -> Result:
+    env = {"STREAMPROC_RULES": None, "STREAMPROC_RULES_FILE": None, **variables}
+    return CliRunner().invoke(segments_group, arguments, env=env)
+
+
+def shown(found: Preview) -> str:
+    out = StringIO()
+    print_preview(Console(file=out, width=100, highlight=False), found)
+    return out.getvalue()
+
+
+def test_what_changes_is_shown_with_reasons() -> None:
+    change = Change(1, "u-1", True, [EVIDENCE])
+    text = shown(
+        Preview(
+            {
+                "own": SegmentPreview(2, 1, inside=1_000, entering=20, leaving=3, told=[change]),
+                "gone": SegmentPreview(None, 4, inside=7, leaving=7, told=[Change(2, "u-2", False, [])]),
+                "same": SegmentPreview(1, 1, inside=5),
+            },
+            customers=2_000,
+            changed=30,
+        )
+    )
+    assert "2,000 customers looked at; something changes for 30\n" in text
+    lines = [line.split() for line in text.splitlines()]
+    assert ["own", "1", "→", "2", "1,000", "20", "3", "1,017"] in lines
+    assert ["gone", "4", "→", "gone", "7", "0", "7", "0"] in lines
+    assert "own  u-1 comes in: events_total 3 >= 1" in text
+    assert "gone  u-2 goes: these rules have no such segment" in text
+    assert "1 segment stays as it is" in text
+
+
+def test_the_playbook_cannot_be_changed(rules: Path) -> None:
+    error = run("apply", str(rules)).exception
+    assert isinstance(error, StreamprocError)
+    assert "packaged playbook" in error.message
+    assert "STREAMPROC_RULES=" in error.fix
+
+
+def test_the_same_rules_are_in_force_already(rules: Path, tmp_path: Path) -> None:
+    live = tmp_path / "live.yaml"
+    live.write_text(RULES)
+    result = run("apply", str(rules), STREAMPROC_RULES=str(live))
+    assert (result.exit_code, result.stdout) == (0, "these rules are in force already\n")
+
+
+@pytest.mark.parametrize("command", ["preview", "apply"])
+def test_mistakes_in_rules_are_told_first(command: str, tmp_path: Path, rules: Path) -> None:
+    broken = tmp_path / "broken.yaml"
+    broken.write_text(RULES.replace("events_total", "evnts_total"))
+    error = run(command, str(broken), STREAMPROC_RULES=str(rules)).exception
+    assert isinstance(error, StreamprocError)
+    assert "evnts_total" in error.message
+
+
+@pytest.mark.parametrize("command", ["preview", "apply"])
+def test_a_redis_that_does_not_answer_is_named(command: str, tmp_path: Path, rules: Path) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text(RULES.replace(">= 1", ">= 2"))
+    variables = {"STREAMPROC_RULES": str(rules), "STREAMPROC_REDIS": "redis://localhost:1/0"}
+    error = run(command, str(other), **variables).exception
+    assert isinstance(error, StreamprocError)
+    assert "localhost:1" in error.message
+    assert rules.read_text() == RULES
