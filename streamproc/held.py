@@ -18,6 +18,8 @@ from streamproc.transport.owner import Progress
 
 #: Later than every instant of the wall clock.
 NEVER_MS: Final = sys.maxsize
+#: Signals that wait for Kafka, beyond which timers wait, too: those of events are sent behind them.
+_SIGNALS_AHEAD_MAX: Final = 1_000
 
 
 class Reader(Protocol):
@@ -76,7 +78,12 @@ class Held:
         """What to do next; None: nothing before more records come or more time passes."""
         if self.settings.clock == "event":
             return await self.shard.take_ticks(waiting, until_ms)
-        return await self.shard.take_live(self._live_time_ms())
+        return await self.shard.take_live(self._live_time_ms(), with_timers=not self.timers_wait)
+
+    @property
+    def timers_wait(self) -> bool:
+        """Whether so many signals wait for Kafka that those of events would come late behind more of them."""
+        return self.relay.backlog > _SIGNALS_AHEAD_MAX
 
     def let_go(self) -> None:
         """Take nothing any more, and wake everybody who waits here."""

@@ -52,11 +52,16 @@ _SEGMENT_NAMES_DECODER: Final = msgspec.json.Decoder(dict[int, tuple[str, int]])
 
 @dataclass(slots=True)
 class Batch:
-    """What one commit is made from: a slice of events (or none), and the customers due meanwhile."""
+    """What one commit is made from: a slice of events (or none), and the customers due meanwhile.
+
+    limit_ms: up to where the customers live. passed_ms: up to where nobody else is due; earlier where an instant has
+    more customers than make sense at once, and the others follow.
+    """
 
     slice: Slice | None
     due: list[str]
-    limit_ms: int  # up to where time moves
+    limit_ms: int
+    passed_ms: int
     recheck: list[str]  # customers to evaluate because the rules changed
 
 
@@ -85,7 +90,7 @@ class Shard:
         self.head = head
         self._is_rewound = is_rewound
         self.is_restating = restate or head.extra.get("restate") == _TO_RESTATE
-        self.time_ms = head.time_ms if head.time_ms is not None else 0
+        self.time_ms = self._passed_ms = head.time_ms if head.time_ms is not None else 0
         #: Records that a batch may have.
         self.batch_records = settings.chunk_records
         #: What the last step put into the outbox.
@@ -194,28 +199,34 @@ class Shard:
             target_ms = max(until_ms, self._last_evaluation_ms())
             if target_ms <= self.time_ms:
                 return None
-            due, limit_ms = await self._pop_due(target_ms, self._settings.due_customers)
-            return Batch(None, due, limit_ms, [])
+            due, limit_ms, _ = await self._pop_due(target_ms, self._settings.due_customers)
+            return Batch(None, due, limit_ms, limit_ms, [])
         target_ms = max(last_ms, self.time_ms) // TICK_MS * TICK_MS
-        due, limit_ms = await self._pop_due(target_ms, self._settings.due_customers)
+        due, limit_ms, _ = await self._pop_due(target_ms, self._settings.due_customers)
         taken = self.inbox.take(limit, waiting, limit_ms + TICK_MS - 1)
-        return Batch(taken, due, limit_ms, [])
+        return Batch(taken, due, limit_ms, limit_ms, [])
 
-    async def take_live(self, time_ms: int) -> Batch | None:
-        """The next batch under the live clock: all that is queued, and who is due up to the shard's time."""
+    async def take_live(self, time_ms: int, *, with_timers: bool = True) -> Batch | None:
+        """The next batch under the live clock: all that is queued, and who is due up to the shard's time.
+
+        Without timers, time stands still.
+        """
         taken = self.inbox.take(self.batch_records, ())
+        if not with_timers:
+            return Batch(taken, [], self.time_ms, self._passed_ms, []) if taken is not None else None
         most = self._settings.due_customers
         if taken is not None:
             most = -(-most // _EVENTS_FIRST)
-        due, limit_ms = await self._pop_due(max(time_ms, self.time_ms), most)
+        due, limit_ms, passed_ms = await self._pop_due(max(time_ms, self.time_ms), most, whole=False)
         if taken is None and not due and limit_ms - self.time_ms < _IDLE_COMMIT_MS:
             return None
-        return Batch(taken, due, limit_ms, [])
+        return Batch(taken, due, limit_ms, passed_ms, [])
 
     async def take_scanned(self, cursor: int, count: int) -> tuple[int, Batch]:
         """Some of all customers, to evaluate them under edited rules; and the cursor to go on with, 0 at the end."""
         cursor, found = await self._store.scan(self.head, cursor, count)
-        return cursor, Batch(None, [], self.time_ms, [customer.decode() for customer, _ in found])
+        recheck = [customer.decode() for customer, _ in found]
+        return cursor, Batch(None, [], self.time_ms, self._passed_ms, recheck)
 
     async def step(self, batch: Batch) -> Lives:
         """The whole way of one batch, ending in its commit.
@@ -231,7 +242,7 @@ class Shard:
         commit = self._commit_of(batch, lives, records)
         committing_s = monotonic_s()
         self.head = await self._store.commit(self.head, commit)
-        self.time_ms, self.sent = batch.limit_ms, commit.outbox
+        self.time_ms, self._passed_ms, self.sent = batch.limit_ms, batch.passed_ms, commit.outbox
         self._count(batch, lives, records, committing_s - started_s, monotonic_s() - committing_s)
         return lives
 
@@ -300,7 +311,7 @@ class Shard:
         taken = batch.slice
         return Commit(
             states=states,
-            consumed_minutes=self._due.consumed(batch.limit_ms),
+            consumed_minutes=self._due.consumed(batch.passed_ms),
             due=due,
             outbox=[
                 *(signal.packed for signal in lives.signals),
@@ -310,7 +321,7 @@ class Shard:
             max_ms={SOURCES[topic]: ms for topic, ms in taken.log_max_ms.items() if ms != NO_TIME}
             if taken
             else {},
-            time_ms=batch.limit_ms,
+            time_ms=batch.passed_ms,
             extra=self._extra_of_commit(),
         )
 
@@ -336,8 +347,11 @@ class Shard:
             due.setdefault(minute_of(due_ms), []).append(due_entry(due_ms, customer.encode()))
             self._due.add(due_ms, customer)
 
-    async def _pop_due(self, limit_ms: int, most: int) -> tuple[list[str], int]:
-        """Who is due up to an instant, and that instant, or an earlier one if there are more than `most`."""
+    async def _pop_due(self, limit_ms: int, most: int, *, whole: bool = True) -> tuple[list[str], int, int]:
+        """Who is due up to an instant, and that instant, or an earlier one if there are more than `most`.
+
+        And that up to which nobody is due any more: an earlier one if it is not `whole`.
+        """
         while (minute := self._due.unloaded(limit_ms)) is not None:
             if self._due.loaded() >= most and not self._due.is_first(minute):
                 break
@@ -348,11 +362,11 @@ class Shard:
                     "by something else",
                     fix="restore all keys of the shard from one backup, or wipe it and rebuild it from the topics",
                 )
-            # What was due up to the shard's time has fired, in the commit that moved the time there.
-            ahead = [(due_ms, customer.decode()) for due_ms, customer in entries if due_ms > self.time_ms]
+            # What was due up to the stored time has fired, in the commit that moved the time there.
+            ahead = [(due_ms, customer.decode()) for due_ms, customer in entries if due_ms > self._passed_ms]
             self._due.load(minute, ahead)
-        reached_ms, due = self._due.pop(limit_ms, most)
-        return due, max(reached_ms, self.time_ms)
+        passed_ms, reached_ms, due = self._due.pop(limit_ms, most, whole=whole)
+        return due, max(reached_ms, self.time_ms), max(passed_ms, self._passed_ms)
 
     def _last_evaluation_ms(self) -> int:
         """The evaluation instant of the last record applied."""

@@ -36,6 +36,8 @@ _log = structlog.get_logger(__name__)
 
 #: How often a shard with nothing to do looks at the clock and at the ends of its topics.
 _IDLE_S: Final = 0.05
+#: The same of a shard whose timers wait until signals are sent.
+_SENDING_S: Final = 0.01
 #: Queued records per topic, in chunks, at which an agent has to wait.
 _QUEUED_CHUNKS: Final = 4
 #: About how long a reply of Redis takes.
@@ -313,7 +315,7 @@ class Shards:
                     self.done.set()
                 held.stirred.clear()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(held.stirred.wait(), _IDLE_S)
+                    await asyncio.wait_for(held.stirred.wait(), _SENDING_S if held.timers_wait else _IDLE_S)
 
     async def _is_over(self, idle: Held) -> bool:
         assert self.reader is not None

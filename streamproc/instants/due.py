@@ -61,22 +61,27 @@ class DueIndex:
             self._known.add(minute)
             heappush(self._stored, minute)
 
-    def pop(self, limit_ms: int, most: int) -> tuple[int, list[str]]:
-        """The customers due up to an instant, at most about `most`: whole instants, and at least one of them.
+    def pop(self, limit_ms: int, most: int, *, whole: bool = True) -> tuple[int, int, list[str]]:
+        """The customers due up to an instant, each once.
 
-        Returns that instant (`limit_ms`, or earlier where there are more or a minute is not loaded) and the
-        customers, each once.
+        At most about `most`: of `whole` instants, at least one of them; else an instant may be left with some that are
+        still due at it. Returns the instant up to which nobody is due any more (`limit_ms`, or earlier where there are
+        more or a minute is not loaded), that up to which these are due, and the customers.
         """
         unloaded = self.unloaded(limit_ms)
         if unloaded is not None:
             limit_ms = min(limit_ms, unloaded * MINUTE_MS - _SECOND_MS)
         customers: dict[str, None] = {}
+        due_ms = 0
         while self._entries and self._entries[0][0] <= limit_ms:
+            if not whole and len(customers) >= most:
+                passed_ms = self._entries[0][0] - _SECOND_MS
+                return passed_ms, max(passed_ms, due_ms), list(customers)
             due_ms, customer = heappop(self._entries)
             customers[customer] = None
-            if len(customers) >= most:
+            if whole and len(customers) >= most:
                 limit_ms = min(limit_ms, due_ms)
-        return limit_ms, list(customers)
+        return limit_ms, limit_ms, list(customers)
 
     def consumed(self, limit_ms: int) -> list[int]:
         """The loaded minutes whose last second is not after `limit_ms`; they are forgotten here."""

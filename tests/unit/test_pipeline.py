@@ -1,0 +1,128 @@
+"""A shard under the live clock: an instant at which many are due is split, and nothing is seen of that outside."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from streamproc.churn.model import load_model
+from streamproc.metrics import Metrics
+from streamproc.pipeline import Shard
+from streamproc.rules.load import load_ruleset
+from streamproc.settings import Settings
+from streamproc.sources import SOURCES
+from streamproc.state.layout import LAYOUT_VERSION
+from streamproc.state.memory_store import MemoryStore
+from streamproc.state.store import Head
+from streamproc.transitions.definitions import Definitions
+from tests.reference.compose import call, encode
+
+START_MS = 1_780_000_000_000
+QUIET_MS = START_MS + 60_000
+CUSTOMERS = 20
+RULES = """
+segments:
+  - {key: seen, name: Seen, version: 1, enter: events_total >= 1}
+  - {key: quiet, name: Quiet, version: 1, enter: recency >= 1m}
+"""
+
+
+class Record(NamedTuple):
+    offset: int
+    value: bytes
+    key: bytes | None = None
+    timestamp: int = 0
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+@pytest.fixture
+def definitions(tmp_path: Path) -> Definitions:
+    path = tmp_path / "rules.yaml"
+    path.write_text(RULES)
+    return Definitions(load_ruleset(path), load_model(None))
+
+
+async def shard_of(store: MemoryStore, definitions: Definitions, due_customers: int) -> Shard:
+    head: Head = await store.acquire(
+        0, generation=1, member="m", partitions=1, layout=LAYOUT_VERSION, offsets_if_new={}, create=True
+    )
+    settings = Settings(clock="live", due_customers=due_customers)
+    return Shard(store, head, await store.minutes(head), definitions, settings, Metrics())
+
+
+def events() -> Iterator[Record]:
+    for number in range(CUSTOMERS):
+        yield Record(number, encode(call("page", f"u-{number}", START_MS, f"m{number}", name="x")))
+
+
+def put(shard: Shard, records: list[Record]) -> None:
+    shard.put(SOURCES.index("events.web"), records, records[-1].offset + 1, START_MS + 3_600_000)
+
+
+async def step(shard: Shard, time_ms: int, *, with_timers: bool = True) -> list[bytes] | None:
+    batch = await shard.take_live(time_ms, with_timers=with_timers)
+    return None if batch is None else [signal.packed for signal in (await shard.step(batch)).signals]
+
+
+async def filled(definitions: Definitions, due_customers: int) -> tuple[MemoryStore, Shard]:
+    store = MemoryStore()
+    shard = await shard_of(store, definitions, due_customers)
+    put(shard, list(events()))
+    await step(shard, START_MS)
+    return store, shard
+
+
+async def whole_instant(definitions: Definitions) -> list[bytes]:
+    _, shard = await filled(definitions, 1_000)
+    found = await step(shard, QUIET_MS)
+    assert found is not None
+    assert len(found) == CUSTOMERS
+    return found
+
+
+async def test_an_instant_is_split_into_batches(definitions: Definitions) -> None:
+    _, shard = await filled(definitions, 3)
+    found, times = [], set()
+    while shard.head.time_ms != QUIET_MS:
+        signals = await step(shard, QUIET_MS)
+        assert signals is not None
+        assert len(signals) <= 3
+        found += signals
+        times.add(shard.head.time_ms)
+    assert found == await whole_instant(definitions)
+    assert times == {QUIET_MS - 1_000, QUIET_MS}
+
+
+@pytest.mark.parametrize("batches", [1, 3, 6])
+async def test_a_crash_in_between_loses_and_repeats_nothing(definitions: Definitions, batches: int) -> None:
+    store, shard = await filled(definitions, 3)
+    found = []
+    for _ in range(batches):
+        found += await step(shard, QUIET_MS) or []
+    shard = await shard_of(store, definitions, 3)
+    while shard.head.time_ms != QUIET_MS:
+        found += await step(shard, QUIET_MS) or []
+    assert sorted(found) == sorted(await whole_instant(definitions))
+
+
+async def test_events_are_taken_where_timers_wait(definitions: Definitions) -> None:
+    _, shard = await filled(definitions, 3)
+    await step(shard, QUIET_MS)
+    assert await step(shard, QUIET_MS, with_timers=False) is None
+    late = encode(call("page", "new", QUIET_MS - 500, "late", name="x"))
+    put(shard, [Record(CUSTOMERS, late)])
+    signals = await step(shard, QUIET_MS, with_timers=False)
+    assert signals is not None
+    assert len(signals) == 1
+    assert shard.head.time_ms == QUIET_MS - 1_000
+
+
+async def test_who_was_evaluated_at_the_instant_is_not_taken_back(definitions: Definitions) -> None:
+    """An event from before it does not undo at an earlier instant what was said at this one."""
+    _, shard = await filled(definitions, 3)
+    first = await step(shard, QUIET_MS)
+    assert first is not None
+    again = encode(call("identify", "u-0", QUIET_MS - 700, "again"))
+    put(shard, [Record(CUSTOMERS, again)])
+    assert await step(shard, QUIET_MS, with_timers=False) == []
