@@ -303,7 +303,8 @@ class Shards:
                 waiting = held.waiting()
                 batch = await held.next_batch(waiting, self._until_ms)
                 # What holds is said anew once the events are read again.
-                may_sweep = self._pace.is_open(monotonic_s()) and not (waiting and held.shard.is_restating)
+                is_early = bool(waiting) and held.shard.is_restating
+                may_sweep = not is_early and not held.timers_wait and self._pace.is_open(monotonic_s())
                 cursor = held.sweep_cursor if may_sweep else None
                 if batch is not None:
                     await self._step(held, batch)
