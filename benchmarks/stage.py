@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,9 +78,13 @@ class Stage:
             return dict(await redis.info("everything"))
 
     async def rest(self) -> None:
-        """Return once Redis rewrites its append-only file no more, which takes a core of its own."""
-        while (await self.redis_info())["aof_rewrite_in_progress"]:
+        """Return once Redis has rewritten its append-only file and freed what was deleted, which both go on beside."""
+        while _is_busy(await self.redis_info()):
             await asyncio.sleep(_REST_S)
+
+
+def _is_busy(info: Mapping[str, object]) -> bool:
+    return bool(info["aof_rewrite_in_progress"]) or bool(info["lazyfree_pending_objects"])
 
 
 @contextmanager
