@@ -38,6 +38,7 @@ from streamproc.settings import Settings, load_settings
 from streamproc.state.redis_store import RedisStore
 from streamproc.state.store import Store
 from streamproc.transitions.definitions import Definitions
+from streamproc.transitions.evaluate import TICK_MS
 
 _FILE: Final = click.Path(path_type=Path, exists=True, dir_okay=False)
 _OUT: Final = click.Path(path_type=Path, dir_okay=False)
@@ -157,6 +158,8 @@ class _Sampling:
             task = progress.add_task("replaying", total=history.records)
             async for _ in replay.through(history.partitions[0]):
                 progress.update(task, completed=replay.events)
+        async for _ in replay.until((replay.time_ms // TICK_MS + 1) * TICK_MS):
+            pass  # what happened last is evaluated when its tick is over
         tell_refused(history, replay.refused, replay.first_refused)
         if not replay.time_ms:
             fix = "`streamproc validate FILE` says what is wrong with each line"
@@ -182,7 +185,7 @@ class _Sampling:
             )
 
     def show(self, console: Console) -> None:
-        """Print old and new values, and for whom something changes."""
+        """Print old and new values, and who changes segments by that."""
         assert self.states is not None
         assert self.change is not None
         active = int(self.states.active.sum())
@@ -195,7 +198,7 @@ class _Sampling:
             if found.note:
                 console.print(f"{found.cutoff.name} {found.note}", markup=False)
         change = self.change
-        console.print(f"\nsomething changes for {change.changed:,} of {change.customers:,} customers")
+        console.print(f"\n{change.moved:,} of {change.customers:,} customers change segments")
         for key, segment in change.segments.items():
             if segment.entering or segment.leaving:
                 told = f"  {printable(key)}: {segment.entering:,} come in, {segment.leaving:,} go"
@@ -213,7 +216,7 @@ class _Sampling:
             "active": int(self.states.active.sum()),
             "cutoffs": [_as_json(found) for found in self.findings],
             "evaluated": self.change.customers,
-            "changed": self.change.changed,
+            "moved": self.change.moved,
             "segments": {
                 key: {"entering": segment.entering, "leaving": segment.leaving}
                 for key, segment in self.change.segments.items()
