@@ -23,8 +23,7 @@ from streamproc.errors import StreamprocError
 from streamproc.metrics import Metrics
 from streamproc.rules.cutoff_values import load_cutoffs
 from streamproc.rules.load import load_ruleset
-from streamproc.rules.problems import RulesError
-from streamproc.rules.versions import changed_without_version
+from streamproc.rules.versions import check_change
 from streamproc.settings import Settings
 from streamproc.shards import Shards
 from streamproc.sources import SOURCES
@@ -63,18 +62,6 @@ def load_definitions(settings: Settings) -> Definitions:
     """
     rules = load_ruleset(settings.rules_path, load_cutoffs(settings.cutoffs_path))
     return Definitions(rules, load_model(settings.model_path))
-
-
-def _check_change(old: Definitions, new: Definitions) -> None:
-    """Raises StreamprocError if a running worker is not to go on with `new`."""
-    if unversioned := changed_without_version(old.ruleset, new.ruleset):
-        raise RulesError(unversioned, fix="raise `version` in each of these definitions")
-    if old.ruleset.cutoffs_version is not None and new.ruleset.cutoffs_version is None:
-        # Gone for a moment, perhaps: that must not re-evaluate everybody, twice.
-        raise StreamprocError(
-            "the file of cut-offs is gone",
-            fix="put it back; to have the fixed ones, say `override: true` in the rules, or start the worker anew",
-        )
 
 
 def _collect_garbage_seldom() -> None:
@@ -259,7 +246,7 @@ class Worker:
             seen = found
             try:
                 definitions = load_definitions(settings)
-                _check_change(self._definitions, definitions)
+                check_change(self._definitions.ruleset, definitions.ruleset)
             except StreamprocError as error:
                 self.metrics.count("rules_reloads_total", 1, "refused")
                 _log.error(

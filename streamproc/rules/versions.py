@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 
 import xxhash
 
+from streamproc.errors import StreamprocError
 from streamproc.rules.expression import Expr, Not, as_written, comparisons
 from streamproc.rules.model import BandPolicy, Campaign, Funnel, Ruleset, Segment
-from streamproc.rules.problems import Problem
+from streamproc.rules.problems import Problem, RulesError
 
 
 def fingerprint(segments: Sequence[Segment], churn: BandPolicy, funnels: Sequence[Funnel] = ()) -> int:
@@ -25,6 +26,18 @@ def fingerprint(segments: Sequence[Segment], churn: BandPolicy, funnels: Sequenc
     lines.append(f"churn {churn.thresholds} {churn.hysteresis} {churn.min_history_ms}")
     lines += sorted(f"funnel {funnel.key} {funnel.version} {_definition(funnel)}" for funnel in funnels)
     return xxhash.xxh32_intdigest("\n".join(lines).encode())
+
+
+def check_change(old: Ruleset, new: Ruleset) -> None:
+    """Raises StreamprocError if a running worker is not to go on with `new`."""
+    if unversioned := changed_without_version(old, new):
+        raise RulesError(unversioned, fix="raise `version` in each of these definitions")
+    if old.cutoffs_version is not None and new.cutoffs_version is None:
+        # Gone for a moment, perhaps: that must not re-evaluate everybody, twice.
+        raise StreamprocError(
+            "the file of cut-offs is gone",
+            fix="put it back; to have the fixed ones, say `override: true` in the rules, or start the worker anew",
+        )
 
 
 def changed_without_version(old: Ruleset, new: Ruleset) -> list[Problem]:
