@@ -81,7 +81,7 @@ def load_cutoffs(path: Path | None) -> CutoffValues:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:  # it names the field: "... - at `$.version`"
         raise StreamprocError(
             f"{path}: not a file of cut-offs: {error}",
-            fix="make it anew: streamproc cutoffs --live -o FILE (docs/cutoffs.md)",
+            fix="remove it, and make it anew: streamproc cutoffs --live -o FILE (docs/cutoffs.md)",
         ) from error
 
 
