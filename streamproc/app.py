@@ -21,9 +21,9 @@ from streamproc.clock import wall_ms
 from streamproc.contracts.failures import FailureReason
 from streamproc.errors import StreamprocError
 from streamproc.metrics import Metrics
+from streamproc.rules.cutoff_values import load_cutoffs
 from streamproc.rules.load import load_ruleset
-from streamproc.rules.problems import RulesError
-from streamproc.rules.versions import changed_without_version
+from streamproc.rules.versions import check_change
 from streamproc.settings import Settings
 from streamproc.shards import Shards
 from streamproc.sources import SOURCES
@@ -56,8 +56,12 @@ _LINGER_MS = 2
 
 
 def load_definitions(settings: Settings) -> Definitions:
-    """The rules and the model that the settings name. Raises StreamprocError that lists what is wrong with them."""
-    return Definitions(load_ruleset(settings.rules_path), load_model(settings.model_path))
+    """The rules, with their cut-offs, and the model that the settings name.
+
+    Raises StreamprocError that lists what is wrong with them.
+    """
+    rules = load_ruleset(settings.rules_path, load_cutoffs(settings.cutoffs_path))
+    return Definitions(rules, load_model(settings.model_path))
 
 
 def _collect_garbage_seldom() -> None:
@@ -230,8 +234,10 @@ class Worker:
             ) from error
 
     async def _watch_definitions(self, shards: Shards) -> None:
-        """Reload rules and model when their files change; what cannot be used leaves the old ones in force."""
-        paths = [path for path in (self._settings.rules_path, self._settings.model_path) if path is not None]
+        """Reload rules, cut-offs and model when their files change; what is of no use leaves the old ones in force."""
+        settings = self._settings
+        named = (settings.rules_path, settings.cutoffs_path, settings.model_path)
+        paths = [path for path in named if path is not None]
         seen = _versions(paths)
         while paths:
             await asyncio.sleep(_RELOAD_S)
@@ -239,10 +245,8 @@ class Worker:
                 continue
             seen = found
             try:
-                definitions = load_definitions(self._settings)
-                unversioned = changed_without_version(self._definitions.ruleset, definitions.ruleset)
-                if unversioned:
-                    raise RulesError(unversioned, fix="raise `version` in each of these definitions")
+                definitions = load_definitions(settings)
+                check_change(self._definitions.ruleset, definitions.ruleset)
             except StreamprocError as error:
                 self.metrics.count("rules_reloads_total", 1, "refused")
                 _log.error(
@@ -258,6 +262,7 @@ class Worker:
             _log.info(
                 "rules and model reloaded",
                 fingerprint=f"{definitions.fingerprint:08x}",
+                cutoffs=definitions.ruleset.cutoffs_version or "the fixed ones",
                 model=definitions.model.version,
             )
 

@@ -69,7 +69,9 @@ CATALOGUE: Final = (
     Definition("counter", "kafka_commit_failures_total", "Advisory offset commits that Kafka refused"),
     Definition("counter", "store_unavailable_total", "Times Redis did not answer within the retries"),
     Definition("gauge", "rules_info", "The rules and the model in force", ("rules", "model")),
-    Definition("counter", "rules_reloads_total", "Attempts to reload rules and model", ("outcome",)),
+    Definition(
+        "counter", "rules_reloads_total", "Attempts to reload rules, cut-offs and model", ("outcome",)
+    ),
     Definition("counter", "swept_customers_total", "Customers re-evaluated because the rules changed"),
 )
 

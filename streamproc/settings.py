@@ -37,6 +37,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     #: Redis replicas that must hold a commit before its signals leave; auto: one, if any is connected.
     redis_replicas: Literal["auto"] | Annotated[int, msgspec.Meta(ge=0)] = "auto"
     rules: str = ""  # path of the rules file; empty: the packaged playbook
+    #: Path of the values of cut-offs; empty, or nothing there yet: the fixed ones of the rules.
+    cutoffs: str = ""
     model: str = ""  # path of the churn parameters; empty: the packaged default
     topic_prefix: str = ""
     group: str = "streamproc"
@@ -59,6 +61,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def rules_path(self) -> Path | None:
         return Path(self.rules) if self.rules else None
+
+    @property
+    def cutoffs_path(self) -> Path | None:
+        return Path(self.cutoffs) if self.cutoffs else None
 
     @property
     def model_path(self) -> Path | None:

@@ -224,11 +224,15 @@ class Shards:
             held.shard.put(topic, chunk.records, chunk.next_offset, wall_ms())
 
     def redefine(self, definitions: Definitions) -> None:
-        """Put new rules or a new model in force, and re-evaluate everybody in the background."""
+        """Put new rules or a new model in force, and re-evaluate everybody in the background.
+
+        Nobody, if what decides about customers is the same: cut-offs that a new sample has left where they were.
+        """
+        is_same = definitions.fingerprint == self._definitions.fingerprint
         self._definitions = definitions
         for held in self.held.values():
             held.shard.redefine(definitions)
-            held.sweep_cursor = 0
+            held.sweep_cursor = held.sweep_cursor if is_same else 0
             held.stirred.set()
 
     # -- a shard's life

@@ -1,13 +1,16 @@
-"""What is in force: every setting, where it comes from, the rules and the churn model. Secrets are left out."""
+"""What is in force: every setting, where it comes from, rules, cut-offs, churn model. Secrets are left out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
+from streamproc.api.explain import describe_cutoff
 from streamproc.churn.model import load_model
 from streamproc.errors import StreamprocError
+from streamproc.rules.cutoff_values import NO_VALUES, CutoffValues, load_cutoffs
 from streamproc.rules.load import load_ruleset
+from streamproc.rules.model import Ruleset
 from streamproc.settings import Settings, load_settings
 from streamproc.transitions.definitions import Definitions
 
@@ -36,11 +39,17 @@ def describe_definitions(settings: Settings) -> dict[str, Any]:
     """The rules and the model that the settings name, as JSON values; with `error` and `fix` where one is wrong."""
     shown: dict[str, Any] = {
         "rules": {"path": settings.rules or None},
+        "cutoffs": {"path": settings.cutoffs or None},
         "model": {"path": settings.model or None},
     }
     ruleset = model = None
+    values = NO_VALUES
     try:
-        ruleset = load_ruleset(settings.rules_path)
+        values = load_cutoffs(settings.cutoffs_path)
+    except StreamprocError as error:
+        shown["cutoffs"] |= _mistake(error)
+    try:
+        ruleset = load_ruleset(settings.rules_path, values)
         shown["rules"] |= {
             "fingerprint": f"{ruleset.fingerprint:08x}",
             "segments": len(ruleset.segments),
@@ -48,6 +57,8 @@ def describe_definitions(settings: Settings) -> dict[str, Any]:
             "funnels": len(ruleset.funnels),
             "currency": ruleset.currency,
         }
+        if "error" not in shown["cutoffs"]:
+            shown["cutoffs"] |= _cutoffs(ruleset, values)
     except StreamprocError as error:
         shown["rules"] |= _mistake(error)
     try:
@@ -59,8 +70,19 @@ def describe_definitions(settings: Settings) -> dict[str, Any]:
         }
     except StreamprocError as error:
         shown["model"] |= _mistake(error)
+    if "error" in shown["cutoffs"]:
+        ruleset = None
     shown["fingerprint"] = f"{Definitions(ruleset, model).fingerprint:08x}" if ruleset and model else None
     return shown
+
+
+def _cutoffs(ruleset: Ruleset, values: CutoffValues) -> dict[str, Any]:
+    """The file of values, and each cut-off with the value in force."""
+    return {
+        "version": ruleset.cutoffs_version,
+        "created": values.created if ruleset.cutoffs_version else None,
+        "values": {cutoff.name: describe_cutoff(cutoff) for cutoff in ruleset.cutoffs},
+    }
 
 
 def without_credentials(url: str) -> str:

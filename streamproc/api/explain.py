@@ -5,9 +5,9 @@ from typing import Any
 
 from streamproc.api.wording import Features, conditions, in_words, sentence, subject
 from streamproc.features.registry import Feature
-from streamproc.rules.expression import Comparison, Expr, format_value
+from streamproc.rules.expression import Comparison, Expr, format_value, with_cutoffs
 from streamproc.rules.literals import format_duration
-from streamproc.rules.model import Ruleset, Segment
+from streamproc.rules.model import Cutoff, Ruleset, Segment
 from streamproc.rules.possible import is_always_exact
 from streamproc.windows.panes import DAY_MS, HOUR_MS, Window
 
@@ -24,8 +24,8 @@ def describe_segment(segment: Segment) -> dict[str, Any]:
         "version": segment.version,
         "group": segment.group,
         "priority": segment.priority if segment.group else None,
-        "enter": str(segment.enter),
-        "exit": None if segment.exit is None else str(segment.exit),
+        "enter": with_cutoffs(segment.enter),
+        "exit": None if segment.exit is None else with_cutoffs(segment.exit),
         "min_dwell_ms": segment.min_dwell_ms,
     }
 
@@ -56,6 +56,17 @@ def explain_segment(segment: Segment, ruleset: Ruleset) -> dict[str, Any]:
             if campaign.trigger.kind == "enter" and campaign.trigger.target == segment.key
         ],
     }  # fmt: skip
+
+
+def describe_cutoff(cutoff: Cutoff) -> dict[str, Any]:
+    """What a cut-off is, and its value in force."""
+    return {
+        "feature": cutoff.feature,
+        "quantile": cutoff.quantile,
+        "hysteresis": cutoff.hysteresis,
+        "value": format_value(cutoff.value, cutoff.unit),
+        "source": cutoff.source,
+    }
 
 
 def _leave(segment: Segment) -> tuple[Expr, bool]:

@@ -16,7 +16,7 @@ from streamproc.rules.expression import (
     Op,
     Or,
     Text,
-    format_value,
+    named_value,
 )
 
 #: A sentence; or `{"all": [...]}`, `{"any": [...]}` of such.
@@ -83,8 +83,8 @@ def sentence(comparison: Comparison, features: Features) -> str:
             value = _times(subject(features[other]), comparison.times)
         case Text() as text:
             value = str(text)
-        case int(amount):
-            value = format_value(amount, comparison.unit)
+        case int():
+            value = named_value(comparison)
     comma = "," if "," in what else ""
     verb = "are" if feature.unit == "percent" else "is"
     return f"{what}{comma} {verb} {_OPERATORS[comparison.op]}{value}"

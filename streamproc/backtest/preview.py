@@ -55,7 +55,8 @@ class SegmentPreview:
 
 @dataclass(slots=True)
 class Preview:
-    """All segments by key; how many customers were looked at, and for how many anything would change.
+    """All segments by key; how many customers were looked at, for how many anything would change, and how many would
+    move: come into a segment, or leave one.
 
     bands: how many would come into each churn band. requests: how many would trigger each campaign; an edited rule
     requests nothing. same: how many were last evaluated under these very rules.
@@ -64,6 +65,7 @@ class Preview:
     segments: dict[str, SegmentPreview]
     customers: int = 0
     changed: int = 0
+    moved: int = 0
     same: int = 0
     bands: Counter[str] = field(default_factory=Counter)
     triggered: Counter[str] = field(default_factory=Counter)
@@ -156,6 +158,7 @@ def _count_inside(
 
 def _count(signals: list[Signal], found: Preview) -> None:
     found.changed += len({signal.customer for signal in signals})
+    found.moved += len({signal.customer for signal in signals if signal.kind in ("entered", "exited")})
     for signal in signals:
         match signal.kind:
             case "entered" | "exited":

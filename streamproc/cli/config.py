@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from streamproc.api.configuration import ShownSetting, describe_definitions, shown_settings
+from streamproc.cli.explained import tell_cutoff
 from streamproc.settings import load_settings, misspelt
 
 
@@ -23,7 +24,7 @@ def config_group() -> None:
 @config_group.command("show")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show_command(as_json: bool) -> None:
-    """Show every setting: its variable, its value and where that comes from; and the rules and the model in force.
+    """Show every setting: its variable, its value and where that comes from; rules, cut-offs and model in force.
 
     Secrets are not shown. Exit code 2 if a worker could not start with what is set.
     """
@@ -37,7 +38,7 @@ def show_command(as_json: bool) -> None:
         print_config(Console(highlight=False), settings, definitions)
     for variable, meant in unread.items():
         click.echo(f"{variable} is not read; did you mean {meant}?", err=True)
-    if any("error" in definitions[part] for part in ("rules", "model")):
+    if any("error" in definitions[part] for part in ("rules", "cutoffs", "model")):
         sys.exit(2)
 
 
@@ -53,6 +54,17 @@ def print_config(console: Console, settings: Sequence[ShownSetting], definitions
     console.print()
     rules, model = definitions["rules"], definitions["model"]
     _print_part(console, "rules", rules, rules["path"] or "the packaged playbook", _rules_told(rules))
+    cutoffs = definitions["cutoffs"]
+    if "error" in cutoffs or cutoffs.get("values"):
+        _print_part(
+            console,
+            "cutoffs",
+            cutoffs,
+            cutoffs["path"] or "no file",
+            cutoffs.get("version") or "the fixed ones",
+        )
+        for name, cutoff in cutoffs.get("values", {}).items():
+            console.print(Text(f"  {tell_cutoff(name, cutoff)}"), soft_wrap=True)
     _print_part(console, "model", model, model["path"] or "the packaged one", f"{model.get('version')}")
     if definitions["fingerprint"]:
         console.print(Text(f"both   fingerprint {definitions['fingerprint']}", "dim"))

@@ -1,7 +1,7 @@
 """Files of events for commands that look at history: read with a progress bar, bad lines told."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO, Final
 
@@ -9,6 +9,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from streamproc.backtest.history import History
+from streamproc.backtest.replay import Refused
 from streamproc.cli.rules_file import rules_path
 from streamproc.clock import wall_ms
 from streamproc.contracts.meanings import CHANNELS
@@ -19,6 +21,9 @@ from streamproc.rules.load import load_ruleset
 from streamproc.transport.lines import CHANNEL_TOPICS, BadLine
 
 FILE_OR_STDIN: Final = click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True)
+
+#: Bad lines that are listed; more are counted.
+_LISTED: Final = 20
 
 #: Options of commands that read events.
 topic_option = click.option(
@@ -67,6 +72,31 @@ def read_events(files: Sequence[Path], topic: str, rules: Path | None, progress:
         )
         raise StreamprocError(f"{names}: no line is an event that is accepted", fix=fix)
     return reading
+
+
+def read_history(history: History, files: Sequence[Path], topic: str) -> None:
+    """Append the lines of all files, one after the other, with a bar. `topic`: of lines without an envelope."""
+    with progress_bar() as progress:
+        for path in files:
+            with click.open_file(str(path), "rb") as file:
+                task = progress.add_task(f"reading {name_of(path)}", total=size_of(file))
+                history.read(
+                    file,
+                    name_of(path),
+                    CHANNEL_TOPICS[CHANNELS.index(topic)],
+                    lambda size, task=task: progress.advance(task, size),  # type: ignore[misc]
+                )
+                progress.remove_task(task)
+
+
+def tell_refused(history: History, refused: int, first_refused: Iterable[Refused]) -> None:
+    """Say on standard error which lines are no records, and which events the engine refused (so many)."""
+    listed = [*history.bad_lines]
+    for line, failure in first_refused:
+        file, number = history.place(line)
+        listed.append(BadLine(file, number, failure.reason, failure.field, failure.message))
+    listed.sort(key=lambda bad: (bad.file, bad.line))
+    tell_bad_lines(listed[:_LISTED], history.refused + refused, history.records - refused)
 
 
 def tell_bad_lines(listed: Sequence[BadLine], refused: int, events: int) -> None:

@@ -24,6 +24,12 @@ def print_segments(console: Console, described: Sequence[dict[str, Any]]) -> Non
         console.print(Text(f"  exit   {segment['exit'] or 'when enter no longer holds'}"))
 
 
+def tell_cutoff(name: str, described: dict[str, Any]) -> str:
+    """A cut-off, as `describe_cutoff` describes it: `heavy_use: 12 (sampled; 80% of sessions_30d)`"""
+    quantile = "" if described["quantile"] is None else f"{described['quantile']}% of "
+    return f"{name}: {described['value']} ({described['source']}; {quantile}{described['feature']})"
+
+
 def print_explained(console: Console, explained: dict[str, Any]) -> None:
     """What `explain_segment` says."""
     _print_title(console, explained)

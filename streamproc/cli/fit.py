@@ -23,6 +23,7 @@ from streamproc.cli.event_files import (
     topic_option,
 )
 from streamproc.cli.fit_figures import show
+from streamproc.cli.whole_file import check_writable, write_whole
 from streamproc.clock import wall_ms
 from streamproc.contracts.instants import to_iso
 from streamproc.errors import StreamprocError
@@ -104,7 +105,7 @@ def fit_command(
         fix = "install it: `pip install 'streamproc[science]'`"
         raise StreamprocError(f"`fit` needs {error.name}", fix=fix) from None
     check_picture(plot)
-    _check_writable(out)
+    check_writable(out)
     with progress_bar() as progress:
         if live:
             trial, source = _of_states(horizon_days, sample, progress), "live states"
@@ -182,20 +183,6 @@ def _source(files: Sequence[Path]) -> str:
     return names if len(files) <= _NAMED else f"{names} and {len(files) - _NAMED} more"
 
 
-def _check_writable(path: Path) -> None:
-    """Raises StreamprocError if the model cannot be written there, before anything is read."""
-    place = path if path.exists() else path.parent
-    if not os.access(place, os.W_OK):
-        reason = "you may not write there" if place.exists() else f"there is no directory {place}"
-        raise StreamprocError(f"cannot write {path}: {reason}", fix="name a file in a directory that exists")
-
-
 def write_model(path: Path, model: ChurnModel) -> None:
-    """Put the model in place in one step: a worker that looks meanwhile sees the old file or the new one."""
-    beside = path.with_name(f".{path.name}.new")
-    try:
-        beside.write_bytes(encode_model(model))
-        beside.replace(path)
-    except OSError as error:
-        fix = "make room, or name a file elsewhere"
-        raise StreamprocError(f"cannot write {path}: {error.strerror or error}", fix=fix) from None
+    """Put the model in place in one step."""
+    write_whole(path, encode_model(model))

@@ -13,6 +13,7 @@ from rich.markup import escape
 from streamproc import __version__
 from streamproc.cli.backtest import backtest_command
 from streamproc.cli.config import config_group
+from streamproc.cli.cutoffs import cutoffs_command
 from streamproc.cli.demo import demo_command
 from streamproc.cli.doctor import doctor_command
 from streamproc.cli.failed import failed_group
@@ -38,6 +39,7 @@ Settings come from the environment:
   STREAMPROC_KAFKA         bootstrap servers          (localhost:9092)
   STREAMPROC_REDIS         URL                        (redis://localhost:6379/0)
   STREAMPROC_RULES         rules file                 (the packaged playbook)
+  STREAMPROC_CUTOFFS       values of cut-offs         (the fixed ones)
   STREAMPROC_MODEL         churn parameters           (the packaged default)
   STREAMPROC_TOPIC_PREFIX  before every topic name    (none)
   STREAMPROC_GROUP         consumer group             (streamproc)
@@ -75,6 +77,7 @@ for _command in (
     failed_group,
     state_group,
     backtest_command,
+    cutoffs_command,
     fit_command,
     score_command,
     schemas_command,

@@ -12,9 +12,9 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from streamproc.api.explain import describe_segment, explain_segment
-from streamproc.cli.explained import print_explained, print_segments
-from streamproc.cli.rules_file import rules_path
+from streamproc.api.explain import describe_cutoff, describe_segment, explain_segment
+from streamproc.cli.explained import print_explained, print_segments, tell_cutoff
+from streamproc.cli.rules_file import cutoffs_in_force, rules_path
 from streamproc.cli.segments_live import apply_command, preview_command
 from streamproc.errors import StreamprocError
 from streamproc.rules.load import PLAYBOOK, check_ruleset, load_ruleset
@@ -46,7 +46,7 @@ def lint_command(file: Path | None, as_json: bool) -> None:
     work but hardly say what was meant. Exit code 0: the worker can use the file; 2: it cannot.
     """
     path = rules_path(file)
-    ruleset, problems = check_ruleset(path)
+    ruleset, problems = check_ruleset(path, cutoffs_in_force())
     name = PLAYBOOK if path is None else str(path)
     if as_json:
         click.echo(json.dumps(_as_json(name, ruleset, problems), indent=2, ensure_ascii=False))
@@ -61,7 +61,8 @@ def lint_command(file: Path | None, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_command(file: Path | None, as_json: bool) -> None:
     """List the segments of FILE (or of $STREAMPROC_RULES, or else of the packaged playbook)."""
-    described = [describe_segment(segment) for segment in load_ruleset(rules_path(file)).segments]
+    ruleset = load_ruleset(rules_path(file), cutoffs_in_force())
+    described = [describe_segment(segment) for segment in ruleset.segments]
     if as_json:
         click.echo(json.dumps(described, indent=2, ensure_ascii=False))
     else:
@@ -80,7 +81,7 @@ def explain_command(key: str, file: Path | None, as_json: bool) -> None:
     \b
       streamproc segments explain dormant
     """
-    ruleset = load_ruleset(rules_path(file))
+    ruleset = load_ruleset(rules_path(file), cutoffs_in_force())
     explained = explain_segment(_find(key, ruleset), ruleset)
     if as_json:
         click.echo(json.dumps(explained, indent=2, ensure_ascii=False))
@@ -106,6 +107,7 @@ def _as_json(name: str, ruleset: Ruleset | None, problems: Sequence[Problem]) ->
         "problems": msgspec.to_builtins(problems),
         "segments": [segment.key for segment in ruleset.segments] if ruleset else [],
         "campaigns": [campaign.key for campaign in ruleset.campaigns] if ruleset else [],
+        "cutoffs": {cutoff.name: describe_cutoff(cutoff) for cutoff in ruleset.cutoffs} if ruleset else {},
         "fingerprint": ruleset.fingerprint if ruleset else None,
     }
 
@@ -114,6 +116,8 @@ def _print_problems(name: str, ruleset: Ruleset | None, problems: Sequence[Probl
     console = Console(highlight=False, soft_wrap=True)
     for problem in problems:
         console.print(_styled(problem), end="\n\n")
+    for cutoff in ruleset.cutoffs if ruleset is not None else ():
+        console.print(Text(f"cut-off {tell_cutoff(cutoff.name, describe_cutoff(cutoff))}", "dim"))
     counts = Counter(problem.severity for problem in problems)
     found = [_counted(count, severity) for severity, count in sorted(counts.items())]
     verdict = ", ".join(found) or "no problems"

@@ -21,6 +21,7 @@ from streamproc.cli.rules_file import with_rules
 from streamproc.contracts.printable import printable, printable_json
 from streamproc.errors import StreamprocError
 from streamproc.pipeline import segment_names
+from streamproc.rules.cutoff_values import load_cutoffs
 from streamproc.rules.load import check_text, load_ruleset
 from streamproc.rules.model import Ruleset
 from streamproc.rules.problems import RulesError
@@ -79,7 +80,7 @@ def apply_command(rules: Path, yes: bool, wait: bool) -> None:
             "the workers run on the packaged playbook, which cannot be changed",
             fix="give them a rules file of their own: STREAMPROC_RULES=rules.yaml",
         )
-    old = load_ruleset(live)
+    old = load_ruleset(live, load_cutoffs(settings.cutoffs_path))
     text, raised = _raised(rules, old)
     with tempfile.TemporaryDirectory(prefix="streamproc-apply-") as folder:
         path = Path(folder) / live.name

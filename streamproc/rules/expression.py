@@ -1,11 +1,12 @@
 """The tree of a rule expression, and its text.
 
-`rules.parse` makes only checked trees: every feature exists, every threshold has the unit of its feature.
+`rules.parse` makes only checked trees: every feature exists, every threshold has the unit of its feature, and every
+cut-off is the value that it has at present, with its name for people.
 Trees are keys: what was found for one is kept and shared. So each node keeps its hash.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from streamproc.rules.literals import format_duration, format_money
@@ -36,6 +37,7 @@ class Comparison:
     A literal threshold is a whole number of ms, things, percent, or millionths of the currency, or a Text.
     `unit`: "ms", "count", "percent", "text" or a currency code.
     `factor` and `times`: what the feature and the other one are multiplied by.
+    `cutoff`: as which cut-off the literal is written (`heavy_use.low`); empty: as itself. No answer depends on it.
     """
 
     feature: str
@@ -44,6 +46,7 @@ class Comparison:
     unit: str
     factor: int = 1
     times: int = 1
+    cutoff: str = field(default="", compare=False)
     _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -140,6 +143,36 @@ def comparisons(expr: Expr) -> Iterator[Comparison]:
         case And(children) | Or(children):
             for child in children:
                 yield from comparisons(child)
+
+
+def as_written(expr: Expr) -> str:
+    """The text of an expression with the names of cut-offs: the same whatever their values are."""
+    return str(_in_place_of_values(expr, lambda comparison: comparison.cutoff))
+
+
+def with_cutoffs(expr: Expr) -> str:
+    """The text of an expression with the names and the values of cut-offs: `sessions_30d >= heavy_use (12)`."""
+    return str(_in_place_of_values(expr, named_value))
+
+
+def named_value(comparison: Comparison) -> str:
+    """The literal of a comparison: `12`; as a cut-off: `heavy_use (12)`."""
+    assert isinstance(comparison.threshold, int)
+    value = format_value(comparison.threshold, comparison.unit)
+    return f"{comparison.cutoff} ({value})" if comparison.cutoff else value
+
+
+def _in_place_of_values(expr: Expr, word: Callable[[Comparison], str]) -> Expr:
+    """With a word in place of the value of each cut-off; a tree to be shown, not to be evaluated."""
+    match expr:
+        case Comparison():
+            return replace(expr, threshold=word(expr)) if expr.cutoff else expr
+        case Not(child):
+            return Not(_in_place_of_values(child, word))
+        case And(children):
+            return And(tuple(_in_place_of_values(child, word) for child in children))
+        case Or(children):
+            return Or(tuple(_in_place_of_values(child, word) for child in children))
 
 
 def format_value(amount: int, unit: str) -> str:

@@ -13,6 +13,7 @@ from streamproc.rules.nearest import did_you_mean, one_of
 
 _INTEGER: Final = re.compile(r"[0-9]{1,9}")
 _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
+_PERCENTAGE: Final = re.compile(r"[1-9][0-9]?%")
 _KEY: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _TRUE: Final = ("true", "yes", "on")  # YAML 1.1
 
@@ -37,7 +38,7 @@ class Fields:
         self.document = document
         self.node = node
         self.values: dict[str, Node] = {}
-        self._keys: dict[str, Node] = {}
+        self._keys: dict[str, ScalarNode] = {}
         if isinstance(node, MappingNode):
             for key_node, value in node.value:
                 self._add(key_node, value, allowed)
@@ -53,6 +54,16 @@ class Fields:
     def report(self, key: str, message: str, hint: str = "") -> None:
         """Note a problem with the value of `key`."""
         self.document.report(self.values[key], message, hint)
+
+    def key_node(self, key: str) -> ScalarNode:
+        """Where the key itself stands."""
+        return self._keys[key]
+
+    def check_key(self, key: str) -> None:
+        """Note if the key of an entry is no name for machines, such as `heavy_use`."""
+        if _KEY.fullmatch(key) is None:
+            message = f"`{key}` is not a name of small letters, digits and `_`"
+            self.document.report(self._keys[key], message, _suggest_key(key))
 
     def is_null(self, key: str) -> bool:
         """Whether the key is there with nothing behind it (or `null`, `~`)."""
@@ -117,6 +128,16 @@ class Fields:
             lambda node: _NUMBER.fullmatch(node.value) is not None and float(node.value) <= 1,
         )
         return default if text is None else float(text)
+
+    def percentage(self, key: str) -> int | None:
+        """A percentage from 1% to 99%."""
+        text = self._value(
+            key,
+            "a percentage from `1%` to `99%`",
+            lambda node: _PERCENTAGE.fullmatch(node.value) is not None,
+            lambda text: f"write `{text}%`" if _PERCENTAGE.fullmatch(f"{text}%") else "",
+        )
+        return None if text is None else int(text.removesuffix("%"))
 
     def boolean(self, key: str) -> bool | None:
         """true or false."""

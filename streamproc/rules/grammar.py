@@ -7,7 +7,7 @@ from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
 # A quantity takes in all letters and dots that follow its first digit, so that `14dd` or `1.2.3` is one wrong
-# value and not two values side by side.
+# value and not two values side by side. A name may have a part behind a dot: that of a cut-off, `heavy_use.low`.
 GRAMMAR: Final = r"""
     ?start: disjunction
     ?disjunction: conjunction (_OR conjunction)*
@@ -25,7 +25,7 @@ GRAMMAR: Final = r"""
     _OPEN: "("
     _CLOSE: ")"
     OP: />=|<=|==|!=|>|</
-    NAME: /(?!(?:and|or|not)\b)[a-z_][a-z0-9_]*/i
+    NAME: /(?!(?:and|or|not)\b)[a-z_][a-z0-9_]*(\.[a-z][a-z0-9_]*)?/i
     QUANTITY: /[0-9][0-9A-Za-z_.]*%?/
     TIMES: "*"
     TEXT: /"[^"]*"/

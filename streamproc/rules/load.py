@@ -10,11 +10,14 @@ from yaml.nodes import Node
 from streamproc.contracts.meanings import EventMeaning, Meanings
 from streamproc.rules.campaigns import read_campaigns
 from streamproc.rules.churn_policy import read_churn
+from streamproc.rules.cutoff_values import NO_VALUES, CutoffValues
+from streamproc.rules.cutoffs import read_cutoffs
 from streamproc.rules.document import MAX_ERRORS, Document, TooManyErrors
 from streamproc.rules.events import read_events
 from streamproc.rules.fields import Fields
 from streamproc.rules.funnels import read_funnels
 from streamproc.rules.lint import lint_segments
+from streamproc.rules.lint_cutoffs import lint_cutoffs
 from streamproc.rules.literals import DURATION_UNITS_MS, is_currency
 from streamproc.rules.model import Ruleset, with_funnels
 from streamproc.rules.problems import Problem, RulesError
@@ -27,21 +30,26 @@ MAX_BYTES: Final = 1_048_576
 #: The name of the packaged rules in messages.
 PLAYBOOK: Final = "playbook.yaml"
 
-_KEYS: Final = ("currency", "session_gap", "events", "funnels", "segments", "churn", "campaigns")
+_KEYS: Final = ("currency", "session_gap", "events", "funnels", "cutoffs", "segments", "churn", "campaigns")
 _DEFAULT_CURRENCY: Final = "USD"
 _DEFAULT_SESSION_GAP_MS: Final = 30 * DURATION_UNITS_MS["m"]
 
 
-def load_ruleset(path: Path | None) -> Ruleset:
-    """The rules in the file at `path`; None: the packaged playbook. Raises RulesError with all problems."""
-    ruleset, problems = check_ruleset(path)
+def load_ruleset(path: Path | None, cutoffs: CutoffValues = NO_VALUES) -> Ruleset:
+    """The rules in the file at `path`; None: the packaged playbook. `cutoffs`: the values of its cut-offs.
+
+    Raises RulesError with all problems.
+    """
+    ruleset, problems = check_ruleset(path, cutoffs)
     errors = [problem for problem in problems if problem.severity == "error"]
     if ruleset is None or errors:
         raise RulesError(errors)
     return ruleset
 
 
-def check_ruleset(path: Path | None) -> tuple[Ruleset | None, list[Problem]]:
+def check_ruleset(
+    path: Path | None, cutoffs: CutoffValues = NO_VALUES
+) -> tuple[Ruleset | None, list[Problem]]:
     """The rules, None if there are errors; and all problems, warnings too, in the order of the file."""
     file = PLAYBOOK if path is None else str(path)
     try:
@@ -55,7 +63,7 @@ def check_ruleset(path: Path | None) -> tuple[Ruleset | None, list[Problem]]:
     if len(raw) > MAX_BYTES:
         message = f"the file is larger than {MAX_BYTES:,} bytes"
         return None, [Problem(file, 1, 1, message, "is this the rules file?")]
-    return check_text(text, file)
+    return check_text(text, file, cutoffs)
 
 
 def _read(path: Path) -> bytes:
@@ -64,13 +72,15 @@ def _read(path: Path) -> bytes:
         return file.read(MAX_BYTES + 1)
 
 
-def check_text(text: str, file: str) -> tuple[Ruleset | None, list[Problem]]:
+def check_text(
+    text: str, file: str, cutoffs: CutoffValues = NO_VALUES
+) -> tuple[Ruleset | None, list[Problem]]:
     """As `check_ruleset`, of a text; `file` is what messages call it."""
     document = Document(file, text)
     ruleset = None
     try:
         root = document.root()
-        ruleset = None if root is None else _read_ruleset(document, root)
+        ruleset = None if root is None else _read_ruleset(document, root, cutoffs)
     except TooManyErrors:
         last = document.problems[-1]
         hint = f"there may be more: reading ended after {MAX_ERRORS} errors"
@@ -79,7 +89,7 @@ def check_text(text: str, file: str) -> tuple[Ruleset | None, list[Problem]]:
     return ruleset, problems
 
 
-def _read_ruleset(document: Document, node: Node) -> Ruleset | None:
+def _read_ruleset(document: Document, node: Node, values: CutoffValues) -> Ruleset | None:
     root = Fields(document, node, "a rules file", allowed=_KEYS)
     currency = _read_currency(root)
     session_gap_ms = root.duration_ms("session_gap", _DEFAULT_SESSION_GAP_MS)
@@ -87,7 +97,8 @@ def _read_ruleset(document: Document, node: Node) -> Ruleset | None:
         root.report("session_gap", "sessions need a gap longer than 0")
     funnels = tuple(read_funnels(document, root.items("funnels")))
     features = with_funnels(funnels)
-    entries = read_segments(document, root.items("segments"), currency, features)
+    cutoffs = read_cutoffs(root, currency, features, values)
+    entries = read_segments(document, root.items("segments"), currency, features, cutoffs)
     keys = dict.fromkeys(entry.key for entry in entries if entry.key is not None)
     campaigns = read_campaigns(document, root.items("campaigns"), keys)
     churn, events = read_churn(root), dict(read_events(root))
@@ -97,6 +108,7 @@ def _read_ruleset(document: Document, node: Node) -> Ruleset | None:
     if document.problems:
         return None
     lint_segments(document, entries, features)
+    lint_cutoffs(root, entries, cutoffs)
     segments = tuple(entry.segment for entry in entries if entry.segment is not None)
     return Ruleset(
         path=document.file,
@@ -108,6 +120,8 @@ def _read_ruleset(document: Document, node: Node) -> Ruleset | None:
         session_gap_ms=session_gap_ms,
         fingerprint=fingerprint(segments, churn, funnels),
         funnels=funnels,
+        cutoffs=cutoffs,
+        cutoffs_version=None if values is NO_VALUES else values.version,
     )
 
 

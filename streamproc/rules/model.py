@@ -3,14 +3,20 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Final, Literal
 
 from streamproc.contracts.hashes import text_hash
 from streamproc.contracts.meanings import Meanings
 from streamproc.features.registry import FEATURES, Feature, funnel_features
 from streamproc.rules.expression import Expr
+from streamproc.rules.literals import DURATION_UNITS_MS, MICROS
 from streamproc.windows.apply import Measures
 from streamproc.windows.funnels import FunnelPlan
+
+#: From how long on a duration is rounded to what (ms).
+_DURATION_STEPS: Final = tuple(
+    (DURATION_UNITS_MS[whole], DURATION_UNITS_MS[step]) for whole, step in ("dh", "hm")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +94,62 @@ class Funnel:
         return text_hash(f"{self.key}/{self.version}")
 
 
+#: The places of a cut-off that rules may name: `.low` is its value less the hysteresis, `.high` its value plus it.
+CUTOFF_PLACES: Final = ("", ".low", ".high")
+
+
+@dataclass(frozen=True, slots=True)
+class Cutoff:
+    """A border between levels, such as between medium and heavy use. All values are in the unit of its feature.
+
+    `quantile`: of which share of the customers (percent) it is to be the border; None: it is `fixed`. `fixed`: its
+    value as long as there is no sampled one, and with `override` always. `sampled`: its value in the file of cut-offs.
+    """
+
+    name: str
+    feature: str
+    unit: str
+    quantile: int | None
+    fixed: int
+    hysteresis: int
+    override: bool = False
+    sampled: int | None = None
+
+    @property
+    def value(self) -> int:
+        """The value in force."""
+        return self.fixed if self.sampled is None or self.override else self.sampled
+
+    @property
+    def source(self) -> Literal["sampled", "fixed", "override"]:
+        """Where it comes from."""
+        if self.override:
+            return "override"
+        return "fixed" if self.sampled is None else "sampled"
+
+    @property
+    def places(self) -> dict[str, int]:
+        """The values that rules may name. Those beside the value are rounded away from it, but not to 0."""
+        step = rounding_step(self.value, self.unit)
+        low = self.value * (100 - self.hysteresis) // (100 * step) * step
+        high = -(-self.value * (100 + self.hysteresis) // (100 * step)) * step
+        values = (self.value, low or self.value, high)
+        return {f"{self.name}{place}": value for place, value in zip(CUTOFF_PLACES, values, strict=True)}
+
+
+def rounding_step(amount: int, unit: str) -> int:
+    """To multiples of what a value is rounded: of an hour, a minute or a second, or of a hundredth of the currency."""
+    if unit == "ms":
+        return next((step for whole, step in _DURATION_STEPS if amount >= whole), DURATION_UNITS_MS["s"])
+    return 1 if unit in ("count", "percent") else MICROS // 100
+
+
 @dataclass(frozen=True)
 class Ruleset:
     """A whole rules file. `segments` and `campaigns` are in file order, which is the order of publication.
 
     `fingerprint` is equal for files under which every customer is evaluated alike: see `rules.versions`.
+    `cutoffs_version`: of the file that the sampled values of `cutoffs` come from; None: there is none.
     """
 
     path: str
@@ -104,6 +161,8 @@ class Ruleset:
     session_gap_ms: int
     fingerprint: int
     funnels: tuple[Funnel, ...] = ()
+    cutoffs: tuple[Cutoff, ...] = ()
+    cutoffs_version: str | None = None
 
     @cached_property
     def features(self) -> Mapping[str, Feature]:

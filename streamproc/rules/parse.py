@@ -4,7 +4,7 @@ Checked means: every feature exists, and every value has the unit of its feature
 of things, or of millionths of the currency.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Final, cast
@@ -23,7 +23,11 @@ from streamproc.rules.literals import (
     parse_money,
     parse_number,
 )
+from streamproc.rules.model import Cutoff
 from streamproc.rules.nearest import did_you_mean
+from streamproc.rules.operands import Operand
+from streamproc.rules.operands import factor as factor_of
+from streamproc.rules.operands import operand as operand_of
 
 _UNIT_WORDS: Final[dict[Unit, str]] = {
     "duration": "a duration",
@@ -32,8 +36,6 @@ _UNIT_WORDS: Final[dict[Unit, str]] = {
     "percent": "a percentage",
     "text": "a text",
 }
-#: A greater factor is a mistake, and products must fit 64 bits.
-_FACTOR_MAX: Final = 1_000
 _LONG_UNITS: Final = ("second", "minute", "hour", "day", "week")
 
 
@@ -46,45 +48,22 @@ class Parsed:
     offsets: dict[Comparison, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Operand:
-    """One side of a comparison: a name, perhaps with a factor; a text; or a quantity with perhaps a word after it
-    (`100 USD`).
-    """
-
-    token: Token
-    suffix: Token | None = None
-    factor: Token | None = None
-
-    @property
-    def offset(self) -> int:
-        return (self.factor or self.token).start_pos or 0
-
-    @property
-    def text(self) -> str:
-        if self.factor is not None:
-            return f"{self.factor} * {self.token}"
-        return f"{self.token} {self.suffix}" if self.suffix else str(self.token)
-
-    @property
-    def is_name(self) -> bool:
-        return self.token.type == "NAME"
-
-    @property
-    def is_text(self) -> bool:
-        return self.token.type == "TEXT"
-
-
-def parse_expression(text: str, *, currency: str, features: Mapping[str, Feature] = FEATURES) -> Parsed:
+def parse_expression(
+    text: str,
+    *,
+    currency: str,
+    features: Mapping[str, Feature] = FEATURES,
+    cutoffs: Iterable[Cutoff] = (),
+) -> Parsed:
     """The checked tree of `text`, in which money is in `currency`; all its mistakes if it has any.
 
-    `features`: those that there are. (A text that does not follow the grammar has one mistake: the first.)
+    `features`, `cutoffs`: those that there are. (A text that does not follow the grammar has one mistake: the first.)
     """
     try:
         tree = parse_tree(text)
     except Mistake as mistake:
         return Parsed(mistakes=[mistake])
-    checker = _Checker(currency, features)
+    checker = _Checker(currency, features, cutoffs)
     expr = checker.expression(tree)
     checker.parsed.expr = None if checker.parsed.mistakes else expr
     return checker.parsed
@@ -93,9 +72,12 @@ def parse_expression(text: str, *, currency: str, features: Mapping[str, Feature
 class _Checker:
     """Walks the syntax tree and makes the checked one. A comparison with a mistake is noted and left out."""
 
-    def __init__(self, currency: str, features: Mapping[str, Feature]) -> None:
+    def __init__(self, currency: str, features: Mapping[str, Feature], cutoffs: Iterable[Cutoff]) -> None:
         self.currency = currency
         self.features = features
+        self.cutoffs = {
+            place: (cutoff, value) for cutoff in cutoffs for place, value in cutoff.places.items()
+        }
         self.parsed = Parsed()
 
     def expression(self, tree: Tree[Token]) -> Expr | None:
@@ -113,12 +95,16 @@ class _Checker:
 
     def _chain(self, tree: Tree[Token]) -> Expr | None:
         """`a < b`, or a range `a < b < c`, which is `a < b and b < c`."""
-        operands = [_operand(child) for child in tree.children if isinstance(child, Tree)]
+        operands = [operand_of(child) for child in tree.children if isinstance(child, Tree)]
         signs = [child for child in tree.children if isinstance(child, Token)]
         names = [side for side in operands if side.is_name]
         known = [self.features[side.token] for side in names if side.token in self.features]
         is_text = any(feature.unit == "text" for feature in known)
-        unknown = [self._unknown(side, is_text) for side in names if side.token not in self.features]
+        unknown = [
+            self._unknown(side, is_text)
+            for side in names
+            if side.token not in self.features and side.token not in self.cutoffs
+        ]
         if unknown:
             self.parsed.mistakes += unknown
             return None
@@ -134,26 +120,45 @@ class _Checker:
             return None
         return all_of(parts)
 
-    def _comparison(self, left: _Operand, op: Op, right: _Operand) -> Comparison:
-        if not left.is_name and not right.is_name:
+    def _comparison(self, left: Operand, op: Op, right: Operand) -> Comparison:
+        named = [side.is_name and side.token in self.features for side in (left, right)]
+        if not any(named):
             message = f"`{left.text} {op} {right.text}` compares two values"
             raise Mistake(left.offset, message, "one side must be a feature")
-        if left.is_name and right.is_name:
+        if all(named):
             return self._between_features(left, op, right)
-        if not left.is_name:
+        if not named[0]:
             left, op, right = right, MIRRORED[op], left
         feature = self.features[left.token]
         if left.factor is not None:
             raise Mistake(
                 left.offset, "only a feature that is compared with another is multiplied", "leave it out"
             )
+        if right.is_name:
+            return self._against_cutoff(feature, op, right)
         try:
             threshold = self._text(feature, op, right) if right.is_text else self._value(feature, op, right)
         except LiteralError as error:
             raise Mistake(right.offset, error.message, error.hint) from None
         return Comparison(feature.name, op, threshold, self._unit(feature))
 
-    def _between_features(self, left: _Operand, op: Op, right: _Operand) -> Comparison:
+    def _against_cutoff(self, feature: Feature, op: Op, right: Operand) -> Comparison:
+        cutoff, value = self.cutoffs[right.token]
+        if right.factor is not None:
+            raise Mistake(
+                right.offset, "a cut-off is not multiplied", "leave the factor out, or write a value"
+            )
+        own = self.features[cutoff.feature]
+        if own.unit != feature.unit:
+            units = _UNIT_WORDS[feature.unit], _UNIT_WORDS[own.unit]
+            message = f"`{feature.name}` is {units[0]}, but the cut-off `{cutoff.name}` is {units[1]}"
+            raise Mistake(right.offset, message, f"it is one of `{own.name}`")
+        if op in ("==", "!="):
+            message = f"a cut-off is a border, which is not compared by `{op}`"
+            raise Mistake(right.offset, message, "write `>=`, `>`, `<=` or `<`")
+        return Comparison(feature.name, op, value, self._unit(feature), cutoff=str(right.token))
+
+    def _between_features(self, left: Operand, op: Op, right: Operand) -> Comparison:
         first, second = self.features[left.token], self.features[right.token]
         if first is second:
             raise Mistake(right.offset, f"`{first.name}` is compared with itself")
@@ -173,10 +178,10 @@ class _Checker:
             units = _UNIT_WORDS[first.unit], _UNIT_WORDS[second.unit]
             message = f"`{first.name}` is {units[0]}, but `{second.name}` is {units[1]}"
             raise Mistake(right.offset, message, "compare features of the same unit")
-        factor, times = _factor(left), _factor(right)
+        factor, times = factor_of(left), factor_of(right)
         return Comparison(first.name, op, second.name, self._unit(first), factor, times)
 
-    def _text(self, feature: Feature, op: Op, operand: _Operand) -> Text:
+    def _text(self, feature: Feature, op: Op, operand: Operand) -> Text:
         if feature.unit != "text":
             raise self._unit_mismatch(feature, operand.text, "text")
         if op not in ("==", "!="):
@@ -186,7 +191,7 @@ class _Checker:
             raise LiteralError("the text is empty", 'write a text such as `"shoes"`')
         return Text(text, text_hash(text))
 
-    def _value(self, feature: Feature, op: Op, operand: _Operand) -> int:
+    def _value(self, feature: Feature, op: Op, operand: Operand) -> int:
         """The literal in the unit of `feature`. Raises LiteralError; Mistake if its last word is wrong."""
         quantity, suffix = str(operand.token), operand.suffix
         if suffix is not None and not is_currency(suffix):
@@ -228,33 +233,19 @@ class _Checker:
     def _unit(self, feature: Feature) -> str:
         return {"duration": "ms", "money": self.currency}.get(feature.unit, feature.unit)
 
-    def _unknown(self, operand: _Operand, is_text: bool) -> Mistake:
+    def _unknown(self, operand: Operand, is_text: bool) -> Mistake:
+        name = str(operand.token)
+        what = "feature or cut-off" if self.cutoffs else "feature"
         if is_text:
-            hint = f'write texts in double quotes: `"{operand.token}"`'
+            hint = f'write texts in double quotes: `"{name}"`'
+        elif name.partition(".")[0] in self.cutoffs:
+            return Mistake(operand.offset, f"unknown place `{name}` of a cut-off", "write `.low` or `.high`")
         else:
-            hint = did_you_mean(operand.token, self.features) or "`streamproc features` lists the features"
-        return Mistake(operand.offset, f"unknown feature `{operand.token}`", hint)
-
-
-def _operand(tree: Tree[Token]) -> _Operand:
-    tokens = [child for child in tree.children if isinstance(child, Token)]
-    match [token.type for token in tokens]:
-        case ["QUANTITY", "TIMES", "NAME"]:
-            return _Operand(tokens[2], factor=tokens[0])
-        case ["QUANTITY", "NAME"]:
-            return _Operand(tokens[0], suffix=tokens[1])
-        case _:
-            return _Operand(tokens[0])
-
-
-def _factor(operand: _Operand) -> int:
-    if operand.factor is None:
-        return 1
-    text = str(operand.factor)
-    if not text.isdecimal() or not 1 <= int(text) <= _FACTOR_MAX:
-        message = f"`{text}` is not a factor"
-        raise Mistake(operand.offset, message, f"write a whole number from 1 to {_FACTOR_MAX:,}")
-    return int(text)
+            hint = (
+                did_you_mean(name, [*self.features, *self.cutoffs])
+                or "`streamproc features` lists the features"
+            )
+        return Mistake(operand.offset, f"unknown {what} `{name}`", hint)
 
 
 def _check_range(signs: list[Token]) -> None:

@@ -1,6 +1,6 @@
 """The `segments:` of a rules file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -12,7 +12,7 @@ from streamproc.contracts.signals import RESERVED_AUDIENCE_KEY
 from streamproc.features.registry import Feature
 from streamproc.rules.document import Document
 from streamproc.rules.fields import Fields
-from streamproc.rules.model import Segment
+from streamproc.rules.model import Cutoff, Segment
 from streamproc.rules.parse import Parsed, parse_expression
 
 _KEYS: Final = ("key", "name", "description", "version", "group", "priority", "enter", "exit", "min_dwell")
@@ -41,10 +41,18 @@ class SegmentEntry:
 
 
 def read_segments(
-    document: Document, items: Sequence[Node], currency: str, features: Mapping[str, Feature]
+    document: Document,
+    items: Sequence[Node],
+    currency: str,
+    features: Mapping[str, Feature],
+    cutoffs: Sequence[Cutoff] = (),
 ) -> list[SegmentEntry]:
-    """The entries, each checked for itself and against the others. `features`: those that rules may name."""
-    entries = [_read_segment(document, item, currency, features) for item in items]
+    """The entries, each checked for itself and against the others. `features`, `cutoffs`: what rules may name."""
+
+    def parse(text: str) -> Parsed:
+        return parse_expression(text, currency=currency, features=features, cutoffs=cutoffs)
+
+    entries = [_read_segment(document, item, parse) for item in items]
     check_keys("segment", [(entry.fields, entry.key) for entry in entries])
     _check_groups(entries)
     return entries
@@ -67,9 +75,7 @@ def check_keys(what: str, entries: Sequence[tuple[Fields, str | None]]) -> None:
             fields.report("key", message, f"rename the newer {what}")
 
 
-def _read_segment(
-    document: Document, node: Node, currency: str, features: Mapping[str, Feature]
-) -> SegmentEntry:
+def _read_segment(document: Document, node: Node, parse: Callable[[str], Parsed]) -> SegmentEntry:
     noted = len(document.problems)
     fields = Fields(document, node, "the segment", allowed=_KEYS, required=_REQUIRED)
     key, name, version = fields.key("key"), fields.text("name"), fields.integer("version", 1)
@@ -79,7 +85,7 @@ def _read_segment(
     group, priority = fields.key("group"), fields.integer("priority", 0)
     if "priority" in fields and "group" not in fields:
         fields.report("priority", "a `priority` only matters inside a `group`", "add `group:`, or remove it")
-    enter, exit_ = (_read_rule(fields, key, currency, features) for key in ("enter", "exit"))
+    enter, exit_ = (_read_rule(fields, key, parse) for key in ("enter", "exit"))
     min_dwell_ms = fields.duration_ms("min_dwell")
     segment = None
     if len(document.problems) == noted and key and name and version and enter and enter.parsed.expr:
@@ -99,11 +105,11 @@ def _read_segment(
     return SegmentEntry(fields, key, group, priority, enter, exit_, segment)
 
 
-def _read_rule(fields: Fields, key: str, currency: str, features: Mapping[str, Feature]) -> Rule | None:
+def _read_rule(fields: Fields, key: str, parse: Callable[[str], Parsed]) -> Rule | None:
     node = fields.scalar(key, "an expression such as `recency > 14d`")
     if node is None:
         return None
-    rule = Rule(node, parse_expression(node.value, currency=currency, features=features))
+    rule = Rule(node, parse(node.value))
     for mistake in rule.parsed.mistakes:
         fields.document.report_inside(node, mistake.offset, mistake.message, mistake.hint)
     return rule

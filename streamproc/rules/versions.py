@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 
 import xxhash
 
-from streamproc.rules.expression import Not
+from streamproc.errors import StreamprocError
+from streamproc.rules.expression import Expr, Not, as_written, comparisons
 from streamproc.rules.model import BandPolicy, Campaign, Funnel, Ruleset, Segment
-from streamproc.rules.problems import Problem
+from streamproc.rules.problems import Problem, RulesError
 
 
 def fingerprint(segments: Sequence[Segment], churn: BandPolicy, funnels: Sequence[Funnel] = ()) -> int:
@@ -27,8 +28,23 @@ def fingerprint(segments: Sequence[Segment], churn: BandPolicy, funnels: Sequenc
     return xxhash.xxh32_intdigest("\n".join(lines).encode())
 
 
+def check_change(old: Ruleset, new: Ruleset) -> None:
+    """Raises StreamprocError if a running worker is not to go on with `new`."""
+    if unversioned := changed_without_version(old, new):
+        raise RulesError(unversioned, fix="raise `version` in each of these definitions")
+    if old.cutoffs_version is not None and new.cutoffs_version is None:
+        # Gone for a moment, perhaps: that must not re-evaluate everybody, twice.
+        raise StreamprocError(
+            "the file of cut-offs is gone",
+            fix="put it back; to have the fixed ones, say `override: true` in the rules, or start the worker anew",
+        )
+
+
 def changed_without_version(old: Ruleset, new: Ruleset) -> list[Problem]:
-    """What `new` defines otherwise than `old` without a later version: its segments, campaigns and funnels."""
+    """What `new` defines otherwise than `old` without a later version: its segments, campaigns and funnels.
+
+    A cut-off is part of a definition by what it is a quantile of, not by the value that it has today.
+    """
     problems = []
     for kind, item, version in changed_items(old, new):
         if item.version == version - 1:
@@ -51,15 +67,35 @@ def changed_items(old: Ruleset, new: Ruleset) -> Iterator[tuple[str, Segment | C
             earlier = known.get(item.key)
             if earlier is None or item.version > earlier.version:
                 continue
-            if _definition(item) != _definition(earlier) or item.version < earlier.version:
+            if _meaning(item, new) != _meaning(earlier, old) or item.version < earlier.version:
                 yield kind, item, earlier.version + 1
 
 
+def _meaning(item: Segment | Campaign | Funnel, ruleset: Ruleset) -> tuple[object, ...]:
+    """The definition with cut-offs by their names, and what those mean."""
+    if not isinstance(item, Segment):
+        return _definition(item)
+    used = {comparison.cutoff.partition(".")[0] for rule in _rules(item) for comparison in comparisons(rule)}
+    borders = sorted(
+        (cutoff.name, cutoff.feature, str(cutoff.quantile), cutoff.hysteresis)
+        for cutoff in ruleset.cutoffs
+        if cutoff.name in used
+    )
+    enter, leave = map(as_written, _rules(item))
+    return (enter, leave, *_definition(item)[2:], *borders)
+
+
 def _definition(item: Segment | Campaign | Funnel) -> tuple[object, ...]:
+    """All that decides, with cut-offs by their values."""
     if isinstance(item, Funnel):
         return (item.steps, item.within_ms)
     if isinstance(item, Segment):
         place = (item.group, item.priority) if item.group is not None else None
-        leave = Not(item.enter) if item.exit is None else item.exit
-        return (str(item.enter), str(leave), item.min_dwell_ms, place)
+        enter, leave = map(str, _rules(item))
+        return (enter, leave, item.min_dwell_ms, place)
     return (item.trigger, item.channel, item.offer, item.expires_after_ms, item.cooldown_ms)
+
+
+def _rules(segment: Segment) -> tuple[Expr, Expr]:
+    """Who comes in, and who goes out."""
+    return segment.enter, Not(segment.enter) if segment.exit is None else segment.exit

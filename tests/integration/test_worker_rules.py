@@ -35,6 +35,14 @@ segments:
   - {key: listener, name: Listener, version: 1, enter: events_total < 2}
 """
 
+RULES_WITH_A_CUTOFF = """
+currency: USD
+cutoffs:
+  busy: {feature: events_total, quantile: 50%, fixed: 4}
+segments:
+  - {key: busy, name: Busy, version: 1, enter: events_total >= busy, exit: events_total < busy.low}
+"""
+
 
 def reloads(worker: WorkerProcess, outcome: str) -> float:
     return worker.metrics().get(f'streamproc_rules_reloads_total{{outcome="{outcome}"}}', 0)
@@ -136,3 +144,37 @@ async def test_rules_are_previewed_and_applied(installation: Installation) -> No
 
     again = await asyncio.to_thread(installation.command, "segments", "apply", str(tried), "--yes")
     assert "these rules are in force already" in again.stdout
+
+
+async def test_cutoffs_of_the_running_group_are_taken_up(installation: Installation) -> None:
+    """Set by a sample of its states, loaded with no version raised, for everybody; a second sample moves nobody."""
+    with_rules(installation, RULES_WITH_A_CUTOFF)
+    path = installation.directory / "cutoffs.json"
+    worker = installation.worker(cutoffs=path).wait_ready()
+    customers = {f"c-{n}": 1 + n % 4 for n in range(240)}  # customer -> events
+    sent = [
+        ("events.web", customer, event(customer, wall_ms(), n))
+        for customer, count in customers.items()
+        for n in range(count)
+    ]
+    await installation.publish(logs_of(installation, sent))
+    await installation.wait_applied(len(sent), worker)
+
+    async def moves(cause: str) -> Counter[tuple[str, str]]:
+        signals = (await installation.published()).said()
+        return Counter((each["kind"], each["key"]) for each in signals if each["cause"] == cause)
+
+    arguments = ("cutoffs", "--live", "-o", str(path))
+    for run in (1, 2):
+        made = await asyncio.to_thread(installation.command, *arguments, cutoffs=path)
+        assert made.returncode == 0, made.stderr
+        assert f"{120 if run == 1 else 0} of 240 customers change segments" in made.stdout
+        await until(lambda run=run: reloads(worker, "loaded") == run, within_s=20)  # type: ignore[misc]
+        assert json.loads(path.read_text())["cutoffs"]["busy"]["value"] == "2"
+
+        async def all_moved() -> bool:
+            return (await moves("definition"))["entered", "busy"] == 120
+
+        await until(all_moved, within_s=30)
+    assert await moves("event") == {("entered", "busy"): 60}
+    assert await moves("definition") == {("entered", "busy"): 120}

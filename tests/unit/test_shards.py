@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
+import msgspec
 import pytest
 from aiokafka.structs import TopicPartition
 from structlog.testing import capture_logs
@@ -496,4 +497,22 @@ async def test_what_kafka_is_told_can_be_read() -> None:
     ((rewinds, seq, sent),) = {read_note(note) for note in notes}
     assert (rewinds, sent) == (0, head.seq)  # whoever held it before may have sent all of it
     assert seq == shards.held[0].shard.head.seq
+    await shards.release({0})
+
+
+async def test_definitions_that_decide_the_same_evaluate_nobody() -> None:
+    """A new sample of cut-offs may leave them where they were. A sweep that is under way goes on."""
+    shards, _ = made(MemoryStore())
+    await shards.acquire({0}, generation=1)
+    held = shards.held[0]
+    same = Definitions(load_ruleset(None), load_model(None))
+    assert held.sweep_cursor is None
+    shards.redefine(same)
+    assert held.sweep_cursor is None
+    held.sweep_cursor = 7
+    shards.redefine(same)
+    assert held.sweep_cursor == 7
+    model = msgspec.structs.replace(load_model(None), version="another")
+    shards.redefine(Definitions(load_ruleset(None), model))
+    assert held.sweep_cursor == 0
     await shards.release({0})

@@ -8,8 +8,10 @@ import pytest
 
 from streamproc.api.configuration import describe_definitions, shown_settings, without_credentials
 from streamproc.errors import StreamprocError
+from streamproc.rules.cutoff_values import encode_cutoffs
 from streamproc.settings import Settings, load_settings
 from tests.unit.api.customers import SMALL_FILE
+from tests.unit.rules.test_cutoffs import RULES, values
 
 
 def shown(environment: dict[str, str]) -> dict[str, tuple[Any, str, str | None]]:
@@ -100,3 +102,23 @@ def test_definitions_that_cannot_be_used(tmp_path: Path) -> None:
     assert told["rules"]["path"] == str(rules)
     assert "cannot read the churn model" in told["model"]["error"]
     assert told["fingerprint"] is None
+
+
+def test_cutoffs_are_told_with_the_values_in_force(tmp_path: Path) -> None:
+    """And where each comes from; a file that is none is a mistake, for which a worker would not start."""
+    (tmp_path / "rules.yaml").write_text(RULES)
+    path = tmp_path / "cutoffs.json"
+    environment = {"STREAMPROC_RULES": str(tmp_path / "rules.yaml"), "STREAMPROC_CUTOFFS": str(path)}
+    fixed = describe_definitions(load_settings(environment))
+    assert (fixed["cutoffs"]["version"], fixed["cutoffs"]["values"]["heavy_use"]["source"]) == (None, "fixed")
+    path.write_bytes(encode_cutoffs(values(heavy_use="9")))
+    told = describe_definitions(load_settings(environment))
+    assert told["cutoffs"]["version"] == "cutoffs-1"
+    assert told["cutoffs"]["values"]["heavy_use"] == {
+        "feature": "sessions_30d", "quantile": 80, "hysteresis": 20, "value": "9", "source": "sampled",
+    }  # fmt: skip
+    assert told["fingerprint"] != fixed["fingerprint"]
+    path.write_text("{")
+    wrong = describe_definitions(load_settings(environment))
+    assert "not a file of cut-offs" in wrong["cutoffs"]["error"]
+    assert wrong["fingerprint"] is None

@@ -66,6 +66,7 @@ async def test_who_would_come_and_go_is_counted(rules: Callable[[str], Definitio
     assert (listener.inside, listener.entering) == (0, sum(count < 3 for count in counts.values()))
     assert (known.inside, known.leaving) == (len(counts), len(counts))
     assert (found.customers, found.changed, found.same) == (len(counts), len(counts), 0)
+    assert found.moved == len(counts)
     assert found.triggered == {"ask": talker.entering}
     assert len(listener.told) == 3
     for change in listener.told:

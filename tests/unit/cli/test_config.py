@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 from streamproc.cli.config import config_group
 from streamproc.errors import StreamprocError
 from tests.unit.api.customers import SMALL_FILE
+from tests.unit.rules.test_cutoffs import RULES
 
 CLEAN = dict.fromkeys(("STREAMPROC_RULES", "STREAMPROC_REDIS", "STREAMPROC_KAFKA", "STREAMPROC_CLOCK"))
 
@@ -93,3 +94,18 @@ def test_mistakes_are_told_as_elsewhere() -> None:
     assert isinstance(result.exception, StreamprocError)
     with pytest.raises(StreamprocError, match=r"STREAMPROC_CLOCK='wall'.*STREAMPROC_HTTP_PORT='http'"):
         raise result.exception
+
+
+def test_cutoffs_in_force(tmp_path: Path) -> None:
+    """By name, with where the value comes from; nothing where rules have none."""
+    path = tmp_path / "rules.yaml"
+    path.write_text(RULES)
+    shown = show(rules=str(path), cutoffs=str(tmp_path / "cutoffs.json")).stdout
+    assert f"cutoffs  {tmp_path / 'cutoffs.json'}: the fixed ones\n" in shown
+    assert "  heavy_use: 12 (fixed; 80% of sessions_30d)\n" in shown
+    assert "  recent: 7d (fixed; 20% of recency)\n" in shown
+    assert "cutoffs  " not in show().stdout
+    (tmp_path / "cutoffs.json").write_text("{")
+    broken = show(rules=str(path), cutoffs=str(tmp_path / "cutoffs.json"))
+    assert broken.exit_code == 2
+    assert "cutoffs  wrong: " in broken.stdout

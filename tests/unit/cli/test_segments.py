@@ -8,8 +8,10 @@ from click.testing import CliRunner, Result
 
 from streamproc.cli.segments import segments_group
 from streamproc.errors import StreamprocError
+from streamproc.rules.cutoff_values import encode_cutoffs
 from streamproc.rules.load import load_ruleset
 from tests.unit.api.customers import SMALL_FILE
+from tests.unit.rules.test_cutoffs import RULES, values
 
 BAD = """\
 segments:
@@ -209,3 +211,21 @@ def test_a_file_with_mistakes(tmp_path: Path, command: tuple[str, ...]) -> None:
     path.write_text(BAD)
     with pytest.raises(StreamprocError, match="unknown feature `recenzy`"):
         run(*command, str(path))
+
+
+def test_cutoffs_are_shown_with_name_and_value(tmp_path: Path) -> None:
+    """By all three: the values of the file that is set, else the fixed ones."""
+    path, made = tmp_path / "rules.yaml", tmp_path / "cutoffs.json"
+    path.write_text(RULES)
+    made.write_bytes(encode_cutoffs(values(heavy_use="9")))
+    env = {"STREAMPROC_CUTOFFS": str(made)}
+    linted, listed, explained = (
+        CliRunner().invoke(segments_group, [*arguments, str(path)], env=env)
+        for arguments in (["lint"], ["list"], ["explain", "heavy"])
+    )
+    assert "cut-off heavy_use: 9 (sampled; 80% of sessions_30d)\n" in linted.stdout
+    assert "cut-off recent: 7d (fixed; 20% of recency)\n" in linted.stdout
+    assert "  exit   sessions_30d < heavy_use.low (7) or (recency > recent.high (202h) and" in listed.stdout
+    assert "number of sessions started in the last 30d is at least heavy_use (9)\n" in explained.stdout
+    told = CliRunner().invoke(segments_group, ["lint", "--json", str(path)], env=env)
+    assert json.loads(told.stdout)["cutoffs"]["heavy_use"]["value"] == "9"

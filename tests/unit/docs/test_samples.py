@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from streamproc.cli.segments import segments_group
-from streamproc.rules import campaigns, funnels, load, segments
+from streamproc.rules import campaigns, cutoffs, funnels, load, segments
 
 ROOT = Path(__file__).parents[3]
 RULES = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
@@ -17,6 +17,7 @@ SAMPLES = re.findall(r"<!-- output: segments (.+?) -->\n```text\n(.*?)^```$", RU
 SECTIONS: Final = {
     "top level": load._KEYS,
     "a funnel": funnels._KEYS,
+    "a cut-off, under its name": cutoffs._KEYS,
     "a segment": segments._KEYS,
     "`churn`": ("min_history", "hysteresis", "bands"),
     "a campaign": campaigns._KEYS,

@@ -1,4 +1,4 @@
-"""docs/rules.md: every example can be used as it stands, and every feature is listed."""
+"""docs/rules.md and docs/cutoffs.md: every example can be used as it stands, and every feature is listed."""
 
 import re
 from pathlib import Path
@@ -7,8 +7,9 @@ import pytest
 
 from streamproc.rules.load import check_text
 
-PAGE = (Path(__file__).parents[3] / "docs" / "rules.md").read_text()
-EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE, CUTOFFS = ((DOCS / name).read_text() for name in ("rules.md", "cutoffs.md"))
+EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE + CUTOFFS, re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
