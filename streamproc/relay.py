@@ -52,14 +52,17 @@ class Relay:
         tell: Callable[[int, int], Awaitable[bool]],
         acked: set[OutboxEntry],
         backlog: int,
+        on_trimmed: Callable[[], None] = lambda: None,
     ) -> None:
         """`tell(partition, seq)` returns once Kafka's group knows of the commit; False: this relay is to end.
 
         `acked`: what Kafka has acknowledged but Redis could not trim, by this relay or the one before it in this
-        process. It is not sent again. `backlog`: records that are in the outbox now.
+        process. It is not sent again. `backlog`: records that are in the outbox now. `on_trimmed`: called when it has
+        become smaller.
         """
         self._store, self._shard, self._producer, self._tell = store, shard, producer, tell
         self._prefix, self._metrics, self._acked = topic_prefix, metrics, acked
+        self._on_trimmed = on_trimmed
         self._committed = asyncio.Event()
         self._committed.set()  # there may be records from before
         self._stopping = asyncio.Event()
@@ -137,6 +140,7 @@ class Relay:
             self.backlog = max(0, self.backlog - await self._store.outbox_trim(head, entries[-1].id))
             self._acked.clear()
             self._forget(entries[-1])
+            self._on_trimmed()
         if has_unknown and len(entries) < BATCH_RECORDS and overflows == self._overflows:
             self._has_unknown = False  # what came since that was read is known
         self._metrics.set("outbox_records", self.backlog, str(head.partition))

@@ -49,7 +49,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     chunk_records: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 2_000  # records per commit
-    due_customers: Annotated[int, msgspec.Meta(ge=1)] = 1_000  # timers per commit
+    due_customers: Annotated[int, msgspec.Meta(ge=1)] = 5_000  # timers per commit
     sweep_per_s: Annotated[int, msgspec.Meta(ge=1)] = (
         5_000  # customers re-evaluated under edited rules, a worker
     )

@@ -36,8 +36,6 @@ _log = structlog.get_logger(__name__)
 
 #: How often a shard with nothing to do looks at the clock and at the ends of its topics.
 _IDLE_S: Final = 0.05
-#: The same of a shard whose timers wait until signals are sent.
-_SENDING_S: Final = 0.01
 #: Queued records per topic, in chunks, at which an agent has to wait.
 _QUEUED_CHUNKS: Final = 4
 #: About how long a reply of Redis takes.
@@ -258,7 +256,10 @@ class Shards:
         acked = self._acked.setdefault(partition, set())
         prefix = self._settings.topic_prefix
         backlog = await self._store.outbox_length(head.partition)
-        relay = Relay(self._store, shard, self._producer, prefix, self._metrics, self._tell, acked, backlog)
+        relay = Relay(
+            self._store, shard, self._producer, prefix, self._metrics, self._tell, acked, backlog,
+            on_trimmed=lambda: self._resume_timers(partition),
+        )  # fmt: skip
         assert self.reader is not None
         if head.time_ms is not None:
             self._metrics.set("shard_time_seconds", head.time_ms / 1000, str(head.partition))
@@ -271,6 +272,11 @@ class Shards:
             sent_seq=head.seq,  # by whoever held it before
             sweep_cursor=sweep_cursor,
         )
+
+    def _resume_timers(self, partition: int) -> None:
+        held = self.held.get(partition)
+        if held is not None and not held.timers_wait:
+            held.stirred.set()
 
     async def _tell(self, partition: int, seq: int) -> bool:
         """Return once Kafka knows that the shard has come as far as its commit `seq`; False if it is to be let go.
@@ -320,7 +326,7 @@ class Shards:
                     self.done.set()
                 held.stirred.clear()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(held.stirred.wait(), _SENDING_S if held.timers_wait else _IDLE_S)
+                    await asyncio.wait_for(held.stirred.wait(), _IDLE_S)
 
     async def _is_over(self, idle: Held) -> bool:
         assert self.reader is not None
