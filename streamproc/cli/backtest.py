@@ -23,16 +23,14 @@ from streamproc.cli.backtest_page import write_page
 from streamproc.cli.backtest_sheets import Sheet, sheets
 from streamproc.cli.event_files import (
     FILE_OR_STDIN,
-    name_of,
     progress_bar,
-    size_of,
-    tell_bad_lines,
+    read_history,
+    tell_bad_history,
     topic_option,
 )
 from streamproc.cli.rules_file import with_rules
 from streamproc.clock import monotonic_s, wall_ms
 from streamproc.contracts.instants import to_iso
-from streamproc.contracts.meanings import CHANNELS
 from streamproc.contracts.printable import printable
 from streamproc.errors import StreamprocError
 from streamproc.rules.literals import LiteralError, parse_duration
@@ -40,13 +38,11 @@ from streamproc.settings import load_settings
 from streamproc.simulate.cdnow import load_cdnow
 from streamproc.simulate.ecom import load_ecom
 from streamproc.transitions.definitions import Definitions
-from streamproc.transport.lines import CHANNEL_TOPICS, BadLine
 
 _DATA: Final = ("ecom", "cdnow", "cdnow-full")
 _RULES_SUFFIXES: Final = (".yaml", ".yml")
 _FILE: Final = click.Path(path_type=Path, exists=True, dir_okay=False)
 _OUT: Final = click.Path(path_type=Path, dir_okay=False)
-_LISTED: Final = 20
 
 
 class _Duration(click.ParamType):
@@ -129,7 +125,7 @@ def backtest_command(
         with progress_bar() as progress:
             task = progress.add_task("replaying", total=history.records * len(versions))
             findings = run(trial, lambda events: progress.advance(task, events))
-    _tell_bad(history, findings)
+    tell_bad_history(history, findings.first_refused, findings.figures[0].refused)
     if not findings.until_ms:
         fix = "`streamproc validate FILE` says what is wrong with each line"
         raise StreamprocError(f"no line is an event that is accepted ({history.records:,} read)", fix=fix)
@@ -178,16 +174,7 @@ def _history(files: Sequence[Path], data: str | None, topic: str, partitions: in
         history.put(_published(data), data)
         return history
     with progress_bar() as progress:
-        for path in files:
-            with click.open_file(str(path), "rb") as file:
-                task = progress.add_task(f"reading {name_of(path)}", total=size_of(file))
-                history.read(
-                    file,
-                    name_of(path),
-                    CHANNEL_TOPICS[CHANNELS.index(topic)],
-                    lambda size, task=task: progress.advance(task, size),  # type: ignore[misc]
-                )
-                progress.remove_task(task)
+        read_history(history, files, topic, progress)
     return history
 
 
@@ -221,17 +208,6 @@ def _signal_parts(path: Path | None, partitions: int) -> Iterator[Any]:
         except OSError as error:
             fix = "make room, or name a file elsewhere"
             raise StreamprocError(f"cannot write {path}: {error.strerror or error}", fix=fix) from None
-
-
-def _tell_bad(history: History, findings: Findings) -> None:
-    """On standard error: lines that are no records, and events that the engine refused."""
-    refused = history.refused + findings.figures[0].refused
-    listed = [*history.bad_lines]
-    for line, failure in findings.first_refused:
-        file, number = history.place(line)
-        listed.append(BadLine(file, number, failure.reason, failure.field, failure.message))
-    listed.sort(key=lambda bad: (bad.file, bad.line))
-    tell_bad_lines(listed[:_LISTED], refused, history.records - findings.figures[0].refused)
 
 
 def _summary(findings: Findings, seconds: float) -> list[str]:

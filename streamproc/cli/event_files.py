@@ -9,6 +9,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from streamproc.backtest.history import History
+from streamproc.backtest.replay import Refused
 from streamproc.cli.rules_file import rules_path
 from streamproc.clock import wall_ms
 from streamproc.contracts.meanings import CHANNELS
@@ -18,6 +20,8 @@ from streamproc.fitting.reading import Reader, Reading
 from streamproc.rules.load import load_ruleset
 from streamproc.transport.lines import CHANNEL_TOPICS, BadLine
 
+#: Bad lines that are told one by one.
+_LISTED: Final = 20
 FILE_OR_STDIN: Final = click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True)
 
 #: Options of commands that read events.
@@ -67,6 +71,30 @@ def read_events(files: Sequence[Path], topic: str, rules: Path | None, progress:
         )
         raise StreamprocError(f"{names}: no line is an event that is accepted", fix=fix)
     return reading
+
+
+def read_history(history: History, files: Sequence[Path], topic: str, progress: Progress) -> None:
+    """Append the events of all files to a history, each where a worker would find it."""
+    for path in files:
+        with click.open_file(str(path), "rb") as file:
+            task = progress.add_task(f"reading {name_of(path)}", total=size_of(file))
+            history.read(
+                file,
+                name_of(path),
+                CHANNEL_TOPICS[CHANNELS.index(topic)],
+                lambda size, task=task: progress.advance(task, size),  # type: ignore[misc]
+            )
+            progress.remove_task(task)
+
+
+def tell_bad_history(history: History, first_refused: Sequence[Refused], refused: int) -> None:
+    """As `tell_bad_lines`: lines that are no records, and events that were `refused`."""
+    listed = [*history.bad_lines]
+    for line, failure in first_refused:
+        file, number = history.place(line)
+        listed.append(BadLine(file, number, failure.reason, failure.field, failure.message))
+    listed.sort(key=lambda bad: (bad.file, bad.line))
+    tell_bad_lines(listed[:_LISTED], history.refused + refused, history.records - refused)
 
 
 def tell_bad_lines(listed: Sequence[BadLine], refused: int, events: int) -> None:

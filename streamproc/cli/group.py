@@ -14,6 +14,7 @@ from streamproc import __version__
 from streamproc.cli.backtest import backtest_command
 from streamproc.cli.config import config_group
 from streamproc.cli.demo import demo_command
+from streamproc.cli.discover import discover_command
 from streamproc.cli.doctor import doctor_command
 from streamproc.cli.failed import failed_group
 from streamproc.cli.features import features_command
@@ -77,6 +78,7 @@ for _command in (
     backtest_command,
     fit_command,
     score_command,
+    discover_command,
     schemas_command,
 ):
     group.add_command(_command)
