@@ -32,9 +32,7 @@ def show(console: Console, found: Discovery, out: Path | None) -> None:
         )
     )
     if not found.suggestions:
-        console.print(
-            Text(f"no group that is no segment yet has {_direction(found)} of it on both halves", "bold")
-        )
+        console.print(Text("no group stands out on both halves that is no segment yet", "bold"))
         return
     console.print()
     console.print(_table(found))
@@ -115,7 +113,3 @@ def _everybody(found: Discovery) -> str:
     if target.is_share:
         return f"{told(mean, target)} of them {target.words}"
     return f"they {target.words} {told(mean, target)} each"
-
-
-def _direction(found: Discovery) -> str:
-    return "less" if found.less else "more"

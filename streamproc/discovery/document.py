@@ -24,7 +24,7 @@ _WORDS: Final[dict[Op, str]] = {">=": "from", "<": "below", "==": "is", ">": "ov
 def key_of(suggestion: Suggestion) -> str:
     """A key made of the rule, so that the same rule has the same one next time: `found_recency_from_14d`."""
     parts = []
-    for comparison in comparisons(suggestion.rule):
+    for comparison in comparisons(suggestion.conditions):
         value = _value(comparison).removesuffix("%").partition(" ")[0]
         word = re.sub(r"[^a-z0-9]+", "_", value.lower()).strip("_") or "other"
         parts.append(f"{comparison.feature}_{_WORDS[comparison.op]}_{word}")
@@ -38,10 +38,10 @@ def key_of(suggestion: Suggestion) -> str:
 def as_document(found: Discovery, rules: str, source: str) -> str:
     """The text of the file. `rules`: the text of the rules in force, whose currency, events and funnels it needs."""
     sections = _sections(rules)
-    target, study = found.study.target, found.study
+    study = found.study
     lines = [
         f"{MARK} from {source}, as of {to_iso(int(study.now_ms.max()))}.",
-        f"# Customers who {_direction(found)} {target.words} than others; {len(study.table):,} looked at.",
+        f"# {_sought(found)}; {len(study.table):,} customers looked at.",
         "# Found on one half of them (train), tested on the other (holdout), of which the figures are to be believed.",
         "# Nothing here is in force. Try it: streamproc backtest THIS_FILE events.jsonl. Then copy what you want.",
         "",
@@ -64,8 +64,11 @@ def told(value: float, target: Target) -> str:
     return f"{value / target.scale:.1%}" if target.is_share else f"{value / target.scale:,.2f}"
 
 
-def _direction(found: Discovery) -> str:
-    return "less" if found.less else "more"
+def _sought(found: Discovery) -> str:
+    target = found.study.target
+    if target.is_share:
+        return f"Groups of whom {'fewer' if found.less else 'more'} {target.words} than of others"
+    return f"Groups who {target.words} {'less' if found.less else 'more'} than others"
 
 
 def _segment(key: str, suggestion: Suggestion, found: Discovery) -> Sequence[str]:
@@ -73,7 +76,6 @@ def _segment(key: str, suggestion: Suggestion, found: Discovery) -> Sequence[str
     overlaps = ""
     if suggestion.overlaps is not None:
         overlaps = f"; most alike: {suggestion.overlaps[0]} (Jaccard {suggestion.overlaps[1]:.2f})"
-    name = " and ".join(str(comparison) for comparison in comparisons(suggestion.rule))
     description = (
         f"{told(holdout.mean, target)} {_what(target)}; of all customers {told(found.holdout.mean, target)}."
     )
@@ -81,7 +83,7 @@ def _segment(key: str, suggestion: Suggestion, found: Discovery) -> Sequence[str
         f"  # train: {_figures(suggestion.train, target)}",
         f"  # holdout: {_figures(holdout, target)}; q {suggestion.q:.2g}{overlaps}",
         f"  - key: {key}",
-        f"    name: {_quoted(name)}",
+        f"    name: {_quoted(str(suggestion.conditions))}",
         f"    description: {_quoted(description)}",
         "    version: 1",
         f"    enter: {_quoted(str(suggestion.rule))}",
@@ -89,7 +91,7 @@ def _segment(key: str, suggestion: Suggestion, found: Discovery) -> Sequence[str
 
 
 def _what(target: Target) -> str:
-    return target.words if target.is_share else f"is what each {target.words}"
+    return target.words if target.is_share else f"is what they {target.words}, each"
 
 
 def _figures(figures: Figures, target: Target) -> str:

@@ -23,10 +23,9 @@ LIFT_MIN: Final = 1.2
 #: A pair must do so many times better than either of its conditions alone, and leave out a tenth of its customers.
 PAIR_GAIN: Final = 1.1
 PAIR_SHARE_MAX: Final = 0.9
-#: A group whose customers are so nearly those of a segment (Jaccard) is not overlooked; nor is one of whom so many are
-#: in a segment that does nearly as well.
+#: A group whose customers are so nearly those of a segment (Jaccard) is not overlooked.
 COVERED: Final = 0.5
-#: So many of a group's customers must not be in a better group already.
+#: So many of a group's customers must be in no better group, and in no segment that does nearly as well.
 NEW_SHARE: Final = 0.5
 #: So many groups are taken to the other half, of so many looked at.
 CANDIDATES: Final = 50
@@ -51,9 +50,18 @@ class Figures(NamedTuple):
     lift: float
 
 
+class _Candidate(NamedTuple):
+    """A group to be tested. new: its members (bool[n]) who are in no better one, and in no segment that
+    does as well."""
+
+    group: Group
+    members: Bools
+    new: Bools
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A group that is no chance. p, q: of the holdout."""
+    """A group that is no chance. p, q: of those of its members in the holdout who are `new`."""
 
     group: Group
     members: Bools
@@ -86,18 +94,16 @@ def search(given: Search) -> tuple[list[Found], int]:
         return [], 0
     held_out = ~given.train
     outcome = given.outcome[held_out]
-    members = [given.holds[group.first] & given.holds[group.second] for group in candidates]
-    n = np.array([int(own[held_out].sum()) for own in members])
-    sums = np.array([float(outcome[own[held_out]].sum()) for own in members])
+    n = np.array([int(each.new[held_out].sum()) for each in candidates])
+    sums = np.array([float(outcome[each.new[held_out]].sum()) for each in candidates])
     p = p_values(n, sums, outcome, less=given.less)
     q = q_values(p)
     found = []
-    for place, group in enumerate(candidates):
-        own = members[place]
-        holdout = figures_of(own[held_out], outcome)
-        if q[place] <= Q_MAX and _enough(holdout.lift, less=given.less):
-            train = figures_of(own[given.train], given.outcome[given.train])
-            found.append(Found(group, own, train, holdout, float(p[place]), float(q[place])))
+    for place, each in enumerate(candidates):
+        holdout, new = (figures_of(own[held_out], outcome) for own in (each.members, each.new))
+        if q[place] <= Q_MAX and all(_enough(own.lift, less=given.less) for own in (holdout, new)):
+            train = figures_of(each.members[given.train], given.outcome[given.train])
+            found.append(Found(each.group, each.members, train, holdout, float(p[place]), float(q[place])))
     return found[:SUGGESTIONS], len(candidates)
 
 
@@ -150,38 +156,32 @@ def count_pairs(holds: Bools, outcome: Floats) -> tuple[Floats, Floats]:
     return n, (whole * outcome) @ whole.T
 
 
-def _candidates(given: Search) -> Iterator[Group]:
-    """The best groups that are no segments already, and not large or different only by customers of better groups."""
+def _candidates(given: Search) -> Iterator[_Candidate]:
+    """The best groups that are no segments already, and not large or different only by customers of better groups or
+    of segments that do as well.
+    """
     train = given.train
-    outcome, segments = given.outcome[train], given.covered[:, train]
-    told = np.zeros(int(train.sum()), np.bool_)
+    outcome = given.outcome[train]
+    lifts = np.array([figures_of(segment[train], outcome).lift for segment in given.covered])
+    told = np.zeros(len(train), np.bool_)
     taken = 0
     for group in ranked(given):
         if taken == CANDIDATES:
             return
-        own = given.holds[group.first, train] & given.holds[group.second, train]
-        new = own & ~told
-        if new.sum() < NEW_SHARE * own.sum() or not _enough(figures_of(new, outcome).lift, less=given.less):
+        members = given.holds[group.first] & given.holds[group.second]
+        if len(given.covered) and float(jaccard(members, given.covered).max()) >= COVERED:
             continue
-        if _is_covered(own, segments, outcome, less=given.less):
+        lift = figures_of(members[train], outcome).lift
+        as_good = (lifts <= lift * PAIR_GAIN) if given.less else (lifts * PAIR_GAIN >= lift)
+        new = members & ~told & ~given.covered[as_good].any(axis=0)
+        own, own_new = members[train], new[train]
+        if own_new.sum() < NEW_SHARE * own.sum():
             continue
-        told |= own
+        if not _enough(figures_of(own_new, outcome).lift, less=given.less):
+            continue
+        told |= members
         taken += 1
-        yield group
-
-
-def _is_covered(members: Bools, segments: Bools, outcome: Floats, *, less: bool) -> bool:
-    """Whether one of the segments is nearly this group, or has most of it and does nearly as well."""
-    if not len(segments):
-        return False
-    if float(jaccard(members, segments).max()) >= COVERED:
-        return True
-    lift = figures_of(members, outcome).lift
-    for segment in segments[(segments & members).sum(axis=1) >= COVERED * members.sum()]:
-        of_segment = figures_of(segment, outcome).lift
-        if (of_segment <= lift * PAIR_GAIN) if less else (of_segment * PAIR_GAIN >= lift):
-            return True
-    return False
+        yield _Candidate(group, members, new)
 
 
 def _enough(lift: float, *, less: bool) -> bool:

@@ -9,8 +9,9 @@ from streamproc.discovery.conditions import find_conditions, without_target
 from streamproc.discovery.search import Figures, Found, Search, best_cover, figures_of, search
 from streamproc.discovery.study import Study
 from streamproc.features.frame import Frame
-from streamproc.rules.expression import Expr, all_of
+from streamproc.rules.expression import Comparison, Expr, all_of, comparisons
 from streamproc.rules.model import Ruleset
+from streamproc.windows.panes import DAY_MS
 
 #: So many customers of a half must be in a group, and so many with and without the outcome be expected among them.
 _CUSTOMERS_MIN: Final = 50
@@ -20,10 +21,13 @@ _SHARE_MIN: Final = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A rule that names a group. overlaps: the segment of the rules in force that is most alike, and the Jaccard index
+    """A rule that names a group: its conditions, of those who were active lately, as all were who were looked at.
+
+    overlaps: the segment of the rules in force that is most alike, and the Jaccard index
     of the two; None: it shares nobody with any.
     """
 
+    conditions: Expr
     rule: Expr
     train: Figures
     holdout: Figures
@@ -67,7 +71,8 @@ def suggest(study: Study, ruleset: Ruleset, *, less: bool) -> Discovery:
         tested=tested,
         suggestions=[
             Suggestion(
-                rule=_rule(each, conditions.rules),
+                conditions=(named := _named(each, conditions.rules)),
+                rule=_lately(named, study.horizon_days),
                 train=each.train,
                 holdout=each.holdout,
                 p=each.p,
@@ -79,9 +84,19 @@ def suggest(study: Study, ruleset: Ruleset, *, less: bool) -> Discovery:
     )
 
 
-def _rule(found: Found, rules: tuple[Expr, ...]) -> Expr:
+def _named(found: Found, rules: tuple[Expr, ...]) -> Expr:
     places = dict.fromkeys(found.group)
     return all_of([rules[place] for place in places])
+
+
+def _lately(conditions: Expr, horizon_days: int) -> Expr:
+    """With the bound of `recency`: without it the rule would name the long gone, too, of whom nothing was learned."""
+    horizon_ms = horizon_days * DAY_MS
+    for one in comparisons(conditions):
+        match one:
+            case Comparison("recency", "<", int(threshold)) if threshold <= horizon_ms:
+                return conditions
+    return all_of([conditions, Comparison("recency", "<=", horizon_ms, "ms")])
 
 
 def _customers_min(study: Study, customers: int) -> int:
