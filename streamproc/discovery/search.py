@@ -25,6 +25,9 @@ PAIR_GAIN: Final = 1.1
 PAIR_SHARE_MAX: Final = 0.9
 #: A group whose customers are so nearly those of a segment (Jaccard) is not overlooked.
 COVERED: Final = 0.5
+#: A group must do so many times better than a segment, or the segment will do for the customers of both. More than of
+#: pairs: the lift of a group that was chosen for it is rather too high, that of a segment is not.
+SEGMENT_GAIN: Final = 1.25
 #: So many of a group's customers must be in no better group, and in no segment that does nearly as well.
 NEW_SHARE: Final = 0.5
 #: So many groups are taken to the other half, of so many looked at.
@@ -172,7 +175,7 @@ def _candidates(given: Search) -> Iterator[_Candidate]:
         if len(given.covered) and float(jaccard(members, given.covered).max()) >= COVERED:
             continue
         lift = figures_of(members[train], outcome).lift
-        as_good = (lifts <= lift * PAIR_GAIN) if given.less else (lifts * PAIR_GAIN >= lift)
+        as_good = (lifts <= lift * SEGMENT_GAIN) if given.less else (lifts * SEGMENT_GAIN >= lift)
         new = members & ~told & ~given.covered[as_good].any(axis=0)
         own, own_new = members[train], new[train]
         if own_new.sum() < NEW_SHARE * own.sum():

@@ -15,6 +15,8 @@ Ints = NDArray[np.int64]
 _QUANTILES: Final = (0.2, 0.4, 0.6, 0.8)
 #: A value that so many have is a bin of its own: what is left of the bins is for the others.
 _OFTEN: Final = 0.2
+#: Counts below are cut beside the quantile, too.
+_SMALL: Final = 10
 _MANTISSAS: Final = (10, 12, 15, 20, 25, 30, 40, 50, 60, 80)
 
 
@@ -51,11 +53,14 @@ def cuts(values: Ints, unit: Unit) -> list[int]:
     if not len(values):
         return []
     zero = values <= 0
+    some: list[int] = []
     if zero.mean() > _OFTEN:
         edges = _edges(values[~zero], (0.25, 0.5, 0.75))
         some = [1] if unit == "count" else []
     else:
-        edges, some = _edges(values, _QUANTILES), []
+        edges = _edges(values, _QUANTILES)
+    if unit == "count":  # of which many are equal, so that it matters on which side they come
+        some += [edge + 1 for edge in edges if edge < _SMALL]
     return sorted({*some, *(readable(edge, unit) for edge in edges)})
 
 

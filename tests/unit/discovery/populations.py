@@ -49,4 +49,4 @@ def study_of(
 
 def by_lot(share: NDArray[np.float64] | float, n: int, seed: int) -> Floats:
     """Who has the outcome, each by a probability of its own."""
-    return (np.random.default_rng(seed).random(n) < share).astype(np.float64)
+    return (np.random.default_rng(seed + 10_000).random(n) < share).astype(np.float64)

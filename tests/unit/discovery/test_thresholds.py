@@ -46,6 +46,11 @@ def test_many_zeros_are_a_part_of_their_own() -> None:
     assert cuts(values * 1_000_000, "money") == [25_000_000, 50_000_000, 80_000_000]
 
 
+def test_small_counts_are_cut_on_either_side_of_a_quantile() -> None:
+    """Half of all have 1: `>= 1` and `>= 2` are both worth a look."""
+    assert cuts(np.array([0] * 10 + [1] * 60 + [2] * 30), "count") == [1, 2, 3]
+
+
 @pytest.mark.parametrize("values", [[], [0, 0, 0]])
 def test_there_is_nothing_to_cut(values: list[int]) -> None:
     assert cuts(np.array(values, np.int64), "duration") == []
