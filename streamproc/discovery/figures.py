@@ -58,7 +58,7 @@ def _by_moments(n: Ints, sums: Floats, outcome: Floats, *, sign: int) -> Floats:
     own = sign * skewness * (1 - 2 * f) / np.sqrt(np.maximum(n * (1 - f), 1e-300))
     normal = np.array([0.5 * math.erfc(each / math.sqrt(2)) for each in z.tolist()])
     term = np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi) * (z**2 - 1) * own / 6
-    return np.clip(normal + np.maximum(term, 0.0), 0.0, 1.0)
+    return np.asarray(np.clip(normal + np.maximum(term, 0.0), 0.0, 1.0))
 
 
 def q_values(p: Floats) -> Floats:
