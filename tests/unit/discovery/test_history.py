@@ -167,3 +167,10 @@ async def test_one_large_amount_makes_no_group(definitions: Definitions) -> None
     found = await study(lines, definitions, "money", 1_000)
     assert set(found.outcome.tolist()) == {1_000.0}
     assert found.outcome.dtype == np.float64
+
+
+async def test_nobody_active_lately_is_a_study_of_nobody(definitions: Definitions) -> None:
+    found = await study([page("anna", 1), order("anna", 72)], definitions, "money")
+    assert len(found.table) == len(found.outcome) == 0
+    with pytest.raises(StreamprocError, match="0 customers with activity"):
+        found.check(200)
