@@ -185,7 +185,8 @@ def _history(files: Sequence[Path], data: str | None, topic: str, partitions: in
     if data is not None:
         history.put(_published(data), data)
         return history
-    read_history(history, files, topic)
+    with progress_bar() as progress:
+        read_history(history, files, topic, progress)
     return history
 
 

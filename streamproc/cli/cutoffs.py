@@ -152,9 +152,9 @@ class _Sampling:
     async def of_files(self, files: Sequence[Path], topic: str) -> None:
         """From what files of events come to under the rules in force."""
         history = History.of(1)
-        read_history(history, files, topic)
         replay = Replay(self.definitions, wall_ms())
         with progress_bar() as progress:
+            read_history(history, files, topic, progress)
             task = progress.add_task("replaying", total=history.records)
             async for _ in replay.through(history.partitions[0]):
                 progress.update(task, completed=replay.events)

@@ -74,19 +74,18 @@ def read_events(files: Sequence[Path], topic: str, rules: Path | None, progress:
     return reading
 
 
-def read_history(history: History, files: Sequence[Path], topic: str) -> None:
-    """Append the lines of all files, one after the other, with a bar. `topic`: of lines without an envelope."""
-    with progress_bar() as progress:
-        for path in files:
-            with click.open_file(str(path), "rb") as file:
-                task = progress.add_task(f"reading {name_of(path)}", total=size_of(file))
-                history.read(
-                    file,
-                    name_of(path),
-                    CHANNEL_TOPICS[CHANNELS.index(topic)],
-                    lambda size, task=task: progress.advance(task, size),  # type: ignore[misc]
-                )
-                progress.remove_task(task)
+def read_history(history: History, files: Sequence[Path], topic: str, progress: Progress) -> None:
+    """Append the lines of all files, one after the other. `topic`: of lines without an envelope."""
+    for path in files:
+        with click.open_file(str(path), "rb") as file:
+            task = progress.add_task(f"reading {name_of(path)}", total=size_of(file))
+            history.read(
+                file,
+                name_of(path),
+                CHANNEL_TOPICS[CHANNELS.index(topic)],
+                lambda size, task=task: progress.advance(task, size),  # type: ignore[misc]
+            )
+            progress.remove_task(task)
 
 
 def tell_refused(history: History, refused: int, first_refused: Iterable[Refused]) -> None:

@@ -15,6 +15,7 @@ from streamproc.cli.backtest import backtest_command
 from streamproc.cli.config import config_group
 from streamproc.cli.cutoffs import cutoffs_command
 from streamproc.cli.demo import demo_command
+from streamproc.cli.discover import discover_command
 from streamproc.cli.doctor import doctor_command
 from streamproc.cli.failed import failed_group
 from streamproc.cli.features import features_command
@@ -80,6 +81,7 @@ for _command in (
     cutoffs_command,
     fit_command,
     score_command,
+    discover_command,
     schemas_command,
 ):
     group.add_command(_command)

@@ -66,6 +66,12 @@ def check_ruleset(
     return check_text(text, file, cutoffs)
 
 
+def ruleset_text(path: Path | None) -> str:
+    """The text of a file that could be loaded; None: of the packaged playbook."""
+    raw = (files("streamproc.rules") / PLAYBOOK).read_bytes() if path is None else _read(path)
+    return raw.decode("utf-8-sig")
+
+
 def _read(path: Path) -> bytes:
     """What is in the file, up to one byte too many; a device may have no end."""
     with path.open("rb") as file:
