@@ -86,9 +86,10 @@ class Rounds:
 class Together:
     """Makes lives of courses: those that come in one round of the event loop in one go."""
 
-    def __init__(self) -> None:
+    def __init__(self, customers_max: int = _CUSTOMERS_MAX) -> None:
+        """`customers_max`: of one go, about."""
         self._courses: Gathering[Course, Lives] = Gathering(
-            _lives, weigh=lambda course: len(course.table), most=_CUSTOMERS_MAX
+            _lives, weigh=lambda course: len(course.table), most=customers_max
         )
 
     async def advance(self, course: Course) -> Lives:

@@ -21,10 +21,13 @@ from streamproc.backtest.figures import Figures, Follower
 from streamproc.backtest.history import History
 from streamproc.backtest.replay import Refused, Replay
 from streamproc.errors import StreamprocError
+from streamproc.together import Together
 from streamproc.transitions.definitions import Definitions
 from streamproc.transitions.publish import Signal
 from streamproc.windows.panes import DAY_MS
 
+#: Customers who are evaluated in one go: the more, the less each costs, up to about here.
+_CUSTOMERS_MAX: Final = 50_000
 #: Refused events that are told.
 _LISTED: Final = 20
 
@@ -96,23 +99,21 @@ class _Share:
     async def run(self) -> Findings:
         """All of it."""
         trial = self._trial
+        together = Together(_CUSTOMERS_MAX)
         lives = [
-            [_Life(definitions, trial, partition) for definitions in trial.versions]
+            [_Life(definitions, trial, partition, together) for definitions in trial.versions]
             for partition in self._partitions
         ]
-        for partition, of_partition in zip(self._partitions, lives, strict=True):
-            for life in of_partition:
-                async for signals in life.replay.through(trial.history.partitions[partition]):
-                    life.take(signals)
-                    self._advance(life.replay.events - life.told)
-                    life.told = life.replay.events
-        last_ms = self._meet(max((life.replay.time_ms for some in lives for life in some), default=0))
+        everybody = list(chain.from_iterable(lives))
+        await asyncio.gather(*(life.read(self._advance) for life in everybody))
+        last_ms = self._meet(max((life.replay.time_ms for life in everybody), default=0))
         findings = Findings([Figures() for _ in trial.versions])
         if last_ms:
             findings.until_ms = (last_ms // DAY_MS + 1) * DAY_MS + trial.silence_ms
+        await asyncio.gather(*(life.wait(findings.until_ms) for life in everybody))
         divergences: dict[int, list[Divergence]] = {}
         for partition, of_partition in zip(self._partitions, lives, strict=True):
-            ended = Findings([await life.end(findings.until_ms) for life in of_partition])
+            ended = Findings([life.end(findings.until_ms) for life in of_partition])
             ended.first_refused = list(of_partition[0].replay.first_refused)
             if len(of_partition) > 1:
                 followers = [life.follower for life in of_partition]
@@ -130,15 +131,28 @@ class _Share:
 class _Life:
     """A partition under one version of the rules."""
 
-    def __init__(self, definitions: Definitions, trial: Trial, partition: int) -> None:
-        self.replay = Replay(definitions, trial.wall_now_ms, partition, len(trial.history.partitions))
+    def __init__(self, definitions: Definitions, trial: Trial, partition: int, together: Together) -> None:
+        partitions = trial.history.partitions
+        self.replay = Replay(definitions, trial.wall_now_ms, partition, len(partitions), together)
         self.follower = Follower()
-        self.told = 0
+        self._logs = partitions[partition]
         is_first = definitions is trial.versions[0]
         self._out = trial.signals(partition) if trial.signals is not None and is_first else None
 
-    def take(self, signals: list[Signal]) -> None:
-        """What one batch published."""
+    async def read(self, advance: Callable[[int], None]) -> None:
+        """All events. `advance` is told those that are done."""
+        done = 0
+        async for signals in self.replay.through(self._logs):
+            self._take(signals)
+            advance(self.replay.events - done)
+            done = self.replay.events
+
+    async def wait(self, until_ms: int) -> None:
+        """The silence behind them."""
+        async for signals in self.replay.until(until_ms):
+            self._take(signals)
+
+    def _take(self, signals: list[Signal]) -> None:
         self.follower.add(signals)
         if self._out is not None:
             try:
@@ -149,10 +163,8 @@ class _Life:
                     f"cannot keep the signals: {error.strerror or error}", fix=fix
                 ) from None
 
-    async def end(self, until_ms: int) -> Figures:
-        """All figures, after silence up to an instant."""
-        async for signals in self.replay.until(until_ms):
-            self.take(signals)
+    def end(self, until_ms: int) -> Figures:
+        """All figures."""
         if self._out is not None:
             self._out.close()
         figures, replay = self.follower.end(until_ms), self.replay
