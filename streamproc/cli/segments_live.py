@@ -86,11 +86,7 @@ def apply_command(rules: Path, yes: bool, wait: bool) -> None:
         path = Path(folder) / live.name
         path.write_text(text)
         definitions = load_definitions(load_settings(with_rules(path)))
-    if (
-        definitions.ruleset.fingerprint == old.fingerprint
-        and not raised
-        and text == live.read_text("utf-8-sig")
-    ):
+    if text == live.read_text("utf-8-sig"):
         click.echo("these rules are in force already")
         return
     console = Console(highlight=False)

@@ -14,7 +14,7 @@ def raise_versions(text: str, old: Ruleset, new: Ruleset) -> tuple[str, list[str
 
     text: of the file that `new` was read from.
     """
-    wanted = {(kind, item.key): version for kind, item, version in changed_items(old, new)}
+    wanted = {(kind, item.key): version for kind, item, _, version in changed_items(old, new)}
     edits = [
         (node.start_mark.index, node.end_mark.index, wanted[place])
         for place, node in _version_nodes(text)

@@ -46,17 +46,20 @@ def changed_without_version(old: Ruleset, new: Ruleset) -> list[Problem]:
     A cut-off is part of a definition by what it is a quantile of, not by the value that it has today.
     """
     problems = []
-    for kind, item, version in changed_items(old, new):
-        if item.version == version - 1:
+    for kind, item, before, version in changed_items(old, new):
+        if item.version == before:
             message = f"{kind} `{item.key}` was changed, but its version is still {item.version}"
         else:
-            message = f"the version of {kind} `{item.key}` fell from {version - 1} to {item.version}"
+            message = f"the version of {kind} `{item.key}` fell from {before} to {item.version}"
         problems.append(Problem(new.path, item.line, 1, message, f"set `version: {version}`"))
     return problems
 
 
-def changed_items(old: Ruleset, new: Ruleset) -> Iterator[tuple[str, Segment | Campaign | Funnel, int]]:
-    """The segments, campaigns and funnels of `new` that need a later version, as (kind, item, that version)."""
+def changed_items(old: Ruleset, new: Ruleset) -> Iterator[tuple[str, Segment | Campaign | Funnel, int, int]]:
+    """The segments, campaigns and funnels of `new` that need a later version.
+
+    As (kind, item, version before, version that it needs): the next one, or that of before if nothing else differs.
+    """
     for kind, before, after in (
         ("segment", old.segments, new.segments),
         ("campaign", old.campaigns, new.campaigns),
@@ -67,8 +70,9 @@ def changed_items(old: Ruleset, new: Ruleset) -> Iterator[tuple[str, Segment | C
             earlier = known.get(item.key)
             if earlier is None or item.version > earlier.version:
                 continue
-            if _meaning(item, new) != _meaning(earlier, old) or item.version < earlier.version:
-                yield kind, item, earlier.version + 1
+            is_other = _meaning(item, new) != _meaning(earlier, old)
+            if is_other or item.version < earlier.version:
+                yield kind, item, earlier.version, earlier.version + is_other
 
 
 def _meaning(item: Segment | Campaign | Funnel, ruleset: Ruleset) -> tuple[object, ...]:
