@@ -86,10 +86,11 @@ class Rounds:
 class Together:
     """Makes lives of courses: those that come in one round of the event loop in one go."""
 
-    def __init__(self, customers_max: int = _CUSTOMERS_MAX) -> None:
-        """`customers_max`: of one go, about."""
+    def __init__(self, customers_max: int | None = None) -> None:
+        """`customers_max`: of one go, about; None: as many as make sense between two commits."""
+        most = _CUSTOMERS_MAX if customers_max is None else customers_max
         self._courses: Gathering[Course, Lives] = Gathering(
-            _lives, weigh=lambda course: len(course.table), most=customers_max
+            _lives, weigh=lambda course: len(course.table), most=most
         )
 
     async def advance(self, course: Course) -> Lives:
