@@ -18,6 +18,7 @@ KNOWN_MISSES: Final[Mapping[str, str]] = {
     "in the same interpreter, and an event waits for one round and lives through the next",
     "bytes-light": "half of it is what everybody has: times, counts, memberships, risk",
     "rules": "more rules make more signals (see below), each published with its evidence",
+    "storm": "signals leave in order: those of events behind 1,000 of their shard, and the batch of timers under way",
     "timers": f"a transition loads, evaluates and saves a customer, too, and sends a signal or two: {_GOES}",
 }
 
