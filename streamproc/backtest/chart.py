@@ -155,6 +155,7 @@ def _tidy(axes: "Axes") -> None:
     locator = AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    axes.xaxis.get_offset_text().set_fontsize("x-small")
     axes.tick_params(labelsize="x-small")
     axes.margins(x=0)
 

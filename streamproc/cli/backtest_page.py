@@ -21,6 +21,7 @@ p { margin: .3rem 0; color: #59636e }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums } div { overflow-x: auto }
 th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #e4e8ec; vertical-align: top }
 th { font-weight: 600; color: #59636e } .text { text-align: left } td.text { max-width: 30rem }
+td.text:nth-child(-n+3) { white-space: nowrap }
 img { max-width: 100%; display: block; margin: .4rem 0 }
 """
 
@@ -76,9 +77,8 @@ def _pictures(
     figures, until_ms = findings.figures[0], findings.until_ms
     entered = [segment.key for segment in rulesets[0].segments if figures.segment(segment.key).entries]
     if len(findings.figures) > 1:
-        differing = sorted(
-            (key for key in findings.differences), key=lambda key: -findings.differences[key].customers
-        )[:_PICTURES]
+        by_customers = sorted(findings.differences.items(), key=lambda item: (-item[1].customers, item[0]))
+        differing = [key for key, _ in by_customers[:_PICTURES]]
         if differing:
             picture = sizes_by_version(differing, findings.figures, names, until_ms)
             yield "Sizes under both, where they differ most", as_svg(picture)
