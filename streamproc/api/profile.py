@@ -140,7 +140,7 @@ def _churn(table: CustomerTable, definitions: Definitions, as_of_ms: int) -> dic
     band = int(table.head["band"][0])
     now_ms = np.array([as_of_ms])
     known = bool(churn_known(table, now_ms, definitions)[0])
-    columns = churn_columns(table)
+    columns = churn_columns(table.head)
     result = score(definitions.model, columns, now_ms)
     return {
         "risk": round(float(result.risk[0]), 6) if known else None,

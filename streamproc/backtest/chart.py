@@ -1,7 +1,6 @@
 """A backtest in pictures: sizes of segments over time, flows, campaigns. Needs the extra `science`."""
 
 import io
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -35,23 +34,13 @@ def check_pictures() -> None:
         raise StreamprocError("a picture needs matplotlib", fix=fix) from None
 
 
-def check_file(path: Path) -> None:
-    """Raises StreamprocError if a file could not be written there, as far as that can be known before."""
-    place = path if path.exists() else path.parent
-    if not os.access(place, os.W_OK):
-        reason = "you may not write there" if place.exists() else f"there is no directory {place}"
-        fix = "name a file in a directory that exists, and that you may write to"
-        raise StreamprocError(f"cannot write {path}: {reason}", fix=fix)
-
-
 def check_picture(path: Path) -> None:
-    """Raises StreamprocError if `save` could not write this picture, as far as that can be known before."""
+    """Raises StreamprocError if `save` could not draw this picture."""
     check_pictures()
     from matplotlib.backend_bases import FigureCanvasBase  # noqa: PLC0415 (an extra)
 
     if path.suffix.lower().removeprefix(".") not in FigureCanvasBase.get_supported_filetypes():
         raise StreamprocError(f"cannot draw {path}", fix="use a name that ends with .png or .svg")
-    check_file(path)
 
 
 def save(figure: "Figure", path: Path) -> None:

@@ -16,6 +16,7 @@ import xxhash
 from streamproc.errors import StreamprocError
 from streamproc.pipeline import segment_names
 from streamproc.sources import SOURCES
+from streamproc.state.browse import browse
 from streamproc.state.layout import unpack
 from streamproc.state.store import Store
 from streamproc.transitions.definitions import Definitions, Origin
@@ -26,7 +27,6 @@ from streamproc.windows.table import CustomerTable
 
 #: Of each segment and direction so many customers are told, chosen by a hash of the id.
 _TOLD: Final = 3
-_SCAN: Final = 1_000
 
 
 class Change(NamedTuple):
@@ -109,9 +109,8 @@ async def _look_through(
     advance: Callable[[int], None],
 ) -> None:
     seen: set[bytes] = set()
-    cursor, tried = 0, definitions
-    while True:
-        cursor, part = await store.browse(partition, cursor, _SCAN)
+    tried = definitions
+    async for part in browse(store, partition):
         # Read after the states: they are not younger than it says.
         head = await store.read_head(partition)
         if head is None or head.time_ms is None:
@@ -129,7 +128,7 @@ async def _look_through(
             _count(evaluate(table, now_ms, tried, (origin,)), found)
             found.customers += len(table)
             advance(len(table))
-        if not cursor or (most is not None and len(seen) >= most):
+        if most is not None and len(seen) >= most:
             return
 
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from streamproc.app import load_definitions
-from streamproc.backtest.chart import check_file, check_picture, check_pictures, save, sizes
+from streamproc.backtest.chart import check_picture, check_pictures, save, sizes
 from streamproc.backtest.history import HistoricEvent, History
 from streamproc.backtest.run import Findings, Trial, run
 from streamproc.cli.backtest_json import as_json as found_as_json
@@ -29,6 +29,7 @@ from streamproc.cli.event_files import (
     topic_option,
 )
 from streamproc.cli.rules_file import with_rules
+from streamproc.cli.whole_file import check_writable
 from streamproc.clock import monotonic_s, wall_ms
 from streamproc.contracts.instants import to_iso
 from streamproc.contracts.printable import printable
@@ -112,7 +113,7 @@ def backtest_command(
     if bool(events) == bool(data):
         raise click.UsageError("give files of events, or a published history with --data")
     for path in filter(None, (report, plot, signals)):
-        check_file(path)
+        check_writable(path)
     if report is not None:
         check_pictures()
     if plot is not None:

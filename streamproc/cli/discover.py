@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.progress import Progress
 
 from streamproc.app import load_definitions
-from streamproc.backtest.chart import check_file
 from streamproc.backtest.history import History
 from streamproc.cli.discover_figures import as_json as found_as_json
 from streamproc.cli.discover_figures import show
@@ -26,6 +25,7 @@ from streamproc.cli.event_files import (
 )
 from streamproc.cli.rules_file import with_rules
 from streamproc.cli.score import AsOf, as_of
+from streamproc.cli.whole_file import check_writable
 from streamproc.clock import wall_ms
 from streamproc.contracts.printable import printable_json
 from streamproc.discovery.document import MARK, as_document
@@ -213,7 +213,7 @@ async def _study_of_living(
 
 def _check_out(out: Path, settings: Settings) -> None:
     """Raises StreamprocError if the file cannot be written, or is somebody's rules."""
-    check_file(out)
+    check_writable(out)
     if out.exists() and not out.read_bytes().startswith(MARK.encode()):
         what = "the rules in force" if _is_in_force(out, settings) else "no file of suggestions"
         raise StreamprocError(

@@ -11,7 +11,8 @@ def check_writable(path: Path) -> None:
     place = path if path.exists() else path.parent
     if not os.access(place, os.W_OK):
         reason = "you may not write there" if place.exists() else f"there is no directory {place}"
-        raise StreamprocError(f"cannot write {path}: {reason}", fix="name a file in a directory that exists")
+        fix = "name a file in a directory that exists, and that you may write to"
+        raise StreamprocError(f"cannot write {path}: {reason}", fix=fix)
 
 
 def write_whole(path: Path, content: bytes) -> None:

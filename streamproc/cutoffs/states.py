@@ -1,7 +1,5 @@
 """A sample of customers' states, of a running group or of a history that was replayed."""
 
-from typing import Final
-
 import numpy as np
 import xxhash
 from numpy.typing import NDArray
@@ -9,12 +7,11 @@ from numpy.typing import NDArray
 from streamproc.errors import StreamprocError
 from streamproc.features.frame import Frame
 from streamproc.features.registry import Feature
+from streamproc.state.browse import browse
 from streamproc.state.layout import unpack
 from streamproc.state.store import Store
 from streamproc.windows.panes import DAY_MS, NEVER
 from streamproc.windows.table import CustomerTable, concat
-
-_SCAN: Final = 1_000
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -73,11 +70,9 @@ async def _read_some(
     store: Store, partition: int, customers_max: int, *, in_hash_order: bool
 ) -> dict[bytes, bytes]:
     found: dict[bytes, bytes] = {}
-    cursor = 0
-    while True:
-        cursor, part = await store.browse(partition, cursor, _SCAN)
+    async for part in browse(store, partition):
         found.update(part)
-        if not cursor or (in_hash_order and len(found) >= customers_max):
+        if in_hash_order and len(found) >= customers_max:
             break
     chosen = list(found) if in_hash_order else sorted(found, key=xxhash.xxh32_intdigest)
     return {customer: found[customer] for customer in chosen[:customers_max]}

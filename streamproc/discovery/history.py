@@ -17,13 +17,15 @@ from streamproc.errors import StreamprocError
 from streamproc.fitting.reading import repeated
 from streamproc.rules.literals import MICROS
 from streamproc.sources import SOURCES, channels_of
+from streamproc.state.browse import browse
 from streamproc.state.layout import unpack
 from streamproc.transitions.definitions import Definitions
 from streamproc.windows.panes import DAY_MS
 from streamproc.windows.table import CustomerTable, concat
 
 _CHUNK: Final = 8_000
-_SCAN: Final = 1_000
+#: Customers who are unpacked at a time.
+_UNPACKED: Final = 1_000
 #: Refused events that are listed.
 _LISTED: Final = 20
 
@@ -204,14 +206,10 @@ async def _states(
     async for _ in replay.until(as_of_ms):
         pass
     found: dict[str, bytes] = {}
-    cursor = 0
-    while True:
-        cursor, part = await replay.store.browse(0, cursor, _SCAN)
+    async for part in browse(replay.store, 0):
         found |= {customer.decode(): state for customer, state in part}
-        if not cursor:
-            break
     ids = sorted(found)
-    tables = [unpack(some, [found[own] for own in some]) for some in _chunks(ids, _SCAN)]
+    tables = [unpack(some, [found[own] for own in some]) for some in _chunks(ids, _UNPACKED)]
     return concat(tables) if tables else unpack([], [])
 
 

@@ -7,23 +7,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamproc.churn.model import ChurnModel
-from streamproc.churn.score import ChurnColumns, score
+from streamproc.churn.score import score
 from streamproc.discovery.study import Study, Target, TargetName, capped, inside, sampled
 from streamproc.errors import StreamprocError
 from streamproc.features.frame import Frame
 from streamproc.features.registry import FEATURES, Feature
 from streamproc.pipeline import segment_names
 from streamproc.rules.literals import MICROS
+from streamproc.state.browse import browse
 from streamproc.state.layout import unpack
 from streamproc.state.store import Head, Store
 from streamproc.transitions.definitions import Definitions
+from streamproc.transitions.evaluate import churn_columns
 from streamproc.windows.panes import DAY_MS, ORDERS
 from streamproc.windows.table import CustomerTable, concat
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-_SCAN: Final = 1_000
 #: Totals that the churn model, or a longer history, shows in.
 _RHYTHM: Final = ("active_days_total", "events_total", "sessions_total", "usual_gap")
 _BOUGHT: Final = ("order", "money", "checkout", "refunds")
@@ -74,36 +75,22 @@ async def _read(
     assert head.time_ms is not None
     since_ms = head.time_ms - horizon_days * DAY_MS
     found: dict[str, bytes] = {}
-    seen, cursor = 0, 0
-    while True:
-        cursor, part = await store.browse(head.partition, cursor, _SCAN)
+    async for part in browse(store, head.partition):
         some = dict(part)
         table = unpack([customer.decode() for customer in some], list(some.values()))
         lately = (table.head["active_days"] > 0) & (table.head["last_activity_ms"] >= since_ms)
         found |= {table.ids[row]: some[table.ids[row].encode()] for row in np.flatnonzero(lately).tolist()}
         advance(len(part))
-        seen += len(part)
         # The order of Redis is that of hashes, so the first are a sample.
-        if not cursor or len(found) >= 2 * most:
+        if len(found) >= 2 * most:
             break
     ids = sorted(sampled(found, most))
     return unpack(ids, [found[own] for own in ids])
 
 
 def _risk(table: CustomerTable, now_ms: Ints, model: ChurnModel) -> Floats:
-    head = table.head
-    decayed = head["decayed_days"]
-    columns = ChurnColumns(
-        first_day=head["first_day"],
-        last_day=head["last_day"],
-        active_days=head["active_days"],
-        e30=decayed[:, 0],
-        e90=decayed[:, 1],
-        e365=decayed[:, 2],
-        last_activity_ms=head["last_activity_ms"],
-    )
     # In whole millionths, so that sums are the same on every machine.
-    return np.asarray(np.round(score(model, columns, now_ms).risk * 1e6))
+    return np.asarray(np.round(score(model, churn_columns(table.head), now_ms).risk * 1e6))
 
 
 def _spent(table: CustomerTable, now_ms: Ints) -> Floats:

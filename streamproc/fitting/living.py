@@ -14,14 +14,15 @@ from streamproc.churn.model import TAUS_DAYS
 from streamproc.churn.sampling import Sample
 from streamproc.churn.score import DAY_MS, ChurnColumns, Floats, Ints
 from streamproc.errors import StreamprocError
+from streamproc.state.browse import browse
 from streamproc.state.layout import unpack
 from streamproc.state.store import Head, Store
+from streamproc.transitions.evaluate import churn_columns
 from streamproc.windows.table import BITMAP_DAYS, CustomerTable, Table, concat, new_customers
 
 #: States are taken back so many days at most: then the 64 days before are known of everybody.
 BACK_DAYS_MAX: Final = BITMAP_DAYS // 2
 _PER_HORIZON: Final = 3
-_SCAN: Final = 1_000
 
 Bools = NDArray[np.bool_]
 
@@ -62,11 +63,9 @@ async def read_living(store: Store, customers_max: int) -> Living:
 async def _sample(store: Store, head: Head, customers_max: int) -> CustomerTable:
     """The first customers of a shard in the order of Redis, which is that of their hashes."""
     found: dict[bytes, bytes] = {}
-    cursor = 0
-    while True:
-        cursor, part = await store.browse(head.partition, cursor, _SCAN)
+    async for part in browse(store, head.partition):
         found.update(part)
-        if not cursor or len(found) >= customers_max:
+        if len(found) >= customers_max:
             break
     chosen = list(found.items())[:customers_max]
     return unpack([customer.decode() for customer, _ in chosen], [blob for _, blob in chosen])
@@ -75,17 +74,7 @@ async def _sample(store: Store, head: Head, customers_max: int) -> CustomerTable
 def present(living: Living, horizon_days: int) -> Sample:
     """The states as they are now, without outcomes (`churned` is false of all)."""
     n = len(living.ids)
-    head = living.head
-    decayed = head["decayed_days"]
-    columns = ChurnColumns(
-        first_day=head["first_day"],
-        last_day=head["last_day"],
-        active_days=head["active_days"],
-        e30=decayed[:, 0],
-        e90=decayed[:, 1],
-        e365=decayed[:, 2],
-        last_activity_ms=head["last_activity_ms"],
-    )
+    columns = churn_columns(living.head)
     now_ms = np.full(n, living.now_ms)
     near = columns.last_activity_ms >= now_ms - horizon_days * DAY_MS
     return Sample(columns, now_ms, near, np.zeros(n, np.bool_), np.arange(n))

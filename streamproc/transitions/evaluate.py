@@ -26,7 +26,7 @@ from streamproc.transitions.memberships import (
 )
 from streamproc.transitions.publish import Outcome, Signal, publish
 from streamproc.windows.panes import INF, NEVER, prune
-from streamproc.windows.table import CustomerTable
+from streamproc.windows.table import CustomerTable, Table
 
 TICK_MS: Final = 1_000
 
@@ -57,9 +57,8 @@ def evaluate(
     return signals
 
 
-def churn_columns(table: CustomerTable) -> ChurnColumns:
-    """The churn state of the customers of `table`."""
-    head = table.head
+def churn_columns(head: Table) -> ChurnColumns:
+    """The churn state of customers, by the fixed part of theirs (`CustomerTable.head`)."""
     return ChurnColumns(
         first_day=head["first_day"],
         last_day=head["last_day"],
@@ -85,7 +84,7 @@ def _decide(table: CustomerTable, frame: Frame, definitions: Definitions) -> tup
     before = read_memberships(table, plan)
     inside, held_until_ms = wanted_memberships(plan, evaluation, before, now_ms, redefined)
     after, moved = before.moved(plan, inside, now_ms)
-    columns = churn_columns(table)
+    columns = churn_columns(head)
     risk = score(definitions.model, columns, now_ms)
     policy, known = definitions.ruleset.churn, churn_known(table, now_ms, definitions)
     band = decide_band(policy.thresholds, policy.hysteresis, risk.risk, head["band"], known)

@@ -63,7 +63,7 @@ class _Witness:
     def risks(self) -> Risks:
         """Of those who have a band."""
         model, rows = self.definitions.model, np.flatnonzero(self.table.head["band"] != NEVER)
-        columns = churn_columns(self.table)
+        columns = churn_columns(self.table.head)
         found = score(model, columns, self.now_ms)
         risk, band = found.risk[rows], self.table.head["band"][rows]
         thresholds = np.array([0.0, *self.definitions.ruleset.churn.thresholds])[band]

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections import Counter
+from collections.abc import Mapping
 
 import pytest
 
@@ -48,6 +49,18 @@ def reloads(worker: WorkerProcess, outcome: str) -> float:
     return worker.metrics().get(f'streamproc_rules_reloads_total{{outcome="{outcome}"}}', 0)
 
 
+async def send(installation: Installation, worker: WorkerProcess, customers: Mapping[str, int]) -> int:
+    """So many events of each customer, and return once they are applied; how many there are."""
+    sent = [
+        ("events.web", customer, event(customer, wall_ms(), n))
+        for customer, count in customers.items()
+        for n in range(count)
+    ]
+    await installation.publish(logs_of(installation, sent))
+    await installation.wait_applied(len(sent), worker)
+    return len(sent)
+
+
 async def test_a_worker_does_not_start_with_broken_rules(installation: Installation) -> None:
     """It names the place of the mistake and the nearest right name, and exits with 2."""
     with_rules(installation, BROKEN_RULES)
@@ -64,19 +77,13 @@ async def test_edited_rules(installation: Installation) -> None:
     with_rules(installation, FIRST_RULES)
     worker = installation.worker().wait_ready()
     customers = {f"silent-{n}": 1 + n % 3 for n in range(9)}  # customer -> events
-    sent = [
-        ("events.web", customer, event(customer, wall_ms(), n))
-        for customer, count in customers.items()
-        for n in range(count)
-    ]
-    await installation.publish(logs_of(installation, sent))
-    await installation.wait_applied(len(sent), worker)
+    sent = await send(installation, worker, customers)
 
     installation.rules.write_text(BROKEN_RULES)
     await until(lambda: reloads(worker, "refused") == 1, within_s=20)
     await installation.publish(logs_of(installation, [("events.app", "late", event("late", wall_ms(), 1))]))
     customers["late"] = 1
-    await installation.wait_applied(len(sent) + 1, worker)
+    await installation.wait_applied(sent + 1, worker)
 
     installation.rules.write_text(SECOND_RULES)
     await until(lambda: reloads(worker, "loaded") == 1, within_s=20)
@@ -113,13 +120,7 @@ async def test_rules_are_previewed_and_applied(installation: Installation) -> No
     with_rules(installation, FIRST_RULES)
     worker = installation.worker().wait_ready()
     customers = {f"c-{n}": 1 + n % 3 for n in range(9)}  # customer -> events
-    sent = [
-        ("events.web", customer, event(customer, wall_ms(), n))
-        for customer, count in customers.items()
-        for n in range(count)
-    ]
-    await installation.publish(logs_of(installation, sent))
-    await installation.wait_applied(len(sent), worker)
+    await send(installation, worker, customers)
 
     tried = installation.directory / "tried.yaml"
     tried.write_text(SECOND_RULES.replace("version: 2", "version: 1"))
@@ -152,13 +153,7 @@ async def test_cutoffs_of_the_running_group_are_taken_up(installation: Installat
     path = installation.directory / "cutoffs.json"
     worker = installation.worker(cutoffs=path).wait_ready()
     customers = {f"c-{n}": 1 + n % 4 for n in range(240)}  # customer -> events
-    sent = [
-        ("events.web", customer, event(customer, wall_ms(), n))
-        for customer, count in customers.items()
-        for n in range(count)
-    ]
-    await installation.publish(logs_of(installation, sent))
-    await installation.wait_applied(len(sent), worker)
+    await send(installation, worker, customers)
 
     async def moves(cause: str) -> Counter[tuple[str, str]]:
         signals = (await installation.published()).said()

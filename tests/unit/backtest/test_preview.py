@@ -92,7 +92,7 @@ async def test_the_rules_in_force_change_nothing(rules: Callable[[str], Definiti
 async def test_a_sample_and_its_progress(
     rules: Callable[[str], Definitions], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streamproc.backtest.preview._SCAN", 7)
+    monkeypatch.setattr("streamproc.state.browse.SCAN", 7)
     replay, counts = await lived(rules(BEFORE))
     done: list[int] = []
     found = await preview(replay.store, rules(AFTER), 10, done.append)
