@@ -17,8 +17,8 @@ BEST_HOUR: Final = -1
 class Trigger:
     """What leads into a campaign.
 
-    `enter`, `exit`: of the segment `target`. `band`: the band rises to `target` or above; with `both`, also falls below.
-    `watch`: an expression becomes true; `target` is the key of its hidden segment. `text`: as the file has it.
+    `enter`, `exit`: of the segment `target`. `band`: the band rises to `target` or above; with `both`, also falls
+    below. `watch`: an expression becomes true; `target` is the key of its hidden segment. `text`: as the file has it.
     `lasts`: whether a step is requested only while what happened still holds.
     """
 
@@ -52,8 +52,8 @@ class Campaign:
 
     when: predicate at entry. again_ms: how long after the last request somebody may enter again; 0: each time; None:
     never. attribution_ms: how long after the first request a conversion counts. holdout: share (0 to 1) of the
-    control group. variants: with their weights. budget: requests a UTC day; None: no limit. expires_after_ms: how long a
-    step may wait for its hour, and how long an action is valid. line: where the file has it.
+    control group. variants: with their weights. budget: requests a UTC day; None: no limit. expires_after_ms: how long
+    a step may wait for its hour, and how long an action is valid. line: where the file has it.
     """
 
     key: str
@@ -97,7 +97,10 @@ class QuietHours:
 
 @dataclass(frozen=True, slots=True)
 class ContactPolicy:
-    """The gate before every request. time_zone: IANA name, of customers who told none. complaint: who gets no offers."""
+    """The gate before every request.
+
+    time_zone: IANA name, of customers who told none. complaint: who gets no offers.
+    """
 
     time_zone: str = "UTC"
     quiet_hours: QuietHours | None = None
