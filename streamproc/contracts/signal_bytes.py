@@ -15,7 +15,6 @@ from streamproc.contracts.filled import fill, iso_column
 from streamproc.contracts.forms import Form, bytes_head, to_json, to_msgpack
 from streamproc.contracts.outbox import framed, framed_bytes, id_of_framed
 from streamproc.contracts.signal_forms import (
-    Action,
     AudienceChange,
     action_forms,
     action_id_form,
@@ -24,6 +23,7 @@ from streamproc.contracts.signal_forms import (
     reason_form,
 )
 from streamproc.contracts.signal_types import BANDS, Cause
+from streamproc.contracts.signals import Action
 from streamproc.contracts.versions import sequence_of
 
 #: Up to here, a million times a number errs by less than a thousandth.
@@ -182,24 +182,35 @@ def action_records(
     said: Sequence[Action],
     *,
     versions: Iterable[int],
-    campaign_seq: Sequence[int],
+    entry: Sequence[int],
+    entered_ms: Ints,
     expires_ms: Ints,
+    requests: Iterable[int | None],
+    first_requested_ms: Ints,
+    converted_ms: Ints,
     evidence: list[bytes],
 ) -> list[bytes]:
-    """`action_signal` of each."""
+    """`action_signal` of each. Instants below 0: there are none."""
     forms, version = list(map(action_forms, said)), list(map(to_json, versions))
-    seq_framed = list(map(_framed, campaign_seq))
-    ids = _ids([form.id for form in forms], about, seq_framed)
+    entry_framed = list(map(_framed, entry))
+    id_forms = [action_id_form(each.campaign, each.step) for each in said]
+    ids = _ids([form.id for form in forms], about, entry_framed)
+    entered_framed = list(map(framed, entered_ms.tolist()))
+    action_ids = fill(id_forms, about.customer_framed, entry_framed, entered_framed)
     values = fill(
         [form.value for form in forms],
         ids,
         about.who,
         about.time,
-        _ids(list(map(action_id_form, said)), about, seq_framed),
-        iso_column(expires_ms),
+        [id_of_framed(parts).encode() for parts in action_ids],
+        list(map(to_json, entry)),
+        _instants_or_null(expires_ms),
+        list(map(to_json, requests)),
+        _instants_or_null(first_requested_ms),
+        _instants_or_null(converted_ms),
         about.cause,
         version,
-        list(map(to_json, campaign_seq)),
+        iso_column(entered_ms),
         about.next_check_at,
         evidence,
     )
@@ -215,6 +226,13 @@ def six_decimals(values: Floats) -> Floats:
     doubtful = (np.abs(scaled - whole) > 0.499) | (np.abs(values) > _SCALED_WELL_BELOW)
     rounded[doubtful] = [round(value, 6) for value in values[doubtful].tolist()]
     return rounded
+
+
+def _instants_or_null(at_ms: Ints) -> list[bytes]:
+    return [
+        b"null" if ms < 0 else b'"%b"' % iso
+        for ms, iso in zip(at_ms.tolist(), iso_column(np.maximum(at_ms, 0)), strict=True)
+    ]
 
 
 def _ids(forms: list[Form], about: Occasions, *columns: list[bytes]) -> list[bytes]:

@@ -18,7 +18,6 @@ from streamproc.contracts.forms import (
 from streamproc.contracts.outbox import framed
 from streamproc.contracts.signal_types import (
     ActionExplanation,
-    ActionProperties,
     AudienceExplanation,
     ChurnExplanation,
     ChurnProperties,
@@ -27,13 +26,13 @@ from streamproc.contracts.signal_types import (
     Signal,
 )
 from streamproc.contracts.signals import (
+    ACTION_KINDS,
     CHURN,
     ENTERED,
     EXITED,
-    REQUESTED,
-    SUPPRESSED,
+    Action,
     Kind,
-    action,
+    action_of,
     audience,
     churn,
     envelope,
@@ -50,18 +49,6 @@ class AudienceChange(NamedTuple):
     key: str
     rule_version: int
     entered: bool
-
-
-class Action(NamedTuple):
-    """What a campaign asks for; `abort_type` None: it does."""
-
-    abort_type: str | None
-    campaign: str
-    campaign_version: int
-    channel: str
-    reason: str
-    offer: str | None
-    trigger: str
 
 
 class SignalForms(NamedTuple):
@@ -119,38 +106,34 @@ def churn_forms(model_version: str, horizon_days: int) -> SignalForms:
 
 @lru_cache(maxsize=4096)
 def action_forms(said: Action) -> SignalForms:
-    """Blanks of the id: customer, campaign_seq, causation_id."""
-    requested = said.abort_type is None
-    properties = ActionProperties(
+    """Blanks of the id: customer, entry, causation_id."""
+    properties = said.properties(
         action_id=QUOTED_BLANK,
-        campaign=said.campaign,
-        campaign_version=said.campaign_version,
-        step=1,
-        channel=said.channel,
-        variant=None,
-        holdout=False,
-        reason=said.reason,
-        offer=said.offer,
-        expires_at=QUOTED_BLANK,
-        abort_type=said.abort_type,
+        entry=BLANK,
+        expires_at=BLANK,
+        requests=BLANK,
+        first_requested_at=BLANK,
+        converted_at=BLANK,
     )
     why = ActionExplanation(
         cause=BLANK,
         version=BLANK,
         rule_version=said.campaign_version,
-        entry_seq=BLANK,
         trigger=said.trigger,
+        entered_at=QUOTED_BLANK,
         next_check_at=BLANK,
         evidence=BLANK,
     )
-    signal = action(QUOTED_BLANK, QUOTED_BLANK, properties, why, requested=requested)
-    id_ = action_id_form(said, framed("requested" if requested else "suppressed"))
-    return SignalForms(id_, _value_form(signal), _record_form(REQUESTED if requested else SUPPRESSED))
+    signal = action_of(QUOTED_BLANK, QUOTED_BLANK, properties, why, said.kind)
+    parts = ("action", said.campaign, said.campaign_version, said.step, said.verdict)
+    id_ = (b"".join(map(framed, parts)), b"", b"", b"")
+    return SignalForms(id_, _value_form(signal), _record_form(ACTION_KINDS[said.kind]))
 
 
-def action_id_form(said: Action, outcome: bytes = b"") -> Form:
-    """Of the id of the request, whatever its outcome; with an outcome, of the signal that tells it."""
-    return (framed("action"), framed(said.campaign) + framed(said.campaign_version), outcome, b"")
+@lru_cache(maxsize=4096)
+def action_id_form(campaign: str, step: int) -> Form:
+    """Blanks: customer, entry, entered_ms."""
+    return (b"".join(map(framed, ("action", campaign, step))), b"", b"", b"")
 
 
 def _value_form(signal: Signal) -> Form:

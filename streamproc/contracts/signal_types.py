@@ -17,6 +17,26 @@ _INSTANT_PATTERN: Final = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2
 Instant = Annotated[str, Meta(pattern=_INSTANT_PATTERN, extra_json_schema={"format": "date-time"})]
 SignalId = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
 Cause = Literal["event", "time", "definition", "merge", "backfill", "restored"]
+#: Why an action is suppressed, in the order in which campaigns look: docs/semantics.md, section 8.
+AbortType = Literal[
+    "definition",
+    "in_journey",
+    "never_again",
+    "cooldown",
+    "goal_reached",
+    "no_longer",
+    "expired",
+    "suppressed",
+    "open_complaint",
+    "no_consent",
+    "frequency_cap",
+    "outranked",
+    "budget",
+    "holdout",
+]
+WaitedFor = Literal["paused", "held", "slot", "quiet_hours"]
+JourneyOutcome = Literal["converted", "not_converted", "superseded", "done"]
+Goal = Literal["activity", "order", "none"]
 Band = Literal["low", "medium", "high", "critical"]
 #: The churn bands in rising order; a band's code is its position.
 BANDS: Final[tuple[Band, ...]] = ("low", "medium", "high", "critical")
@@ -127,8 +147,8 @@ class ActionExplanation(Struct, kw_only=True, gc=False):
     cause: WhyNow
     version: Version
     rule_version: Annotated[int, Meta(description="version of the campaign")]
-    entry_seq: Annotated[int, Meta(description="counts the campaign's decisions for the customer")]
-    trigger: Annotated[str, Meta(description="what the campaign waited for, such as: enter dormant")]
+    trigger: Annotated[str, Meta(description="what leads into the campaign, such as: enter dormant")]
+    entered_at: Annotated[Instant, Meta(description="when it led into it")]
     next_check_at: NextCheck
     evidence: Evidences
 
@@ -184,21 +204,44 @@ class ChurnProperties(Struct, kw_only=True, gc=False):
 
 
 class ActionProperties(Struct, kw_only=True, gc=False):
-    """What is to be done, or was not to be."""
+    """What is to be done, or was not to be, or what came of it."""
 
     action_id: Annotated[SignalId, Meta(description="report the action's outcome under this id")]
     campaign: Annotated[str, Meta(description="the campaign's key")]
     campaign_version: Annotated[int, Meta(description="version of the campaign")]
-    step: Annotated[int, Meta(description="step of the campaign, from 1")]
-    channel: Annotated[str, Meta(description="email, push, sms, phone or in_app")]
+    entry: Annotated[int, Meta(description="counts the customer's entries into the campaign")]
+    step: Annotated[int, Meta(description="step of the campaign's ladder, from 1")]
+    steps: Annotated[int, Meta(description="how many steps the ladder has")]
+    channel: Annotated[
+        str | None, Meta(description="email, push, sms, phone or in_app; null: none was chosen")
+    ]
     variant: Annotated[str | None, Meta(description="variant of an experiment; null: none runs")]
     holdout: Annotated[bool, Meta(description="true: do nothing, the customer is in the control group")]
-    reason: Annotated[str, Meta(description="the campaign's reason, for the message")]
-    offer: Annotated[str | None, Meta(description="the campaign's offer; null: none")]
-    expires_at: Annotated[Instant, Meta(description="do not act after this instant")]
+    reason: Annotated[str, Meta(description="the step's reason, for the message")]
+    offer: Annotated[str | None, Meta(description="the step's offer; null: none")]
+    expires_at: Annotated[
+        Instant | None, Meta(description="do not act after this instant; null: nothing is to be done")
+    ]
     abort_type: Annotated[
-        str | None,
-        Meta(description="why it is suppressed: definition, cooldown, no_consent; null: requested"),
+        AbortType | None, Meta(description="why it is suppressed; null: requested, or ended")
+    ]
+    waited_for: Annotated[
+        WaitedFor | None, Meta(description="what an expired step waited for in vain; null: nothing")
+    ]
+    outranked_by: Annotated[str | None, Meta(description="the campaign that goes before; null: none")]
+    closes: Annotated[bool, Meta(description="true: nothing more comes of this entry")]
+    outcome: Annotated[JourneyOutcome | None, Meta(description="of an ended entry: what came of it")]
+    goal: Annotated[
+        Goal, Meta(description="what the campaign is for: activity, an order, or nothing to count")
+    ]
+    requests: Annotated[
+        int | None, Meta(description="of an ended entry: steps requested, or that would have been")
+    ]
+    first_requested_at: Annotated[
+        Instant | None, Meta(description="of an ended entry: the first of them; conversion counts from here")
+    ]
+    converted_at: Annotated[
+        Instant | None, Meta(description="of a converted entry: when the customer did what it is for")
     ]
 
 
@@ -219,10 +262,11 @@ class ChurnSignal(Signal, kw_only=True, gc=False, rename="camel"):
 
 
 class ActionSignal(Signal, kw_only=True, gc=False, rename="camel"):
-    """An action for a customer is requested, or suppressed with the reason."""
+    """An action for a customer is requested, or suppressed with the reason; or an entry has ended."""
 
     event: Annotated[
-        Literal["Reactivation Requested", "Reactivation Suppressed"], Meta(description="what happened")
+        Literal["Reactivation Requested", "Reactivation Suppressed", "Reactivation Ended"],
+        Meta(description="what happened"),
     ]
     properties: Annotated[ActionProperties, Meta(description="the action")]
     context: Annotated[ActionContext, Meta(description="where it comes from")]

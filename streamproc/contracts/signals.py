@@ -7,8 +7,9 @@ The `*_signal` functions make one record, in plain words: for samples, and to sa
 the stream uses, must make of many.
 """
 
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -20,6 +21,7 @@ from streamproc.contracts.signal_types import (
     AUDIENCE_TOPIC,
     CHURN_TOPIC,
     RESERVED_AUDIENCE_KEY,
+    AbortType,
     ActionContext,
     ActionExplanation,
     ActionProperties,
@@ -34,9 +36,12 @@ from streamproc.contracts.signal_types import (
     ChurnProperties,
     ChurnSignal,
     Evidence,
+    Goal,
+    JourneyOutcome,
     Personas,
     Reason,
     Signal,
+    WaitedFor,
 )
 from streamproc.contracts.versions import SEQUENCE, sequence_of
 
@@ -45,6 +50,7 @@ __all__ = [
     "AUDIENCE_TOPIC",
     "CHURN_TOPIC",
     "RESERVED_AUDIENCE_KEY",
+    "Action",
     "Band",
     "Cause",
     "Evidence",
@@ -56,6 +62,10 @@ __all__ = [
 ]
 
 _ENCODER: Final = msgspec.json.Encoder()
+
+#: What campaigns say.
+ActionKind = Literal["requested", "suppressed", "ended"]
+ActionEvent = Literal["Reactivation Requested", "Reactivation Suppressed", "Reactivation Ended"]
 
 
 class Kind(NamedTuple):
@@ -79,6 +89,17 @@ EXITED: Final = _kind(AUDIENCE_TOPIC, "audience.exited")
 CHURN: Final = _kind(CHURN_TOPIC, "churn.changed")
 REQUESTED: Final = _kind(ACTION_TOPIC, "reactivation.requested")
 SUPPRESSED: Final = _kind(ACTION_TOPIC, "reactivation.suppressed")
+ENDED: Final = _kind(ACTION_TOPIC, "reactivation.ended")
+ACTION_KINDS: Final[Mapping[ActionKind, Kind]] = MappingProxyType(
+    {"requested": REQUESTED, "suppressed": SUPPRESSED, "ended": ENDED}
+)
+_ACTION_EVENTS: Final[Mapping[ActionKind, ActionEvent]] = MappingProxyType(
+    {
+        "requested": "Reactivation Requested",
+        "suppressed": "Reactivation Suppressed",
+        "ended": "Reactivation Ended",
+    }
+)
 _SPEC_VERSION: Final = ("ce_specversion", b"1.0")
 _CONTENT_TYPE: Final = ("content-type", b"application/json")
 
@@ -108,12 +129,74 @@ def churn(id_: str, timestamp: str, properties: ChurnProperties, why: ChurnExpla
     )
 
 
-def action(
-    id_: str, timestamp: str, properties: ActionProperties, why: ActionExplanation, *, requested: bool
+class Action(NamedTuple):
+    """What a campaign decided, but for the customer. The fields are those of ActionProperties."""
+
+    kind: ActionKind
+    campaign: str
+    campaign_version: int
+    trigger: str
+    goal: Goal
+    step: int
+    steps: int
+    reason: str
+    offer: str | None
+    variant: str | None
+    holdout: bool
+    closes: bool
+    channel: str | None = None
+    abort_type: AbortType | None = None
+    waited_for: WaitedFor | None = None
+    outranked_by: str | None = None
+    outcome: JourneyOutcome | None = None
+
+    @property
+    def verdict(self) -> str:
+        """Tells it from all else that the campaign may decide about the same step for the same cause."""
+        return "/".join(filter(None, (self.kind, self.abort_type, self.outcome)))
+
+    def properties(
+        self,
+        *,
+        action_id: str,
+        entry: int,
+        expires_at: str | None,
+        requests: int | None,
+        first_requested_at: str | None,
+        converted_at: str | None,
+    ) -> ActionProperties:
+        """With what is the customer's own."""
+        return ActionProperties(
+            action_id=action_id,
+            campaign=self.campaign,
+            campaign_version=self.campaign_version,
+            entry=entry,
+            step=self.step,
+            steps=self.steps,
+            channel=self.channel,
+            variant=self.variant,
+            holdout=self.holdout,
+            reason=self.reason,
+            offer=self.offer,
+            expires_at=expires_at,
+            abort_type=self.abort_type,
+            waited_for=self.waited_for,
+            outranked_by=self.outranked_by,
+            closes=self.closes,
+            outcome=self.outcome,
+            goal=self.goal,
+            requests=requests,
+            first_requested_at=first_requested_at,
+            converted_at=converted_at,
+        )
+
+
+def action_of(
+    id_: str, timestamp: str, properties: ActionProperties, why: ActionExplanation, kind: ActionKind
 ) -> ActionSignal:
     return ActionSignal(
         type="track",
-        event="Reactivation Requested" if requested else "Reactivation Suppressed",
+        event=_ACTION_EVENTS[kind],
         message_id=id_,
         timestamp=timestamp,
         properties=properties,
@@ -216,50 +299,49 @@ def action_signal(
     version: int,
     cause: Cause,
     causation_id: str,
-    requested: bool,
-    abort_type: str | None,
-    campaign: str,
-    campaign_version: int,
-    campaign_seq: int,
-    channel: str,
-    reason: str,
-    offer: str | None,
-    expires_at_ms: int,
-    trigger: str,
+    action: Action,
+    entry: int,
+    entered_ms: int,
+    expires_at_ms: int | None,
+    requests: int | None,
+    first_requested_at_ms: int | None,
+    converted_at_ms: int | None,
     next_check_at_ms: int | None,
     evidence: Sequence[Evidence],
 ) -> OutRecord:
-    """ "Reactivation Requested", or "Reactivation Suppressed" with its `abort_type`.
+    """ "Reactivation Requested", "Reactivation Suppressed" or "Reactivation Ended".
 
-    The `action_id` is that of the request, whatever its outcome.
+    The `action_id` is that of the step's request, whatever comes of it; of an ended entry, that of its last request.
     """
-    outcome = "requested" if requested else "suppressed"
-    identity = ("action", customer, campaign, campaign_version, campaign_seq)
-    id_ = stable_id(*identity, outcome, causation_id)
-    properties = ActionProperties(
-        action_id=stable_id(*identity, causation_id),
-        campaign=campaign,
-        campaign_version=campaign_version,
-        step=1,
-        channel=channel,
-        variant=None,
-        holdout=False,
-        reason=reason,
-        offer=offer,
-        expires_at=to_iso(expires_at_ms),
-        abort_type=abort_type,
-    )
     why = ActionExplanation(
         cause=cause,
         version=version,
-        rule_version=campaign_version,
-        entry_seq=campaign_seq,
-        trigger=trigger,
+        rule_version=action.campaign_version,
+        trigger=action.trigger,
+        entered_at=to_iso(entered_ms),
         next_check_at=_to_iso_or_null(next_check_at_ms),
         evidence=evidence,
     )
-    signal = action(id_, to_iso(at_ms), properties, why, requested=requested)
-    return _record(REQUESTED if requested else SUPPRESSED, signal, customer, version, causation_id)
+    id_ = stable_id(
+        "action",
+        action.campaign,
+        action.campaign_version,
+        action.step,
+        action.verdict,
+        customer,
+        entry,
+        causation_id,
+    )
+    properties = action.properties(
+        action_id=stable_id("action", action.campaign, action.step, customer, entry, entered_ms),
+        entry=entry,
+        expires_at=_to_iso_or_null(expires_at_ms),
+        requests=requests,
+        first_requested_at=_to_iso_or_null(first_requested_at_ms),
+        converted_at=_to_iso_or_null(converted_at_ms),
+    )
+    signal = action_of(id_, to_iso(at_ms), properties, why, action.kind)
+    return _record(ACTION_KINDS[action.kind], signal, customer, version, causation_id)
 
 
 def _to_iso_or_null(at_ms: int | None) -> str | None:

@@ -1,0 +1,34 @@
+"""Frequency caps: may there be one more message?"""
+
+from collections.abc import Iterable, Sequence
+from datetime import tzinfo
+from typing import NamedTuple
+
+from streamproc.actions.hours import local_time
+from streamproc.contracts.meanings import CONSENT_CHANNELS
+from streamproc.rules.campaign import Cap
+
+
+class Contact(NamedTuple):
+    """A message to the customer: on which channel (code), when."""
+
+    channel: int
+    at_ms: int
+
+
+def is_capped(
+    caps: Iterable[Cap], channel: str, contacts: Sequence[Contact], now_ms: int, zone: tzinfo
+) -> bool:
+    """Whether one more message on `channel` now would be one too many for one of `caps`."""
+    return any(
+        cap.channel in (None, channel) and _count(cap, contacts, now_ms, zone) >= cap.most for cap in caps
+    )
+
+
+def _count(cap: Cap, contacts: Sequence[Contact], now_ms: int, zone: tzinfo) -> int:
+    code = None if cap.channel is None else CONSENT_CHANNELS.index(cap.channel)
+    counted = [contact.at_ms for contact in contacts if code in (None, contact.channel)]
+    if cap.per_ms is not None:
+        return sum(at_ms > now_ms - cap.per_ms for at_ms in counted)
+    today = local_time(now_ms, zone).date()
+    return sum(local_time(at_ms, zone).date() == today for at_ms in counted)

@@ -1,0 +1,114 @@
+"""Journeys: how far a customer came in campaigns, read from the columns of a state and written back."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamproc.rules.campaign import Campaign
+from streamproc.windows.panes import INF, NEVER
+from streamproc.windows.table import JOURNEY_DTYPE, Table
+
+#: `step` of a campaign in which no journey is open.
+CLOSED: Final = -1
+
+
+@dataclass(slots=True)
+class Journey:
+    """A customer in one campaign; the fields are those of JOURNEY_DTYPE.
+
+    seq: entries so far. requested_ms: the last request ever, ghosts included. Of the open journey: when it was entered,
+    when it first asked (first_ms), when its next step is due (step_ms), when to look again (look_ms); step: that
+    step, from 0; beyond the last: the ladder is closed; CLOSED: no journey is open. asked: number of the last step
+    that asked, from 1; requests: how many did. arm: see `arm_of`.
+    """
+
+    seq: int = 0
+    requested_ms: int = NEVER
+    entered_ms: int = NEVER
+    first_ms: int = NEVER
+    step_ms: int = NEVER
+    look_ms: int = INF
+    step: int = CLOSED
+    asked: int = 0
+    requests: int = 0
+    arm: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is one."""
+        return self.step != CLOSED
+
+    @property
+    def has_asked(self) -> bool:
+        """Whether the open one has asked, if only a ghost."""
+        return self.first_ms != NEVER
+
+    @property
+    def is_held_out(self) -> bool:
+        """Whether the customer is in the control group."""
+        return bool(self.arm & 1)
+
+    @property
+    def variant(self) -> int | None:
+        """Place of the variant among the campaign's; None: there are none."""
+        return (self.arm >> 1) - 1 if self.arm > 1 else None
+
+    def begin(self, now_ms: int, step_ms: int, arm: int) -> None:
+        """Open one."""
+        self.entered_ms, self.step_ms, self.look_ms, self.step, self.arm = now_ms, step_ms, step_ms, 0, arm
+        self.first_ms, self.asked, self.requests = NEVER, 0, 0
+
+    def end(self) -> None:
+        """Close it; what outlasts it stays."""
+        self.entered_ms = self.first_ms = self.step_ms = NEVER
+        self.look_ms, self.step, self.asked, self.requests, self.arm = INF, CLOSED, 0, 0, 0
+
+
+def arm_of(variant: int | None, is_held_out: bool) -> int:
+    """The code of an arm: 0 where nothing is tried."""
+    return 2 * (0 if variant is None else variant + 1) + is_held_out
+
+
+def places_of(journeys: Table, campaigns: Sequence[Campaign]) -> NDArray[np.int64]:
+    """Of each row, the place of its campaign in the file; -1: it is not there any more."""
+    places = np.full(len(journeys), -1, np.int64)
+    for place, campaign in enumerate(campaigns):
+        places[journeys["campaign"] == campaign.id] = place
+    return places
+
+
+def read_journeys(rows: Table) -> list[Journey]:
+    """Those at some rows of `CustomerTable.journeys`."""
+    return [Journey(*fields[2:]) for fields in rows.tolist()]
+
+
+def write_journeys(
+    table: Table, changed: Mapping[tuple[int, int], Journey], campaigns: Sequence[Campaign]
+) -> Table:
+    """`table` with the journeys of customers (by row) in campaigns (by place) that have changed, or are new."""
+    if not changed:
+        return table
+    mine = np.array(
+        [(row, campaigns[place].id, *astuple(journey)) for (row, place), journey in changed.items()],
+        JOURNEY_DTYPE,
+    )
+    touched = np.isin(_keys(table), _keys(mine))
+    merged = np.concatenate((table[~touched], mine))
+    return merged[np.argsort(_keys(merged), kind="stable")]
+
+
+def first_looks_ms(journeys: Table, places: Iterable[int], customers: int) -> NDArray[np.int64]:
+    """When journeys of campaigns that there still are must be looked at next: int64[customers]."""
+    known = np.asarray(places) >= 0
+    looks_ms = np.full(customers, INF, np.int64)
+    np.minimum.at(looks_ms, journeys["row"][known], journeys["look_ms"][known])
+    return looks_ms
+
+
+def _keys(rows: Table) -> NDArray[np.int64]:
+    """Of a row, its customer and campaign in one number."""
+    keys: NDArray[np.int64] = (rows["row"] << 32) | rows["campaign"]
+    return keys

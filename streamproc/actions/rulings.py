@@ -1,0 +1,58 @@
+"""What is said of campaigns outside the rules file, and what those of a shard share: budgets, and the breaker."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from streamproc.rules.campaign import Campaign, Mode
+
+DAY_MS = 86_400_000
+
+
+class Day(NamedTuple):
+    """A campaign's budget: of one day (days since 1970, UTC)."""
+
+    campaign: int
+    day: int
+
+
+class Spend(NamedTuple):
+    """A request, ghosts included; they sort in the order in which budgets are spent."""
+
+    at_ms: int
+    customer: str
+
+
+@dataclass(slots=True)
+class Rulings:
+    """Of one shard, for one go. `modes`: by campaign key, where not the file's. `is_held`: the breaker holds requests.
+
+    exhausted: from which request on a budget is used up. What the go decides is noted in `spent` (by budget), in
+    `by_time` (instants of requests that no event caused), and in `dry` (by campaign and decision).
+    """
+
+    modes: Mapping[str, Mode] = field(default_factory=dict)
+    is_held: bool = False
+    exhausted: Mapping[Day, Spend] = field(default_factory=dict)
+    spent: dict[Day, list[Spend]] = field(default_factory=dict)
+    by_time: list[int] = field(default_factory=list)
+    dry: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def mode(self, campaign: Campaign) -> Mode:
+        """In which it is: what is said here can only hold it back."""
+        return self.modes.get(campaign.key, campaign.mode)
+
+    def has_budget(self, campaign: Campaign, at_ms: int, customer: str) -> bool:
+        """Whether it may ask once more."""
+        first_refused = self.exhausted.get(_day(campaign, at_ms))
+        return first_refused is None or Spend(at_ms, customer) < first_refused
+
+    def spend(self, campaign: Campaign, at_ms: int, customer: str) -> None:
+        """It has asked."""
+        if campaign.budget is not None:
+            self.spent.setdefault(_day(campaign, at_ms), []).append(Spend(at_ms, customer))
+
+
+def _day(campaign: Campaign, at_ms: int) -> Day:
+    return Day(campaign.id, at_ms // DAY_MS)
