@@ -4,83 +4,23 @@ Only customers whom something leads into a campaign, or whose journey has someth
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamproc.actions.caps import Contact
 from streamproc.actions.decide import decide
-from streamproc.actions.journeys import Journey, first_looks_ms, places_of, read_journeys, write_journeys
-from streamproc.actions.said import Facts, Said
-from streamproc.actions.zones import zone_of
-from streamproc.contracts.signal_types import BANDS
-from streamproc.features.frame import Frame
-from streamproc.features.registry import FEATURES
-from streamproc.rules.campaign import BEST_HOUR, Campaign, ContactPolicy, Trigger
-from streamproc.rules.evaluate import TRUE, Evaluation
-from streamproc.rules.model import Ruleset
-from streamproc.rules.program import Program, compile_rules
-from streamproc.transitions.definitions import Definitions, Origin
-from streamproc.transitions.memberships import Memberships, Moved, SegmentPlan
-from streamproc.windows.contacts import CONTACT_DTYPE, latest_contacts
-from streamproc.windows.panes import NEVER
+from streamproc.actions.journeys import first_looks_ms, places_of
+from streamproc.actions.rulings import Rulings
+from streamproc.actions.said import Said
+from streamproc.transitions.cases import Cases
+from streamproc.transitions.triggers import GOALS, CampaignPlan, Found
+from streamproc.windows.panes import INF, NEVER
 from streamproc.windows.table import CustomerTable, Table
-from streamproc.windows.words import consents, reactions, suppressed, time_zones
-
-_GOALS: Final = ("activity", "order", "none")
-_BEST_HOUR: Final = FEATURES["best_hour"]
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class CampaignPlan:
-    """The campaigns of a rules file, ready for many customers.
-
-    goals: place of each one's goal in `_GOALS`. segments: place of the segment that it is about, -1: none. levels: of
-    the band that it is about, -1: none. asks_hour: whether any step waits for the best hour.
-    """
-
-    campaigns: tuple[Campaign, ...]
-    policy: ContactPolicy
-    program: Program
-    goals: Ints
-    segments: tuple[int, ...]
-    levels: tuple[int, ...]
-    asks_hour: bool
-
-
-def plan_campaigns(ruleset: Ruleset, segments: SegmentPlan) -> CampaignPlan:
-    """Compile them; `segments`: with the watches."""
-    campaigns, policy = ruleset.campaigns, ruleset.contact
-    rules = [campaign.when for campaign in campaigns if campaign.when is not None]
-    if policy.complaint is not None:
-        rules.append(policy.complaint)
-    triggers = [campaign.trigger for campaign in campaigns]
-    return CampaignPlan(
-        campaigns,
-        policy,
-        compile_rules(rules, ruleset.features),
-        np.array([_GOALS.index(campaign.goal) for campaign in campaigns], np.int64),
-        tuple(-1 if each.kind == "band" else segments.places[each.target] for each in triggers),
-        tuple(BANDS.index(each.target) if each.kind == "band" else -1 for each in triggers),  # type: ignore[arg-type]
-        any(step.at_minute == BEST_HOUR for campaign in campaigns for step in campaign.steps),
-    )
-
-
-class Found(NamedTuple):
-    """What the evaluation has found of segments and bands."""
-
-    memberships: Memberships
-    moved: Moved
-    band_before: NDArray[np.int8]
-    band_after: NDArray[np.int8]
-    redefined: Bools
 
 
 class Decided(NamedTuple):
@@ -92,35 +32,47 @@ class Decided(NamedTuple):
 
 
 def decide_campaigns(
-    table: CustomerTable, now_ms: Ints, found: Found, definitions: Definitions, origins: Sequence[Origin]
+    table: CustomerTable, found: Found, plan: CampaignPlan, rulings: Sequence[Rulings]
 ) -> Decided:
-    """Decide, and let journeys in `table` move on."""
-    plan = definitions.campaigns
+    """Decide about all who need it, and let their journeys in `table` move on. `rulings`: by `table.origin`."""
     nothing = np.empty(0, np.int64)
     if not plan.campaigns:
-        return Decided(nothing, [], np.full(len(table), _INF, np.int64))
+        return Decided(nothing, [], np.full(len(table), INF, np.int64))
+    led = [found.led_into(plan, place) for place in range(len(plan.campaigns))]
     places = places_of(table.journeys, plan.campaigns)
-    triggers = [_triggered(trigger, at, found) for trigger, at in _triggers(plan)]
-    waiting = _due(table, places, now_ms, plan)
-    rows = np.unique(np.concatenate((*triggers, table.journeys["row"][waiting])))
+    busy = table.journeys["row"][_has_to_do(table, places, found.now_ms, plan)]
+    rows = np.unique(np.concatenate((*led, busy)))
     if not len(rows):
         return Decided(nothing, [], first_looks_ms(table.journeys, places, len(table)))
-    desk = _Desk(table, now_ms, rows, found, plan)
+    cases = Cases(table, rows, found, plan)
     triggered: dict[int, list[int]] = defaultdict(list)
-    for place, led in enumerate(triggers):
-        for row in desk.admitted(place, led).tolist():
+    for place, of_campaign in enumerate(led):
+        for row in cases.admitted(place, of_campaign).tolist():
             triggered[row].append(place)
     said_rows: list[int] = []
     said: list[Said] = []
-    for row, facts, journeys in desk.cases():
-        rulings = origins[int(table.origin[row])].rulings
-        verdicts = decide(plan.campaigns, plan.policy, journeys, triggered.get(row, ()), facts, rulings)
+    for case in cases:
+        rules = rulings[int(table.origin[case.row])]
+        verdicts = decide(
+            plan.campaigns, plan.policy, case.journeys, triggered.get(case.row, ()), case.facts, rules
+        )
         said += verdicts
-        said_rows += [row] * len(verdicts)
-        is_by_time = table.head["cause_offset"][row] == NEVER and not facts.redefined
-        if is_by_time:
-            rulings.by_time += [facts.now_ms for each in verdicts if each.kind == "requested"]
-    desk.write_back()
+        said_rows += [case.row] * len(verdicts)
+        if table.head["cause_offset"][case.row] == NEVER and not case.facts.redefined:
+            rules.by_time += [case.facts.now_ms for each in verdicts if each.kind == "requested"]
+    cases.write_back()
     places = places_of(table.journeys, plan.campaigns)
-    looks_ms = first_looks_ms(table.journeys, places, len(table))
-    return Decided(np.array(said_rows, np.int64), said, looks_ms)
+    return Decided(np.array(said_rows, np.int64), said, first_looks_ms(table.journeys, places, len(table)))
+
+
+def _has_to_do(table: CustomerTable, places: Ints, now_ms: Ints, plan: CampaignPlan) -> Bools:
+    """Which journeys have come to an instant, have a step that is due, or have reached their goal: bool[journeys]."""
+    journeys: Table = table.journeys
+    row = journeys["row"]
+    now_ms, goal = now_ms[row], plan.goals[places]
+    reached_ms = np.where(goal == 0, table.head["last_activity_ms"][row], table.head["last_order_ms"][row])
+    asked_ms, step_ms = journeys["first_ms"], journeys["step_ms"]
+    busy = journeys["look_ms"] <= now_ms
+    busy |= (step_ms != NEVER) & (step_ms <= now_ms)
+    busy |= (asked_ms != NEVER) & (reached_ms > asked_ms) & (goal != GOALS.index("none"))
+    return np.asarray(busy & (places >= 0), np.bool_)

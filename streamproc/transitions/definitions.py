@@ -7,9 +7,11 @@ from functools import cached_property
 import msgspec
 import xxhash
 
+from streamproc.actions.rulings import Rulings
 from streamproc.churn.model import ChurnModel
 from streamproc.rules.model import Ruleset
 from streamproc.transitions.memberships import SegmentPlan, plan_segments
+from streamproc.transitions.triggers import CampaignPlan, plan_campaigns
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,14 @@ class Definitions:
 
     @cached_property
     def plan(self) -> SegmentPlan:
-        """The segments, compiled."""
-        return plan_segments(self.ruleset.segments, self.ruleset.features)
+        """The segments and the watches of campaigns, compiled."""
+        ruleset = self.ruleset
+        return plan_segments((*ruleset.segments, *ruleset.watches), ruleset.features)
+
+    @cached_property
+    def campaigns(self) -> CampaignPlan:
+        """The campaigns, ready for many customers."""
+        return plan_campaigns(self.ruleset, self.plan)
 
     @cached_property
     def fingerprint(self) -> int:
@@ -41,11 +49,13 @@ class Origin:
 
     `topics`: the source topics' names, by code, without prefix. `rewinds`: how often the shard's Redis lost
     acknowledged writes; the high part of every signal's version, so that what was sent from a lost future is older.
+    `rulings`: what campaigns of the shard share, for one go.
     """
 
     topics: tuple[str, ...]
     partition: int
     rewinds: int = 0
+    rulings: Rulings = field(default_factory=Rulings, compare=False)
 
     def of_event(self, topic: int, offset: int) -> str:
         """How signals name the event that caused them."""

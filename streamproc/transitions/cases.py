@@ -1,0 +1,136 @@
+"""The facts about customers of whom campaigns decide, and where what was decided goes."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamproc.actions.caps import Contact
+from streamproc.actions.journeys import Journey, places_of, read_journeys, write_journeys
+from streamproc.actions.said import Facts
+from streamproc.actions.zones import zone_of
+from streamproc.features.frame import Frame
+from streamproc.features.registry import FEATURES
+from streamproc.rules.evaluate import TRUE, Evaluation
+from streamproc.transitions.triggers import CampaignPlan, Found
+from streamproc.windows.contacts import add_contacts
+from streamproc.windows.table import CustomerTable
+from streamproc.windows.words import CONSENT, answered_ms, suppressed, time_zones
+
+Ints = NDArray[np.int64]
+
+
+class Case(NamedTuple):
+    """A customer, by row, with the journeys by the place of their campaign."""
+
+    row: int
+    journeys: dict[int, Journey]
+    facts: Facts
+
+
+class Cases:
+    """The customers at `rows` (rising) of a table."""
+
+    def __init__(self, table: CustomerTable, rows: Ints, found: Found, plan: CampaignPlan) -> None:
+        self._table, self._rows, self._found, self._plan = table, rows, found, plan
+        self._mine = table.take(rows)
+        self._now_ms = found.now_ms[rows]
+        self._frame = Frame(self._mine, self._now_ms)
+        self._evaluation = Evaluation(self._frame, plan.program)
+        self._journeys = self._read_journeys()
+        self._contacts = self._read_contacts()
+        self._known_contacts = list(map(len, self._contacts))
+
+    def admitted(self, place: int, led: Ints) -> Ints:
+        """Those of `led` whom the campaign's own condition lets in; an edited rule is not held against them."""
+        when = self._plan.campaigns[place].when
+        if when is None:
+            return led
+        admitted = self._evaluation.truth(when) == TRUE
+        admitted |= self._found.redefined[self._rows]
+        return np.asarray(led[admitted[np.searchsorted(self._rows, led)]], np.int64)
+
+    def __iter__(self) -> Iterator[Case]:
+        mine, plan, found, n = self._mine, self._plan, self._found, len(self._rows)
+        reacted_ms = answered_ms(mine.words, n)
+        reacted = np.where(reacted_ms.max(axis=0) >= 0, reacted_ms.argmax(axis=0), -1)
+        best_hour = self._frame.value(FEATURES["best_hour"]) if plan.asks_best_hour else np.full(n, -1)
+        complaint = plan.policy.complaint
+        complains = np.zeros(n, np.bool_) if complaint is None else self._evaluation.truth(complaint) == TRUE
+        columns = (
+            self._now_ms,
+            found.redefined[self._rows],
+            self._consents(),
+            suppressed(mine.words, n),
+            complains,
+            reacted,
+            best_hour,
+            time_zones(mine.words, n),
+            mine.head["last_activity_ms"],
+            mine.head["last_order_ms"],
+        )
+        for at, (row, *about) in enumerate(
+            zip(self._rows.tolist(), *(column.tolist() for column in columns), strict=True)
+        ):
+            now_ms, redefined, consents, is_suppressed, complaining, channel, hour, zone, active_ms, bought_ms = about
+            facts = Facts(
+                customer=mine.ids[at],
+                now_ms=now_ms,
+                redefined=redefined,
+                consents=consents,
+                is_suppressed=is_suppressed,
+                complains=complaining,
+                reacted=channel,
+                best_hour=hour,
+                zone=zone_of(zone, plan.policy.time_zone),
+                last_activity_ms=active_ms,
+                last_order_ms=bought_ms,
+                holds=lambda place, row=row: found.holds(plan, place, row),  # type: ignore[misc]
+                contacts=self._contacts[at],
+            )
+            yield Case(row, self._journeys[at], facts)
+
+    def write_back(self) -> None:
+        """Put journeys and contacts into the table."""
+        table, rows = self._table, self._rows.tolist()
+        changed = {
+            (rows[at], place): journey
+            for at, journeys in enumerate(self._journeys)
+            for place, journey in journeys.items()
+        }
+        table.journeys = write_journeys(table.journeys, changed, self._plan.campaigns)
+        more = [
+            (rows[at], contact.channel, contact.at_ms)
+            for at, (contacts, known) in enumerate(zip(self._contacts, self._known_contacts, strict=True))
+            for contact in contacts[known:]
+        ]
+        if more:
+            row, channel, at_ms = np.array(more, np.int64).T
+            table.contacts = add_contacts(table.contacts, row, channel, at_ms, len(table))
+
+    def _read_journeys(self) -> list[dict[int, Journey]]:
+        rows = self._mine.journeys
+        found: list[dict[int, Journey]] = [{} for _ in range(len(self._rows))]
+        places = places_of(rows, self._plan.campaigns)
+        known = np.flatnonzero(places >= 0)
+        for at, place, journey in zip(
+            rows["row"][known].tolist(), places[known].tolist(), read_journeys(rows[known]), strict=True
+        ):
+            found[at][place] = journey
+        return found
+
+    def _read_contacts(self) -> list[list[Contact]]:
+        found: list[list[Contact]] = [[] for _ in range(len(self._rows))]
+        for at, channel, at_ms in self._mine.contacts.tolist():
+            found[at].append(Contact(channel, at_ms))
+        return found
+
+    def _consents(self) -> Ints:
+        """By row, a bit for the code of each channel that the customer consents to."""
+        words = self._mine.words
+        granted = np.flatnonzero((words["about"] == CONSENT) & (words["value"] != 0))
+        consents = np.zeros(len(self._rows), np.int64)
+        bits = np.left_shift(1, words["key"][granted].astype(np.int64))
+        np.bitwise_or.at(consents, words["row"][granted], bits)
+        return consents
