@@ -9,7 +9,7 @@ from typing import Final
 from streamproc.actions.arms import is_held_out, variant
 from streamproc.actions.caps import Contact, is_capped
 from streamproc.actions.hours import is_quiet, outside_hour_from, quiet_until_ms
-from streamproc.actions.journeys import Journey, arm_of
+from streamproc.actions.journeys import Journey, arm_of, is_control
 from streamproc.actions.rulings import Rulings
 from streamproc.actions.said import Facts, Said
 from streamproc.actions.zones import zone
@@ -87,14 +87,14 @@ class _Desk:
             return
         if refusal is None and journey.is_open:
             self._end(place, "superseded")
-        journey.seq += 1
-        if refusal is not None:
-            said = Said(place, "suppressed", journey.seq, self._now_ms, 1, abort_type=refusal, closes=True)
-            self._say(said)
-            return
         held_out = is_held_out(campaign, self._policy, self._facts.customer)
         arm = arm_of(variant(campaign, self._facts.customer), held_out)
-        journey.begin(self._now_ms, self._now_ms + campaign.steps[0].wait_ms, arm)
+        journey.seq += 1
+        if refusal is None:
+            journey.begin(self._now_ms, self._now_ms + campaign.steps[0].wait_ms, arm)
+        else:
+            said = Said(place, "suppressed", journey.seq, self._now_ms, 1, arm)
+            self._say(said._replace(abort_type=refusal, closes=True))
 
     def wish(self, place: int) -> str | None:
         """The channel on which a step that is due would ask now; None: it does not. What it does instead is noted."""
@@ -137,7 +137,7 @@ class _Desk:
         for place in rivals:
             if place != winner:
                 self._refuse(place, "outranked", closing=True, outranked_by=self._campaigns[winner].key)
-            elif not self._rulings.has_budget(self._campaigns[place], self._now_ms, self._facts.customer):
+            elif not self._rulings.spend(self._campaigns[place], self._now_ms, self._facts.customer):
                 self._refuse(place, "budget")
             else:
                 self._ask(place, wishes[place])
@@ -224,8 +224,6 @@ class _Desk:
     def _ask(self, place: int, channel: str) -> None:
         """Request a step's action; of the control group, only note that it would have been."""
         campaign, journey = self._campaigns[place], self._journeys[place]
-        if self._mode(place) == "live":
-            self._rulings.spend(campaign, self._now_ms, self._facts.customer)
         said = Said(
             place,
             "requested",
@@ -235,7 +233,7 @@ class _Desk:
             arm=journey.arm,
             channel=channel,
         )
-        if not journey.is_held_out:
+        if not is_control(journey.arm):
             self._say(said)
             if self._mode(place) == "live":
                 self._facts.contacts.append(Contact(CONSENT_CHANNELS.index(channel), self._now_ms))

@@ -46,16 +46,6 @@ class Journey:
         """Whether the open one has asked, if only a ghost."""
         return self.first_ms != NEVER
 
-    @property
-    def is_held_out(self) -> bool:
-        """Whether the customer is in the control group."""
-        return bool(self.arm & 1)
-
-    @property
-    def variant(self) -> int | None:
-        """Place of the variant among the campaign's; None: there are none."""
-        return (self.arm >> 1) - 1 if self.arm > 1 else None
-
     def begin(self, now_ms: int, step_ms: int, arm: int) -> None:
         """Open one."""
         self.entered_ms, self.step_ms, self.look_ms, self.step, self.arm = now_ms, step_ms, step_ms, 0, arm
@@ -70,6 +60,16 @@ class Journey:
 def arm_of(variant: int | None, is_held_out: bool) -> int:
     """The code of an arm: 0 where nothing is tried."""
     return 2 * (0 if variant is None else variant + 1) + is_held_out
+
+
+def is_control(arm: int) -> bool:
+    """Whether it is the control group's."""
+    return bool(arm & 1)
+
+
+def variant_of(arm: int) -> int | None:
+    """Place of its variant among the campaign's; None: there are none."""
+    return (arm >> 1) - 1 if arm > 1 else None
 
 
 def places_of(journeys: Table, campaigns: Sequence[Campaign]) -> NDArray[np.int64]:

@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from streamproc.rules.campaign import Campaign, Mode
 
-DAY_MS = 86_400_000
+DAY_MS: Final = 86_400_000
 
 
 class Day(NamedTuple):
@@ -28,14 +28,14 @@ class Spend(NamedTuple):
 class Rulings:
     """Of one shard, for one go. `modes`: by campaign key, where not the file's. `is_held`: the breaker holds requests.
 
-    exhausted: from which request on a budget is used up. What the go decides is noted in `spent` (by budget), in
-    `by_time` (instants of requests that no event caused), and in `dry` (by campaign and decision).
+    exhausted: from which request on a budget is used up. What the go decides is noted: `attempts` to spend from budgets,
+    `by_time` (instants of requests that no event caused), and `dry` (by campaign and decision).
     """
 
     modes: Mapping[str, Mode] = field(default_factory=dict)
     is_held: bool = False
     exhausted: Mapping[Day, Spend] = field(default_factory=dict)
-    spent: dict[Day, list[Spend]] = field(default_factory=dict)
+    attempts: dict[Day, list[Spend]] = field(default_factory=dict)
     by_time: list[int] = field(default_factory=list)
     dry: Counter[tuple[str, str]] = field(default_factory=Counter)
 
@@ -43,16 +43,11 @@ class Rulings:
         """In which it is: what is said here can only hold it back."""
         return self.modes.get(campaign.key, campaign.mode)
 
-    def has_budget(self, campaign: Campaign, at_ms: int, customer: str) -> bool:
-        """Whether it may ask once more."""
-        first_refused = self.exhausted.get(_day(campaign, at_ms))
-        return first_refused is None or Spend(at_ms, customer) < first_refused
-
-    def spend(self, campaign: Campaign, at_ms: int, customer: str) -> None:
-        """It has asked."""
-        if campaign.budget is not None:
-            self.spent.setdefault(_day(campaign, at_ms), []).append(Spend(at_ms, customer))
-
-
-def _day(campaign: Campaign, at_ms: int) -> Day:
-    return Day(campaign.id, at_ms // DAY_MS)
+    def spend(self, campaign: Campaign, at_ms: int, customer: str) -> bool:
+        """Ask for one request of the campaign's budget; False: it is used up."""
+        if campaign.budget is None:
+            return True
+        day, attempt = Day(campaign.id, at_ms // DAY_MS), Spend(at_ms, customer)
+        self.attempts.setdefault(day, []).append(attempt)
+        first_refused = self.exhausted.get(day)
+        return first_refused is None or attempt < first_refused

@@ -9,6 +9,8 @@ from streamproc.rules.expression import Expr
 Mode = Literal["live", "dry", "paused"]
 Goal = Literal["activity", "order", "none"]
 
+#: Begins the keys of watches: hidden segments, of which campaigns hear and nobody else. No segment has such a key.
+WATCH_PREFIX: Final = "watch/"
 #: A step that waits for the hour in which the customer is most often active.
 BEST_HOUR: Final = -1
 

@@ -19,8 +19,9 @@ from streamproc.contracts.signal_bytes import (
     evidence_column,
     six_decimals,
 )
-from streamproc.contracts.signal_forms import Action, evidence_form
+from streamproc.contracts.signal_forms import evidence_form
 from streamproc.contracts.signal_types import ACTION_TOPIC, AUDIENCE_TOPIC, BANDS, CHURN_TOPIC, Cause
+from streamproc.contracts.signals import Action
 from streamproc.contracts.versions import version_of
 from streamproc.transitions.definitions import Origin
 from streamproc.transitions.moves import Moves
@@ -63,12 +64,16 @@ class Risks(NamedTuple):
 
 
 class Actions(NamedTuple):
-    """What a campaign decided for some customers, each there once, and why, as JSON: columns."""
+    """What campaigns decided for some customers, by rising row, and why, as JSON: columns. Instants: NEVER: none."""
 
     rows: Ints
     said: Sequence[Action]
-    campaign_seq: Ints
+    entry: Sequence[int]
+    entered_ms: Ints
     expires_ms: Ints
+    requests: Sequence[int | None]
+    first_requested_ms: Ints
+    converted_ms: Ints
     evidence: list[bytes]
 
 
@@ -126,11 +131,15 @@ class Bulletin:
             about,
             actions.said,
             versions=versions,
-            campaign_seq=actions.campaign_seq.tolist(),
+            entry=actions.entry,
+            entered_ms=actions.entered_ms,
             expires_ms=actions.expires_ms,
+            requests=actions.requests,
+            first_requested_ms=actions.first_requested_ms,
+            converted_ms=actions.converted_ms,
             evidence=actions.evidence,
         )
-        kinds = ["requested" if said.abort_type is None else "suppressed" for said in actions.said]
+        kinds = [said.kind for said in actions.said]
         keys = [said.campaign for said in actions.said]
         self._put(actions.rows, about, ACTION_TOPIC, kinds, keys, packed)
 

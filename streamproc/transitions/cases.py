@@ -73,7 +73,18 @@ class Cases:
         for at, (row, *about) in enumerate(
             zip(self._rows.tolist(), *(column.tolist() for column in columns), strict=True)
         ):
-            now_ms, redefined, consents, is_suppressed, complaining, channel, hour, zone, active_ms, bought_ms = about
+            (
+                now_ms,
+                redefined,
+                consents,
+                is_suppressed,
+                complaining,
+                channel,
+                hour,
+                zone,
+                active_ms,
+                bought_ms,
+            ) = about
             facts = Facts(
                 customer=mine.ids[at],
                 now_ms=now_ms,

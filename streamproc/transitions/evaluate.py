@@ -16,6 +16,7 @@ from streamproc.churn.deadline import crossing_ms
 from streamproc.churn.score import ChurnColumns, score
 from streamproc.features.frame import Frame
 from streamproc.rules.evaluate import Evaluation
+from streamproc.transitions.campaigns import decide_campaigns
 from streamproc.transitions.definitions import Definitions, Origin
 from streamproc.transitions.memberships import (
     SegmentPlan,
@@ -25,6 +26,7 @@ from streamproc.transitions.memberships import (
     write_memberships,
 )
 from streamproc.transitions.publish import Outcome, Signal, publish
+from streamproc.transitions.triggers import Found
 from streamproc.windows.panes import INF, NEVER, prune
 from streamproc.windows.table import CustomerTable, Table
 
@@ -48,10 +50,16 @@ def evaluate(
     outcome, held_until_ms = _decide(table, frame, definitions)
     _schedule_churn(table, outcome, definitions)
     head = table.head
+    found = Found(
+        now_ms, outcome.memberships, outcome.moved, outcome.band_before, outcome.band_after, outcome.redefined
+    )
+    rulings = [origin.rulings for origin in origins]
+    decided = decide_campaigns(table, found, definitions.campaigns, rulings)
+    held_until_ms = np.minimum(held_until_ms, decided.looks_ms)
     head["next_check_ms"] = _next_check_ms(table, frame, outcome, held_until_ms, definitions.plan)
     head["band"] = outcome.band_after
     write_memberships(table, outcome.memberships)
-    signals = publish(outcome, table, definitions, origins)
+    signals = publish(outcome, decided, table, definitions, origins)
     head["rules"] = definitions.fingerprint
     head["cause_offset"] = NEVER
     return signals

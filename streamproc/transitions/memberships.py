@@ -36,6 +36,11 @@ class Moved(NamedTuple):
     entered: Bools
     members: Table
 
+    def below(self, places: int) -> "Moved":
+        """Those of the first so many segments."""
+        mine = self.place < places
+        return self if mine.all() else Moved(*(column[mine] for column in self))
+
 
 @dataclass(frozen=True, slots=True)
 class Memberships:

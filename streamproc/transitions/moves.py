@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamproc.contracts.signal_forms import AudienceChange
+from streamproc.rules.campaign import WATCH_PREFIX
 from streamproc.rules.evaluate import Evaluation
 from streamproc.transitions.memberships import Moved, SegmentPlan
 from streamproc.windows.panes import NEVER
@@ -76,9 +77,13 @@ def retirements(retired: Table, names: Mapping[int, tuple[str, int]]) -> Moves:
     `names`: key and version of such segments, by id.
     """
     left = retired[retired["entered_ms"] != NEVER]
+    known = [names.get(segment_id, (f"{segment_id:08x}", 0)) for segment_id in left["segment"].tolist()]
+    told = [not key.startswith(WATCH_PREFIX) for key, _ in known]
+    left = left[told]
     changes = [
-        AudienceChange(*names.get(segment_id, (f"{segment_id:08x}", 0)), entered=False)
-        for segment_id in left["segment"].tolist()
+        AudienceChange(key, version, entered=False)
+        for (key, version), is_told in zip(known, told, strict=True)
+        if is_told
     ]
     nowhere, nothing, nobody = np.full(len(left), -1), [b"[]"] * len(left), [None] * len(left)
     never = np.zeros(len(left), np.bool_)

@@ -3,23 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamproc.actions.decide import AbortType, abort_type, consenting, read_history, write_history
 from streamproc.churn.reasons import reasons_of
 from streamproc.churn.score import ChurnColumns, Score
 from streamproc.contracts.signal_bytes import Occasions, occasions
-from streamproc.contracts.signal_forms import Action
 from streamproc.contracts.signal_types import BANDS, Cause
 from streamproc.rules.evaluate import Evaluation
-from streamproc.rules.model import Campaign, Trigger
-from streamproc.transitions.bulletin import Actions, Bulletin, Risks, Signal, crossings
+from streamproc.transitions.bulletin import Bulletin, Risks, Signal, crossings
 from streamproc.transitions.definitions import Definitions, Origin
 from streamproc.transitions.memberships import Memberships, Moved
-from streamproc.transitions.moves import Moves, explain_moves, retirements
+from streamproc.transitions.moves import explain_moves, retirements
 from streamproc.windows.panes import INF, NEVER
 from streamproc.windows.table import CustomerTable
 
@@ -56,18 +53,19 @@ class Outcome:
 
 
 def publish(
-    outcome: Outcome, table: CustomerTable, definitions: Definitions, origins: Sequence[Origin]
+    outcome: Outcome,
+    decided: Decided,
+    table: CustomerTable,
+    definitions: Definitions,
+    origins: Sequence[Origin],
 ) -> list[Signal]:
-    """The signals of one evaluation, those of one customer in order.
-
-    Counts them in `version` and notes campaigns in `table`.
-    """
-    rows = outcome.changed_rows()
+    """The signals of one evaluation, those of one customer in order; counts them in `version`."""
+    rows = np.union1d(outcome.changed_rows(), decided.rows)
     if not len(rows):
         return []
     changed = _occasions(rows, outcome, table, origins)
     bulletin = Bulletin(table, origins, lambda of, _: changed.take(np.searchsorted(rows, of).tolist()))
-    _Teller(outcome, definitions, bulletin).tell(table)
+    _Teller(outcome, definitions, bulletin).tell(table, decided)
     return bulletin.read()
 
 
@@ -89,13 +87,6 @@ def _occasions(rows: Ints, outcome: Outcome, table: CustomerTable, origins: Sequ
     return occasions(customers, at_ms, causes, causation_ids, next_check_ms, next_check_ms != INF)
 
 
-class _Triggers(NamedTuple):
-    """Who triggers a campaign, and why: columns."""
-
-    rows: Ints
-    evidence: list[bytes]
-
-
 @dataclass(slots=True)
 class _Teller:
     """Puts into a bulletin what one evaluation changed."""
@@ -104,24 +95,29 @@ class _Teller:
     definitions: Definitions
     bulletin: Bulletin
 
-    def tell(self, table: CustomerTable) -> None:
+    def tell(self, table: CustomerTable, decided: Decided) -> None:
         """Exits in file order, entries in file order, churn, actions in file order."""
-        outcome, plan = self.outcome, self.definitions.plan
-        retired = retirements(outcome.memberships.retired, self.definitions.retired)
+        outcome, definitions = self.outcome, self.definitions
+        retired = retirements(outcome.memberships.retired, definitions.retired)
         self.bulletin.put_moves(retired, because="definition")
-        moves = explain_moves(outcome.moved, plan, outcome.evaluation)
-        self.bulletin.put_moves(moves)
-        self._tell_actions(table, moves, self._tell_bands())
+        visible = outcome.moved.below(len(definitions.ruleset.segments))
+        self.bulletin.put_moves(explain_moves(visible, definitions.plan, outcome.evaluation))
+        self._tell_bands()
+        if decided.said:
+            policy = definitions.ruleset.churn
+            grounds = Grounds(definitions.plan, outcome.evaluation, outcome.score.risk, policy)
+            actions = actions_of(decided, table, outcome.now_ms, definitions.campaigns, grounds)
+            self.bulletin.put_actions(actions)
 
-    def _tell_bands(self) -> _Triggers:
-        """Whose band rose.
+    def _tell_bands(self) -> None:
+        """Whose band is another.
 
         What was crossed is the new band's own threshold; by a fall, that of the band that was left, less hysteresis.
         """
         outcome, model, policy = self.outcome, self.definitions.model, self.definitions.ruleset.churn
         rows = np.flatnonzero(outcome.band_after != outcome.band_before)
         if not len(rows):
-            return _Triggers(rows, [])
+            return
         after, before, risk = outcome.band_after[rows], outcome.band_before[rows], outcome.score.risk[rows]
         rises = np.array([0.0, *policy.thresholds])
         falls = np.array([*(round(threshold - policy.hysteresis, 6) for threshold in policy.thresholds), 0.0])
@@ -131,65 +127,3 @@ class _Teller:
         crossed = crossings(risk, ops, thresholds, repeat(True, len(rows)))
         reasons = reasons_of(model, outcome.churn, outcome.score, rows, outcome.now_ms[rows])
         self.bulletin.put_risks(Risks(rows, risk, after, before, reasons, crossed), "churn", model)
-        return _at(_Triggers(rows, crossed), np.flatnonzero(rose))
-
-    def _tell_actions(self, table: CustomerTable, moves: Moves, risen: _Triggers) -> None:
-        campaigns = self.definitions.ruleset.campaigns
-        triggered = [self._triggers(campaign.trigger, moves, risen) for campaign in campaigns]
-        if not any(len(rows) for rows, _ in triggered):
-            return
-        history = read_history(table, campaigns)
-        for place, (campaign, (rows, evidence)) in enumerate(zip(campaigns, triggered, strict=True)):
-            if len(rows):
-                refusals = self._refusals(campaign, rows, history.requested_ms[rows, place], table)
-                history.seq[rows, place] += 1
-                requested = rows[[refusal is None for refusal in refusals]]
-                history.requested_ms[requested, place] = self.outcome.now_ms[requested]
-                said = [_action(campaign, refusal) for refusal in refusals]
-                expires_ms = self.outcome.now_ms[rows] + campaign.expires_after_ms
-                seq = history.seq[rows, place]
-                self.bulletin.put_actions(Actions(rows, said, seq, expires_ms, evidence))
-        write_history(table, campaigns, history)
-
-    def _triggers(self, trigger: Trigger, moves: Moves, risen: _Triggers) -> _Triggers:
-        if trigger.kind == "enter":
-            place = self.definitions.plan.places[trigger.target]
-            return _at(_Triggers(moves.rows, moves.evidence), moves.into(place))
-        level = _LEVELS[trigger.target]
-        reached = self.outcome.band_before[risen.rows] < level
-        reached &= level <= self.outcome.band_after[risen.rows]
-        return _at(risen, np.flatnonzero(reached))
-
-    def _refusals(
-        self, campaign: Campaign, rows: Ints, requested_ms: Ints, table: CustomerTable
-    ) -> list[AbortType | None]:
-        """`abort_type` of each. `requested_ms`: when the campaign was last requested for them."""
-        outcome = self.outcome
-        return [
-            abort_type(
-                campaign, now_ms=now_ms, last_requested_ms=last_ms, consented=consented, redefined=redefined
-            )
-            for now_ms, last_ms, consented, redefined in zip(
-                outcome.now_ms[rows].tolist(),
-                requested_ms.tolist(),
-                consenting(table, campaign.channel)[rows].tolist(),
-                outcome.redefined[rows].tolist(),
-                strict=True,
-            )
-        ]
-
-
-def _at(triggers: _Triggers, places: Ints) -> _Triggers:
-    return _Triggers(triggers.rows[places], [triggers.evidence[place] for place in places.tolist()])
-
-
-def _action(campaign: Campaign, abort_type: AbortType | None) -> Action:
-    return Action(
-        abort_type,
-        campaign.key,
-        campaign.version,
-        campaign.channel,
-        campaign.reason,
-        campaign.offer,
-        f"{campaign.trigger.kind} {campaign.trigger.target}",
-    )

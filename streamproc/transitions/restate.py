@@ -57,6 +57,8 @@ class _Witness:
         said = np.zeros(len(row), MEMBER_DTYPE)
         said[memberships.keys] = memberships.members
         said["row"], said["entered_ms"] = row, np.where(inside, said["entered_ms"], self.now_ms[row])
+        visible = place < len(self.definitions.ruleset.segments)
+        row, place, inside, said = row[visible], place[visible], inside[visible], said[visible]
         evaluation = Evaluation(Frame(table, self.now_ms), plan.program)
         return moves_of(plan, place, inside, said, evaluation.explain(plan.reasons, place, row))
 

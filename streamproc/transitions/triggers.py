@@ -81,5 +81,3 @@ class Found(NamedTuple):
         if trigger.kind == "band":
             return bool(self.band_after[row] >= plan.levels[place])
         return bool(self.memberships.inside[plan.segments[place], row]) == (trigger.kind != "exit")
-
-
