@@ -19,7 +19,7 @@ _FIRST: Final = Spend(-1, "")
 
 
 def share_of(budget: int, partition: int, partitions: int) -> int:
-    """What a partition may spend of a budget: partitions know nothing of each other, and may not overdraw it together."""
+    """What one of so many partitions may spend of a budget: they know nothing of each other, and must keep it."""
     return budget // partitions + (partition < budget % partitions)
 
 
@@ -64,8 +64,8 @@ class Allowance:
         exhausted = {day: first for day, first in rulings.exhausted.items() if first == _FIRST}
         for day, attempts in rulings.attempts.items():
             left = self.shares[day.campaign] - self.spent.get(day, 0)
-            if 0 < left < len(attempts):
-                exhausted[day] = sorted(attempts)[left]
+            if left < len(attempts):
+                exhausted[day] = sorted(attempts)[left] if left > 0 else _FIRST
         if exhausted == rulings.exhausted:
             return None
         return Rulings(rulings.modes, rulings.is_held, exhausted)

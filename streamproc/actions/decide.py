@@ -223,7 +223,7 @@ class _Desk:
 
     def _ask(self, place: int, channel: str) -> None:
         """Request a step's action; of the control group, only note that it would have been."""
-        campaign, journey = self._campaigns[place], self._journeys[place]
+        journey = self._journeys[place]
         said = Said(
             place,
             "requested",

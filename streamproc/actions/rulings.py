@@ -26,10 +26,11 @@ class Spend(NamedTuple):
 
 @dataclass(slots=True)
 class Rulings:
-    """Of one shard, for one go. `modes`: by campaign key, where not the file's. `is_held`: the breaker holds requests.
+    """Of one shard, for one go.
 
-    exhausted: from which request on a budget is used up. What the go decides is noted: `attempts` to spend from budgets,
-    `by_time` (instants of requests that no event caused), and `dry` (by campaign and decision).
+    modes: by campaign key, where not the file's. is_held: the breaker holds requests. exhausted: from which request on
+    a budget is used up. What the go decides is noted: `attempts` to spend from budgets, `by_time` (instants of requests
+    that no event caused), and `dry` (by campaign and decision).
     """
 
     modes: Mapping[str, Mode] = field(default_factory=dict)

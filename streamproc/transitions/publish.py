@@ -14,9 +14,11 @@ from streamproc.contracts.signal_bytes import Occasions, occasions
 from streamproc.contracts.signal_types import BANDS, Cause
 from streamproc.rules.evaluate import Evaluation
 from streamproc.transitions.bulletin import Bulletin, Risks, Signal, crossings
+from streamproc.transitions.campaigns import Decided
 from streamproc.transitions.definitions import Definitions, Origin
 from streamproc.transitions.memberships import Memberships, Moved
 from streamproc.transitions.moves import explain_moves, retirements
+from streamproc.transitions.verdicts import Grounds, actions_of
 from streamproc.windows.panes import INF, NEVER
 from streamproc.windows.table import CustomerTable
 
