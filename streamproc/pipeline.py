@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from streamproc.actions.rulings import Rulings
 from streamproc.clock import monotonic_s
 from streamproc.contracts.decode import Decoded, decode_chunk
 from streamproc.contracts.failures import FailureReason
@@ -23,6 +24,7 @@ from streamproc.instants.advance import Course, Lives, Plan, live_plan, tick_pla
 from streamproc.instants.due import DueIndex
 from streamproc.instants.inbox import NO_TIME, Inbox, Slice
 from streamproc.metrics import Metrics
+from streamproc.quota import Quota
 from streamproc.settings import Settings
 from streamproc.sources import SOURCES, Sorted, channels_of, sort_slice, whole_failure
 from streamproc.state.keys import due_entry, minute_of
@@ -102,6 +104,13 @@ class Shard:
         self._unprocessable = unprocessable
         self._advance = advance or _alone
         self._due = DueIndex(minutes)
+        self.quota = Quota(
+            definitions.ruleset.campaigns,
+            head.partition,
+            head.partitions,
+            head.extra,
+            breaks=settings.clock == "live",
+        )
         self.definitions = definitions
         self.redefine(definitions)
 
@@ -109,9 +118,12 @@ class Shard:
         """Put rules and model in force. Segments that these rules lack can still be left by those inside."""
         names = segment_names(self.head)
         names.update(self.definitions.retired)  # a commit under way may not have told the head yet
-        names.update((segment.id, (segment.key, segment.version)) for segment in definitions.ruleset.segments)
+        ruleset = definitions.ruleset
+        own = (*ruleset.segments, *ruleset.watches)
+        names.update((segment.id, (segment.key, segment.version)) for segment in own)
         self.definitions = replace(definitions, retired=names)
         self._extra = {"segments": _SEGMENT_NAMES.encode(dict(sorted(names.items())))}
+        self.quota.redefine(definitions.ruleset.campaigns, self.head.partition, self.head.partitions)
         if self.is_restating:
             self._extra["restate"] = _TO_RESTATE
 
@@ -234,9 +246,10 @@ class Shard:
         Raises what the store raises; then nothing has happened, and the shard must be acquired anew.
         """
         started_s = monotonic_s()
-        table, rows = await self._load(batch)
+        loaded = await self._load(batch)
+        table, rows = loaded.table(), loaded.rows
         records = sort_slice(batch.slice, table, rows, self.head.partition, self.head.partitions)
-        lives = await self._advance(self._course(batch, table, rows, records.own))
+        lives = await self._live(batch, loaded, table, records.own)
         if self.is_restating and batch.recheck:
             self._restate(batch, lives)
         commit = self._commit_of(batch, lives, records)
@@ -246,6 +259,23 @@ class Shard:
         self._count(batch, lives, records, committing_s - started_s, monotonic_s() - committing_s)
         return lives
 
+    async def _live(self, batch: Batch, loaded: "_Loaded", table: CustomerTable, kept: Ints) -> Lives:
+        """What comes of a batch, once budgets and the breaker let it be. `table`: what was loaded."""
+        rulings = self.quota.rulings()
+        while True:
+            lives = await self._advance(self._course(batch, table, loaded.rows, kept, rulings))
+            narrower = await self.quota.overdrawn(rulings, batch.limit_ms, self._customers)
+            if narrower is None:
+                break
+            rulings, table = narrower, loaded.table()
+        self._extra |= self.quota.settle(rulings, batch.limit_ms)
+        for (campaign, kind), count in rulings.dry.items():
+            self._metrics.count("campaigns_dry_total", count, campaign, kind)
+        return lives
+
+    async def _customers(self) -> int:
+        return await self._store.customers(self.head.partition)
+
     async def fails_without_records(self, batch: Batch) -> bool:
         """Whether a batch that failed would do so without its records too, and a timer is to blame.
 
@@ -253,17 +283,18 @@ class Shard:
         """
         timers = replace(batch, slice=None)
         try:
-            table, rows = await self._load(timers)
-            lives = self._course(timers, table, rows, rows).alone()
-            self._commit_of(timers, lives, Sorted(rows, [], []))
+            loaded = await self._load(timers)
+            rulings = self.quota.rulings()
+            lives = self._course(timers, loaded.table(), loaded.rows, loaded.rows, rulings).alone()
+            self._commit_of(timers, lives, Sorted(loaded.rows, [], []))
         except StoreError:
             raise
         except Exception:
             return True
         return False
 
-    async def _load(self, batch: Batch) -> tuple[CustomerTable, Ints]:
-        """The customers of a batch, each once, and the row of every event's customer: int64[n events]."""
+    async def _load(self, batch: Batch) -> "_Loaded":
+        """The customers of a batch, each once."""
         customers = batch.slice.events.customer if batch.slice else []
         row_of: dict[str, int] = {}
         for customer in (*customers, *batch.due, *batch.recheck):
@@ -271,11 +302,13 @@ class Shard:
         ids = list(row_of)
         blobs = await self._store.load(self.head, [customer.encode() for customer in ids]) if ids else []
         rows = np.fromiter((row_of[customer] for customer in customers), np.int64, len(customers))
-        return unpack(ids, blobs), rows
+        return _Loaded(ids, blobs, rows)
 
-    def _course(self, batch: Batch, table: CustomerTable, rows: Ints, kept: Ints) -> Course:
+    def _course(
+        self, batch: Batch, table: CustomerTable, rows: Ints, kept: Ints, rulings: Rulings
+    ) -> Course:
         """What the customers are to go through from the shard's time up to the batch's limit."""
-        origin = Origin(SOURCES, self.head.partition, self.head.rewinds)
+        origin = Origin(SOURCES, self.head.partition, self.head.rewinds, rulings)
         if batch.recheck:
             fingerprint = self.definitions.fingerprint
             outdated = (table.head["rules"] != fingerprint) & (table.head["cause_offset"] == NEVER)
@@ -393,6 +426,18 @@ class Shard:
         metrics.observe("commit_seconds", commit_s)
         metrics.observe("prepare_seconds", prepare_s)
         metrics.set("shard_time_seconds", self.time_ms / 1000, partition)
+
+
+class _Loaded(NamedTuple):
+    """Customers as Redis has them, and the row of every event's customer: int64[n events]."""
+
+    ids: list[str]
+    blobs: Sequence[bytes | None]
+    rows: Ints
+
+    def table(self) -> CustomerTable:
+        """Of which evaluating uses one up."""
+        return unpack(self.ids, self.blobs)
 
 
 async def _alone(course: Course) -> Lives:
