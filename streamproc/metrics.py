@@ -38,6 +38,12 @@ CATALOGUE: Final = (
     Definition("counter", "currency_mismatches_total", "Orders in another currency than the rules file's"),
     Definition("counter", "evaluations_total", "Evaluations of a customer"),
     Definition("counter", "signals_total", "Signals committed to the outbox", ("topic", "kind", "key")),
+    Definition(
+        "counter",
+        "campaigns_dry_total",
+        "Decisions of campaigns that only try, which are not published",
+        ("campaign", "kind"),
+    ),
     Definition("counter", "commits_total", "Commits of a shard", ("outcome",)),
     Definition("histogram", "commit_seconds", "Time of one commit to Redis"),
     Definition("histogram", "prepare_seconds", "Time from taking a batch to the start of its commit"),

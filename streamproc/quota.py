@@ -1,0 +1,99 @@
+"""What the campaigns of one shard may ask for, kept with the shard: budgets, the breaker, and who is paused."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+import structlog
+
+from streamproc.actions.allowance import Allowance
+from streamproc.actions.breaker import REQUESTS_MIN, Breaker, is_too_many
+from streamproc.actions.rulings import Rulings
+from streamproc.rules.campaign import Campaign, Mode
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """What operators say beside the rules file. released_ms: what the breaker held before goes on."""
+
+    modes: Mapping[str, Mode] = field(default_factory=dict)
+    released_ms: int = 0
+
+
+class _Kept(msgspec.Struct, array_like=True):
+    """What the head keeps of a breaker."""
+
+    held_ms: int | None = None
+    counts: dict[int, int] = {}
+
+
+class Quota:
+    """Of one shard; `stored`: the `extra` of its head. Nothing it counts is kept unless `extra` is committed."""
+
+    def __init__(
+        self,
+        campaigns: tuple[Campaign, ...],
+        partition: int,
+        partitions: int,
+        stored: Mapping[str, bytes],
+        *,
+        breaks: bool,
+    ) -> None:
+        """`breaks`: whether the breaker watches, as it should where time is now."""
+        self.controls = Controls()
+        self._partition, self._breaks = partition, breaks
+        self._allowance = Allowance.of(campaigns, partition, partitions, stored.get("budgets"))
+        kept = msgspec.json.decode(stored["breaker"], type=_Kept) if stored.get("breaker") else _Kept()
+        self._breaker = Breaker(dict(kept.counts), kept.held_ms)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the breaker holds all requests."""
+        return self._breaker.held_ms is not None
+
+    def redefine(self, campaigns: tuple[Campaign, ...], partition: int, partitions: int) -> None:
+        """Other budgets are in force."""
+        self._allowance = Allowance.of(campaigns, partition, partitions, self._allowance.packed())
+
+    def rulings(self) -> Rulings:
+        """To begin a go with."""
+        held_ms = self._breaker.held_ms
+        if held_ms is not None and self.controls.released_ms > held_ms:
+            self._breaker.release()
+            _log.info("campaigns go on: the breaker is released", partition=self._partition)
+        return self._allowance.rulings(self.controls.modes, is_held=self.is_held)
+
+    async def overdrawn(
+        self, rulings: Rulings, now_ms: int, customers: Callable[[], Awaitable[int]]
+    ) -> Rulings | None:
+        """What to go through the same customers again with; None: what was decided stands.
+
+        `customers`: how many the shard has.
+        """
+        if self._breaks and rulings.by_time and not self.is_held:
+            requests = self._breaker.within_hour(rulings.by_time)
+            if requests > REQUESTS_MIN and is_too_many(requests, own := await customers()):
+                self._breaker.hold(now_ms)
+                _log.error(
+                    "campaigns are held: too many customers at once would be asked back",
+                    partition=self._partition,
+                    requests_within_hour=requests,
+                    customers=own,
+                    fix="are events missing? if all is well, let them go on: streamproc campaigns release",
+                )
+                return self._allowance.rulings(self.controls.modes, is_held=True)
+        return self._allowance.overdrawn(rulings)
+
+    def settle(self, rulings: Rulings, time_ms: int) -> dict[str, bytes]:
+        """Count what was decided; what the head is to keep."""
+        self._allowance.settle(rulings, time_ms)
+        if self._breaks:
+            self._breaker.note(rulings.by_time)
+        kept: dict[str, bytes] = {}
+        if self._allowance.spent:
+            kept["budgets"] = self._allowance.packed()
+        if self._breaker.counts or self.is_held:
+            kept["breaker"] = msgspec.json.encode(_Kept(self._breaker.held_ms, self._breaker.counts))
+        return kept
