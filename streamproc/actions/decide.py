@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from streamproc.contracts.meanings import CONSENT_CHANNELS
 from streamproc.rules.model import Campaign
 from streamproc.windows.panes import NEVER
-from streamproc.windows.table import CAMPAIGN_DTYPE, CustomerTable
+from streamproc.windows.table import CustomerTable, no_journeys
 from streamproc.windows.words import CONSENT
 
 AbortType = Literal["definition", "cooldown", "no_consent"]
@@ -28,26 +28,26 @@ class CampaignHistory:
 
 
 def read_history(table: CustomerTable, campaigns: Sequence[Campaign]) -> CampaignHistory:
-    """The dense form of `table.campaigns`."""
+    """The dense form of `table.journeys`."""
     shape = (len(table), len(campaigns))
     history = CampaignHistory(np.full(shape, NEVER, np.int64), np.zeros(shape, np.int64))
     for place, campaign in enumerate(campaigns):
-        mine = table.campaigns[table.campaigns["campaign"] == campaign.id]
+        mine = table.journeys[table.journeys["campaign"] == campaign.id]
         history.requested_ms[mine["row"], place] = mine["requested_ms"]
         history.seq[mine["row"], place] = mine["seq"]
     return history
 
 
 def write_history(table: CustomerTable, campaigns: Sequence[Campaign], history: CampaignHistory) -> None:
-    """The inverse: `table.campaigns` from the dense form. Rows of campaigns no longer in the rules file stay."""
+    """The inverse: `table.journeys` from the dense form. Rows of campaigns no longer in the rules file stay."""
     ids = np.array([campaign.id for campaign in campaigns], np.uint32)
     row, place = np.nonzero(history.seq)
-    mine = np.empty(len(row), CAMPAIGN_DTYPE)
+    mine = no_journeys(len(row))
     mine["row"], mine["campaign"] = row, ids[place]
     mine["requested_ms"], mine["seq"] = history.requested_ms[row, place], history.seq[row, place]
-    other = table.campaigns[~np.isin(table.campaigns["campaign"], ids)]
+    other = table.journeys[~np.isin(table.journeys["campaign"], ids)]
     merged = np.concatenate((mine, other))
-    table.campaigns = merged[np.argsort(merged["row"], kind="stable")]
+    table.journeys = merged[np.argsort(merged["row"], kind="stable")]
 
 
 def abort_type(
