@@ -130,7 +130,7 @@ def _of_rules(table: CustomerTable, definitions: Definitions) -> Iterator[_Momen
         again = f", for the {_ordinal(seq)} time" if seq > 1 else ""
         yield int(row["entered_ms"]), "segment", f"entered {key}{again}"
     campaigns = {campaign.id: campaign.key for campaign in definitions.ruleset.campaigns}
-    for row in table.campaigns:
+    for row in table.journeys:
         identity = int(row["campaign"])
         yield int(row["requested_ms"]), "campaign", f"requested {campaigns.get(identity, f'{identity:08x}')}"
 

@@ -9,6 +9,8 @@ cdef enum:
     NEAR_ORDER = 17  # in ms: two minutes
     FAR_ORDER = 31  # two weeks
     SECOND_ORDER = 21  # in seconds: two weeks
+    SPAN_DAYS_ORDER = 4
+    SPAN_SECONDS_ORDER = 16
     NEAR_MS = 1 << 24
     SECOND_MS = 1_000
     DAY_MS = 86_400_000
@@ -25,6 +27,12 @@ cdef enum SecondTag:
     WHOLE_DAYS
     SECONDS  # 0: NEVER
 
+
+cdef enum SpanTag:
+    PREDICTED
+    SPAN_DAYS  # whole ones, from another instant
+    SPAN_SECONDS
+    NO_SPAN  # as a moment
 
 cdef struct Moments:
     i64[MOMENTS_MAX] known  # those met so far, the base first
@@ -122,6 +130,38 @@ cdef inline i64 get_second(Reader* source, Moments* moments) noexcept nogil:
         return NEVER
     number -= 1
     return (base_ms // SECOND_MS + <i64>(number >> 1 ^ -(number & 1))) * SECOND_MS
+
+
+cdef inline void put_span(Writer* out, Moments* moments, i64 value, i64 predicted, i64 since_ms) noexcept nogil:
+    """An instant that is mostly as predicted, or days or seconds behind some other."""
+    cdef i64 gap = <i64>(<u64>value - <u64>since_ms)
+    if value == predicted:
+        put(out, PREDICTED, 2)
+    elif value == NEVER or value == INF or gap % SECOND_MS != 0 or _is_known(moments, value):
+        put(out, NO_SPAN, 2)
+        put_moment(out, moments, value)
+    elif gap % DAY_MS == 0:
+        put_after(out, SPAN_DAYS, 2, zigzag(gap // DAY_MS), SPAN_DAYS_ORDER)
+    else:
+        put_after(out, SPAN_SECONDS, 2, zigzag(gap // SECOND_MS), SPAN_SECONDS_ORDER)
+
+
+cdef inline i64 get_span(Reader* source, Moments* moments, i64 predicted, i64 since_ms) noexcept nogil:
+    cdef u64 tag = get(source, 2)
+    if tag == PREDICTED:
+        return predicted
+    if tag == NO_SPAN:
+        return get_moment(source, moments)
+    if tag == SPAN_DAYS:
+        return <i64>(<u64>since_ms + <u64>get_signed(source, SPAN_DAYS_ORDER) * DAY_MS)
+    return <i64>(<u64>since_ms + <u64>get_signed(source, SPAN_SECONDS_ORDER) * SECOND_MS)
+
+
+cdef inline bint _is_known(const Moments* moments, i64 value) noexcept nogil:
+    for i in range(moments.count):
+        if moments.known[i] == value:
+            return True
+    return False
 
 
 cdef inline u64 _distance(i64 one, i64 other) noexcept nogil:

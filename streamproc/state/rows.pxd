@@ -23,10 +23,13 @@ cdef enum:  # of the head
 
 cdef enum:  # of rows
     RING_FIELDS = 3
-    MEMBER_FIELDS = 4  # of campaigns, too
+    MEMBER_FIELDS = 4
     WORD_FIELDS = 6
     TALLY_FIELDS = 4
     FUNNEL_FIELDS = 5
+
+cdef enum:
+    TIME_ZONE = 4  # of `windows.words`: what such a word says is a hash of 32 bits
 
 cdef enum:  # flags of the head
     AS_PANES = 1  # events, orders, sessions and money are what the panes of days add up to
@@ -145,7 +148,7 @@ cdef inline void get_ring(Reader* source, i64 customer, i64* row, Py_ssize_t siz
 
 
 cdef inline void put_members(Writer* out, const i64* row, Py_ssize_t size, Around* around) noexcept nogil:
-    """Segments, or campaigns: the id, since when, how often."""
+    """Segments: the id, since when, how often."""
     around.names.next = 0
     for _ in range(size):
         put_id(out, &around.names, row[1], row[3] == 1)
@@ -176,7 +179,10 @@ cdef inline void put_words(Writer* out, const i64* row, Py_ssize_t size, Around*
         else:
             put(out, 0, 1)
             put_word(out, row[2])
-        put_signed(out, <u64>row[3] - 1, 1)
+        if row[1] == TIME_ZONE:
+            put(out, row[3] & ONES_32, 32)
+        else:
+            put_signed(out, <u64>row[3] - 1, 1)
         put_moment(out, &around.moments, row[4])
         put(out, <u64>row[5] == tie, 1)
         if <u64>row[5] != tie:
@@ -191,7 +197,7 @@ cdef inline void get_words(Reader* source, i64 customer, i64* row, Py_ssize_t si
         about += <u64>get_signed(source, 0)
         row[0], row[1] = customer, about
         row[2] = get_number(source, 1) if get(source, 1) else get_word(source)
-        row[3] = <i64>(<u64>get_signed(source, 1) + 1)
+        row[3] = get(source, 32) if about == TIME_ZONE else <i64>(<u64>get_signed(source, 1) + 1)
         row[4] = get_moment(source, &around.moments)
         if not get(source, 1):
             tie = get_word(source)

@@ -16,6 +16,9 @@ from streamproc.state.habits cimport (
     CATEGORY_FIELDS, HOUR_FIELDS, VIEW_FIELDS, get_categories, get_hours, get_views, put_categories, put_hours,
     put_views,
 )
+from streamproc.state.journeys cimport (
+    CONTACT_FIELDS, JOURNEY_FIELDS, get_contacts, get_journeys, put_contacts, put_journeys,
+)
 from streamproc.state.moments cimport begin_moments
 from streamproc.state.names cimport PLACES
 from streamproc.state.rows cimport (
@@ -29,7 +32,7 @@ cdef enum:
     BASE_ORDER = 41  # in ms: until 2039
 
 cdef enum:  # places of the tables, as in `windows.table.SPARSE_TABLES`
-    PANES, RING, MEMBERS, CAMPAIGNS, WORDS, TALLIES, VIEWS, HOURS, CATEGORIES, FUNNELS,
+    PANES, RING, MEMBERS, JOURNEYS, WORDS, TALLIES, VIEWS, HOURS, CATEGORIES, FUNNELS, CONTACTS,
     TABLES
 
 
@@ -115,13 +118,14 @@ cdef void _put(Writer* out, const i64* head, Table* tables, Py_ssize_t* rows, Ar
     put_head(out, head, around)
     put_ring(out, tables[RING].next, rows[RING], around)
     put_members(out, tables[MEMBERS].next, rows[MEMBERS], around)
-    put_members(out, tables[CAMPAIGNS].next, rows[CAMPAIGNS], around)
+    put_journeys(out, tables[JOURNEYS].next, rows[JOURNEYS], around)
     put_words(out, tables[WORDS].next, rows[WORDS], around)
     put_tallies(out, tables[TALLIES].next, rows[TALLIES], around)
     put_views(out, tables[VIEWS].next, rows[VIEWS])
     put_hours(out, tables[HOURS].next, rows[HOURS])
     put_categories(out, tables[CATEGORIES].next, rows[CATEGORIES])
     put_funnels(out, tables[FUNNELS].next, rows[FUNNELS], around)
+    put_contacts(out, tables[CONTACTS].next, rows[CONTACTS], around)
 
 
 def read_counts(list states, const byte[::1] orders, i64[:, ::1] counts):
@@ -192,20 +196,21 @@ cdef void _get(
     get_head(source, head, around)
     get_ring(source, place, tables[RING].next, rows[RING], around)
     get_members(source, place, tables[MEMBERS].next, rows[MEMBERS], around)
-    get_members(source, place, tables[CAMPAIGNS].next, rows[CAMPAIGNS], around)
+    get_journeys(source, place, tables[JOURNEYS].next, rows[JOURNEYS], around)
     get_words(source, place, tables[WORDS].next, rows[WORDS], around)
     get_tallies(source, place, tables[TALLIES].next, rows[TALLIES], around)
     get_views(source, place, tables[VIEWS].next, rows[VIEWS])
     get_hours(source, place, tables[HOURS].next, rows[HOURS])
     get_categories(source, place, tables[CATEGORIES].next, rows[CATEGORIES])
     get_funnels(source, place, tables[FUNNELS].next, rows[FUNNELS], around)
+    get_contacts(source, place, tables[CONTACTS].next, rows[CONTACTS], around)
 
 
 cdef int _open(Table* opened, Py_ssize_t head_fields, list tables, const byte[::1] orders) except -1:
     cdef i64[:, ::1] rows
     cdef int[TABLES] fields = [
-        PANE_FIELDS, RING_FIELDS, MEMBER_FIELDS, MEMBER_FIELDS, WORD_FIELDS, TALLY_FIELDS, VIEW_FIELDS, HOUR_FIELDS,
-        CATEGORY_FIELDS, FUNNEL_FIELDS,
+        PANE_FIELDS, RING_FIELDS, MEMBER_FIELDS, JOURNEY_FIELDS, WORD_FIELDS, TALLY_FIELDS, VIEW_FIELDS, HOUR_FIELDS,
+        CATEGORY_FIELDS, FUNNEL_FIELDS, CONTACT_FIELDS,
     ]
     if len(tables) != TABLES or orders.shape[0] != TABLES or head_fields != HEAD_FIELDS:
         raise ValueError("these are not the tables of a customer")

@@ -62,10 +62,28 @@ RING_DTYPE: Final = np.dtype([("row", "<i8"), ("hash", "<u8"), ("seen_ms", "<i8"
 MEMBER_DTYPE: Final = np.dtype(
     [("row", "<i8"), ("segment", "<i8"), ("entered_ms", "<i8"), ("entry_seq", "<i8")]
 )
-#: Campaigns ever triggered. `requested_ms` NEVER: only suppressed so far.
-CAMPAIGN_DTYPE: Final = np.dtype(
-    [("row", "<i8"), ("campaign", "<i8"), ("requested_ms", "<i8"), ("seq", "<i8")]
+#: Campaigns ever triggered, each with the customer's journey through it, if one is open.
+JOURNEY_DTYPE: Final = np.dtype(
+    [
+        ("row", "<i8"),
+        ("campaign", "<i8"),
+        ("seq", "<i8"),  # entries so far
+        ("requested_ms", "<i8"),  # the last request or ghost request; NEVER: only suppressed so far
+        ("entered_ms", "<i8"),  # this and all that follow are of the open journey
+        ("first_ms", "<i8"),  # its first request or ghost request, or NEVER
+        ("step_ms", "<i8"),  # when its next step is due
+        ("look_ms", "<i8"),  # when to look at it again; INF: no need to
+        (
+            "step",
+            "<i8",
+        ),  # the next one to decide, from 0; as many as there are or more: none; NO_STEP: no journey open
+        ("asked", "<i8"),  # the number, from 1, of the last step requested; 0: none
+        ("requests", "<i8"),
+        ("arm", "<i8"),  # 2 * (place of the variant + 1), and 1 more in the control group; 0: neither
+    ]
 )
+#: Messages that count for caps: on what channel (its code), when.
+CONTACT_DTYPE: Final = np.dtype([("row", "<i8"), ("channel", "<i8"), ("at_ms", "<i8")])
 #: The latest word on something, by (ts_ms, tie): see `windows.words`.
 WORD_DTYPE: Final = np.dtype(
     [("row", "<i8"), ("about", "<i8"), ("key", "<u8"), ("value", "<i8"), ("ts_ms", "<i8"), ("tie", "<u8")]
@@ -83,18 +101,22 @@ FUNNEL_DTYPE: Final = np.dtype(
     [("row", "<i8"), ("funnel", "<i8"), ("steps", "<i8"), ("started_ms", "<i8"), ("last_ms", "<i8")]
 )
 
+#: `step` of a campaign without an open journey.
+NO_STEP: Final = -1
+
 #: By name, what the rows of each sparse table are.
 SPARSE_TABLES: Final = {
     "panes": PANE_DTYPE,
     "ring": RING_DTYPE,
     "members": MEMBER_DTYPE,
-    "campaigns": CAMPAIGN_DTYPE,
+    "journeys": JOURNEY_DTYPE,
     "words": WORD_DTYPE,
     "tallies": TALLY_DTYPE,
     "views": VIEW_DTYPE,
     "hours": HOUR_DTYPE,
     "categories": CATEGORY_DTYPE,
     "funnels": FUNNEL_DTYPE,
+    "contacts": CONTACT_DTYPE,
 }
 
 _NEVER_AT_FIRST: Final = (
@@ -117,13 +139,14 @@ class CustomerTable:
     panes: Table
     ring: Table
     members: Table
-    campaigns: Table
+    journeys: Table
     words: Table
     tallies: Table
     views: Table
     hours: Table
     categories: Table
     funnels: Table
+    contacts: Table
     origin: NDArray[np.int64]
 
     def __len__(self) -> int:
@@ -161,6 +184,16 @@ def new_customers(ids: Sequence[str]) -> CustomerTable:
     """The states of customers that were never seen."""
     sparse = {name: np.empty(0, dtype) for name, dtype in SPARSE_TABLES.items()}
     return CustomerTable(list(ids), new_heads(len(ids)), **sparse, origin=np.zeros(len(ids), np.int64))
+
+
+def no_journeys(n: int) -> Table:
+    """Rows of `n` campaigns without an open journey and without a request."""
+    journeys = np.zeros(n, JOURNEY_DTYPE)
+    for name in ("requested_ms", "entered_ms", "first_ms", "step_ms"):
+        journeys[name] = NEVER
+    journeys["look_ms"] = INF
+    journeys["step"] = NO_STEP
+    return journeys
 
 
 def spread(

@@ -6,7 +6,7 @@ import pytest
 from streamproc.actions.decide import abort_type, consenting, read_history, write_history
 from streamproc.rules.model import Campaign, Trigger
 from streamproc.windows.panes import NEVER
-from streamproc.windows.table import CAMPAIGN_DTYPE, WORD_DTYPE, new_customers
+from streamproc.windows.table import WORD_DTYPE, new_customers, no_journeys
 from streamproc.windows.words import CONSENT
 
 CAMPAIGN = Campaign(
@@ -44,9 +44,12 @@ def test_consent_is_denied_unless_given_for_that_channel() -> None:
 
 def test_history_keeps_campaigns_that_the_rules_no_longer_have() -> None:
     table = new_customers(["a", "b"])
-    table.campaigns = np.array([(1, 5, 99, 2), (1, 6, 11, 1)], CAMPAIGN_DTYPE)
+    table.journeys = no_journeys(2)
+    for name, values in (("row", (1, 1)), ("campaign", (5, 6)), ("requested_ms", (99, 11)), ("seq", (2, 1))):
+        table.journeys[name] = values
     history = read_history(table, [CAMPAIGN])
     assert history.requested_ms.tolist() == [[NEVER], [99]]
     history.seq[0, 0] = 1
     write_history(table, [CAMPAIGN], history)
-    assert sorted(table.campaigns.tolist()) == [(0, 5, NEVER, 1), (1, 5, 99, 2), (1, 6, 11, 1)]
+    noted = table.journeys[["row", "campaign", "requested_ms", "seq"]]
+    assert sorted(noted.tolist()) == [(0, 5, NEVER, 1), (1, 5, 99, 2), (1, 6, 11, 1)]

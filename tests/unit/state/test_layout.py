@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from streamproc.contracts.meanings import CONSENT_CHANNELS
 from streamproc.errors import StreamprocError
 from streamproc.features.frame import Frame
 from streamproc.features.registry import FEATURES
@@ -80,6 +81,7 @@ def customers(seed: int, n: int) -> CustomerTable:
         for field in dtype.names or ():
             sparse[field] = row if field == "row" else random.integers(0, 2**8, size)
         setattr(table, name, sparse)
+    table.contacts["channel"] %= len(CONSENT_CHANNELS)
     return table
 
 
