@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
+from streamproc.rules.campaign import Trigger
 from streamproc.rules.expression import Not
 from streamproc.rules.load import PLAYBOOK, check_ruleset, load_ruleset
-from streamproc.rules.model import Segment, Trigger
+from streamproc.rules.model import Segment
 from tests.unit.rules import naive
 
 HOUR_MS = 3_600_000
@@ -107,8 +108,9 @@ def test_campaigns_and_bands() -> None:
     """The two first campaigns and the bands they lean on."""
     ruleset = load_ruleset(None)
     winback, rescue = ruleset.campaigns
-    assert (winback.trigger, winback.channel) == (Trigger("enter", "dormant"), "email")
-    assert (winback.expires_after_ms, winback.cooldown_ms) == (7 * DAY_MS, 30 * DAY_MS)
-    assert (rescue.trigger, rescue.channel) == (Trigger("band", "high"), "push")
+    assert winback.trigger == Trigger("enter", "dormant", "enter dormant")
+    assert (winback.expires_after_ms, winback.again_ms) == (7 * DAY_MS, 30 * DAY_MS)
+    assert rescue.trigger == Trigger("band", "high", "band high")
+    assert [step.channels for step in (*winback.steps, *rescue.steps)] == [("email",), ("push",)]
     assert ruleset.churn.thresholds == (0.3, 0.6, 0.8)
     assert (ruleset.churn.hysteresis, ruleset.churn.min_history_ms) == (0.05, 7 * DAY_MS)

@@ -27,7 +27,7 @@ campaigns:
     reason: Quiet
     offer: gift
     expires_after: 7d
-    cooldown: 30d
+    reentry: after 30d
 """
 
 WORDING = [
@@ -83,7 +83,7 @@ def test_a_changed_definition_needs_a_new_version(edit: tuple[str, str]) -> None
         ("channel: email", "channel: sms"),
         ("offer: gift", "offer: cake"),
         ("expires_after: 7d", "expires_after: 6d"),
-        ("cooldown: 30d", "cooldown: 0s"),
+        ("reentry: after 30d", "reentry: each time"),
     ],
 )
 def test_a_changed_campaign_needs_a_new_version(edit: tuple[str, str]) -> None:
