@@ -304,9 +304,7 @@ class Shard:
         rows = np.fromiter((row_of[customer] for customer in customers), np.int64, len(customers))
         return _Loaded(ids, blobs, rows)
 
-    def _course(
-        self, batch: Batch, table: CustomerTable, rows: Ints, kept: Ints, rulings: Rulings
-    ) -> Course:
+    def _course(self, batch: Batch, table: CustomerTable, rows: Ints, kept: Ints, rulings: Rulings) -> Course:
         """What the customers are to go through from the shard's time up to the batch's limit."""
         origin = Origin(SOURCES, self.head.partition, self.head.rewinds, rulings)
         if batch.recheck:

@@ -18,7 +18,7 @@ REQUESTS_MIN: Final = 500
 
 @dataclass(slots=True)
 class Breaker:
-    """Of one shard. counts: requests by minute (since 1970). held_ms: since when requests are held; None: they are not."""
+    """Of one shard. counts: requests by minute (since 1970). held_ms: since when requests are held; None: not held."""
 
     counts: dict[int, int] = field(default_factory=dict)
     held_ms: int | None = None
@@ -27,14 +27,18 @@ class Breaker:
         """The greatest number within an hour if there were requests at these instants, too."""
         counts = dict(self.counts)
         _add(counts, instants_ms)
-        ends = [minute for minute in counts if minute not in self.counts or counts[minute] != self.counts[minute]]
+        ends = [
+            minute for minute in counts if minute not in self.counts or counts[minute] != self.counts[minute]
+        ]
         return max((_sum(counts, end) for end in ends), default=0)
 
     def note(self, instants_ms: Iterable[int]) -> None:
         """Count them, and forget what is more than an hour older."""
         _add(self.counts, instants_ms)
         latest = max(self.counts, default=0)
-        self.counts = {minute: count for minute, count in self.counts.items() if minute > latest - HOUR_MINUTES}
+        self.counts = {
+            minute: count for minute, count in self.counts.items() if minute > latest - HOUR_MINUTES
+        }
 
     def hold(self, now_ms: int) -> None:
         """Hold requests from now on."""

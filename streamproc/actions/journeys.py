@@ -2,17 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamproc.rules.campaign import Campaign
 from streamproc.windows.panes import INF, NEVER
-from streamproc.windows.table import JOURNEY_DTYPE, Table
-
-#: `step` of a campaign in which no journey is open.
-CLOSED: Final = -1
+from streamproc.windows.table import JOURNEY_DTYPE, NO_STEP, Table
 
 
 @dataclass(slots=True)
@@ -21,7 +17,7 @@ class Journey:
 
     seq: entries so far. requested_ms: the last request ever, ghosts included. Of the open journey: when it was entered,
     when it first asked (first_ms), when its next step is due (step_ms), when to look again (look_ms); step: that
-    step, from 0; beyond the last: the ladder is closed; CLOSED: no journey is open. asked: number of the last step
+    step, from 0; beyond the last: the ladder is closed; NO_STEP: no journey is open. asked: number of the last step
     that asked, from 1; requests: how many did. arm: see `arm_of`.
     """
 
@@ -31,7 +27,7 @@ class Journey:
     first_ms: int = NEVER
     step_ms: int = NEVER
     look_ms: int = INF
-    step: int = CLOSED
+    step: int = NO_STEP
     asked: int = 0
     requests: int = 0
     arm: int = 0
@@ -39,7 +35,7 @@ class Journey:
     @property
     def is_open(self) -> bool:
         """Whether there is one."""
-        return self.step != CLOSED
+        return self.step != NO_STEP
 
     @property
     def has_asked(self) -> bool:
@@ -54,7 +50,7 @@ class Journey:
     def end(self) -> None:
         """Close it; what outlasts it stays."""
         self.entered_ms = self.first_ms = self.step_ms = NEVER
-        self.look_ms, self.step, self.asked, self.requests, self.arm = INF, CLOSED, 0, 0, 0
+        self.look_ms, self.step, self.asked, self.requests, self.arm = INF, NO_STEP, 0, 0, 0
 
 
 def arm_of(variant: int | None, is_held_out: bool) -> int:

@@ -5,7 +5,14 @@ from typing import Any, Final
 from streamproc.contracts.failed import failed_record
 from streamproc.contracts.failures import Failure, FailureReason
 from streamproc.contracts.outbox import OutRecord
-from streamproc.contracts.signals import Evidence, Reason, action_signal, audience_signal, churn_signal
+from streamproc.contracts.signals import (
+    Action,
+    Evidence,
+    Reason,
+    action_signal,
+    audience_signal,
+    churn_signal,
+)
 
 _MESSAGE: Final = "0c5a7e6c-3a0b-4c5f-9a57-6a3f0e3d4b"
 _DORMANT: Final = Evidence("recency", 1_209_600_000, ">=", 1_209_600_000, "ms", True, True)
@@ -75,7 +82,11 @@ def records() -> dict[str, list[OutRecord]]:
     return {
         "segments.changes": [_entered(), _exited()],
         "churn.risk": [_churn()],
-        "actions.reactivation": [_action(requested=True), _action(requested=False)],
+        "actions.reactivation": [
+            _action(_WIN_BACK, version=9, days=0),
+            _action(_WIN_BACK._replace(**_REFUSED), version=10, days=0),
+            _action(_WIN_BACK._replace(**_CONVERTED), version=12, days=3, ended=True),
+        ],
         "events.failed": [_failed()],
     }
 
@@ -134,25 +145,53 @@ def _churn() -> OutRecord:
     )
 
 
-def _action(*, requested: bool) -> OutRecord:
+_WIN_BACK: Final = Action(
+    kind="requested",
+    campaign="win_back",
+    campaign_version=1,
+    trigger="enter dormant",
+    goal="activity",
+    step=1,
+    steps=2,
+    reason="silent for two weeks",
+    offer="WELCOME-BACK-10",
+    variant="short",
+    holdout=False,
+    closes=False,
+    channel="email",
+)
+
+
+_REFUSED: Final[dict[str, Any]] = {
+    "kind": "suppressed",
+    "campaign": "win_back_by_sms",
+    "steps": 1,
+    "offer": None,
+    "variant": None,
+    "channel": None,
+    "abort_type": "no_consent",
+    "closes": True,
+}
+_CONVERTED: Final[dict[str, Any]] = {"kind": "ended", "channel": None, "outcome": "converted", "closes": True}
+
+
+def _action(action: Action, version: int, days: int, *, ended: bool = False) -> OutRecord:
+    at_ms = _AT_MS + days * _DAY_MS
     return action_signal(
         customer="u-1001",
-        at_ms=_AT_MS,
-        version=9 if requested else 10,
-        cause="time",
-        causation_id=f"time/{_AT_MS}",
-        requested=requested,
-        abort_type=None if requested else "no_consent",
-        campaign="win_back" if requested else "win_back_by_sms",
-        campaign_version=1,
-        campaign_seq=1,
-        channel="email" if requested else "sms",
-        reason="silent for two weeks",
-        offer="WELCOME-BACK-10" if requested else None,
-        expires_at_ms=_AT_MS + 7 * _DAY_MS,
-        trigger="enter dormant",
+        at_ms=at_ms,
+        version=version,
+        cause="event" if action.outcome == "converted" else "time",
+        causation_id="events.web/3/2051" if action.outcome == "converted" else f"time/{at_ms}",
+        action=action,
+        entry=1,
+        entered_ms=_AT_MS,
+        expires_at_ms=at_ms + 7 * _DAY_MS if action.kind == "requested" else None,
+        requests=1 if ended else None,
+        first_requested_at_ms=_AT_MS if ended else None,
+        converted_at_ms=at_ms - 400 if ended else None,
         next_check_at_ms=_AT_MS + 16 * _DAY_MS,
-        evidence=[_DORMANT],
+        evidence=[Evidence("recency", 400, "<", days * _DAY_MS, "ms", True, True)] if ended else [_DORMANT],
     )
 
 

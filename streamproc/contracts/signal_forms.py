@@ -125,15 +125,15 @@ def action_forms(said: Action) -> SignalForms:
         evidence=BLANK,
     )
     signal = action_of(QUOTED_BLANK, QUOTED_BLANK, properties, why, said.kind)
-    parts = ("action", said.campaign, said.campaign_version, said.step, said.verdict)
-    id_ = (b"".join(map(framed, parts)), b"", b"", b"")
+    parts: tuple[str | int, ...] = ("action", said.campaign, said.campaign_version, said.step, said.verdict)
+    id_ = (b"".join(framed(part) for part in parts), b"", b"", b"")
     return SignalForms(id_, _value_form(signal), _record_form(ACTION_KINDS[said.kind]))
 
 
 @lru_cache(maxsize=4096)
 def action_id_form(campaign: str, step: int) -> Form:
     """Blanks: customer, entry, entered_ms."""
-    return (b"".join(map(framed, ("action", campaign, step))), b"", b"", b"")
+    return (framed("action") + framed(campaign) + framed(step), b"", b"", b"")
 
 
 def _value_form(signal: Signal) -> Form:

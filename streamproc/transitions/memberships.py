@@ -39,7 +39,7 @@ class Moved(NamedTuple):
     def below(self, places: int) -> "Moved":
         """Those of the first so many segments."""
         mine = self.place < places
-        return self if mine.all() else Moved(*(column[mine] for column in self))
+        return self if mine.all() else Moved(self.place[mine], self.entered[mine], self.members[mine])
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,8 @@ def plan_campaigns(ruleset: Ruleset, segments: SegmentPlan) -> CampaignPlan:
     rules = [campaign.when for campaign in campaigns if campaign.when is not None]
     if policy.complaint is not None:
         rules.append(policy.complaint)
-    places, levels = segments.places, {band: level for level, band in enumerate(BANDS)}
+    places = segments.places
+    levels: dict[str, int] = {band: level for level, band in enumerate(BANDS)}
     return CampaignPlan(
         campaigns,
         policy,

@@ -73,10 +73,7 @@ JOURNEY_DTYPE: Final = np.dtype(
         ("first_ms", "<i8"),  # its first request or ghost request, or NEVER
         ("step_ms", "<i8"),  # when its next step is due
         ("look_ms", "<i8"),  # when to look at it again; INF: no need to
-        (
-            "step",
-            "<i8",
-        ),  # the next one to decide, from 0; as many as there are or more: none; NO_STEP: no journey open
+        ("step", "<i8"),  # the next one, from 0; as many as there are or more: none; NO_STEP: no journey open
         ("asked", "<i8"),  # the number, from 1, of the last step requested; 0: none
         ("requests", "<i8"),
         ("arm", "<i8"),  # 2 * (place of the variant + 1), and 1 more in the control group; 0: neither
