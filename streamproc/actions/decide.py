@@ -4,6 +4,7 @@ Who entered, whose journey is over, which steps are due and may ask; and of thos
 """
 
 from collections.abc import Collection, Sequence
+from datetime import UTC
 from typing import Final
 
 from streamproc.actions.arms import is_held_out, variant
@@ -12,7 +13,6 @@ from streamproc.actions.hours import is_quiet, outside_hour_from, quiet_until_ms
 from streamproc.actions.journeys import Journey, arm_of, is_control
 from streamproc.actions.rulings import Rulings
 from streamproc.actions.said import Facts, Said
-from streamproc.actions.zones import zone
 from streamproc.contracts.meanings import CONSENT_CHANNELS
 from streamproc.contracts.signal_types import AbortType, JourneyOutcome, WaitedFor
 from streamproc.rules.campaign import BEST_HOUR, Campaign, ContactPolicy, Step
@@ -173,17 +173,32 @@ class _Desk:
             return "paused", now_ms + LOOK_AGAIN_MS
         if self._rulings.is_held:
             return "held", now_ms + LOOK_AGAIN_MS
-        if step.at_minute is not None:
-            best = step.at_minute == BEST_HOUR
-            hours = outside_hour_from(facts.best_hour * 60 if best else step.at_minute)
-            place = zone("UTC") if best else facts.zone
-            known = not best or facts.best_hour >= 0
-            if known and is_quiet(hours, now_ms, place):
-                return "slot", quiet_until_ms(hours, now_ms, place)
         quiet = self._policy.quiet_hours
+        slot_ms = self._slot_ms(step)
+        # Who is most active at night would never be asked.
+        is_reachable = (
+            quiet is None or step.at_minute != BEST_HOUR or not is_quiet(quiet, slot_ms, facts.zone)
+        )
+        if slot_ms > now_ms and is_reachable:
+            return "slot", slot_ms
         if quiet is not None and is_quiet(quiet, now_ms, facts.zone):
             return "quiet_hours", quiet_until_ms(quiet, now_ms, facts.zone)
         return None, INF
+
+    def _slot_ms(self, step: Step) -> int:
+        """When the hour begins in which a step is to ask; now: it is here, or there is none."""
+        facts = self._facts
+        if step.at_minute is None or (step.at_minute == BEST_HOUR and facts.best_hour < 0):
+            return self._now_ms
+        minute, zone = step.at_minute, facts.zone
+        if minute == BEST_HOUR:
+            minute, zone = facts.best_hour * 60, UTC
+        others = outside_hour_from(minute)
+        return (
+            quiet_until_ms(others, self._now_ms, zone)
+            if is_quiet(others, self._now_ms, zone)
+            else self._now_ms
+        )
 
     def _allowed(self, place: int, step: Step) -> str | None:
         """The channel that a step may use; None: it was refused."""
