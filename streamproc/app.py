@@ -21,6 +21,7 @@ from streamproc.clock import wall_ms
 from streamproc.contracts.failures import FailureReason
 from streamproc.errors import StreamprocError
 from streamproc.metrics import Metrics
+from streamproc.quota import Controls
 from streamproc.rules.cutoff_values import load_cutoffs
 from streamproc.rules.load import load_ruleset
 from streamproc.rules.versions import check_change
@@ -28,6 +29,7 @@ from streamproc.settings import Settings
 from streamproc.shards import Shards
 from streamproc.sources import SOURCES
 from streamproc.state.redis_store import RedisStore
+from streamproc.state.store import StoreUnavailable
 from streamproc.transitions.definitions import Definitions
 from streamproc.transport.batch import Consumer
 from streamproc.transport.brokers import brokers_of
@@ -43,6 +45,8 @@ _log = structlog.get_logger(__name__)
 
 #: How often the rules and the model file are looked at for a change.
 _RELOAD_S = 1.0
+#: How often the worker looks at what operators say of campaigns.
+_CONTROLS_S = 1.0
 #: How often the lag is looked at.
 _TOPICS_S = 5.0
 #: Between two looks for partitions without a leader.
@@ -120,7 +124,9 @@ class Worker:
             app = self._create_app(shards)
             await self._serve_http(stack, Heartbeat(shards, redis))
             self._note_definitions(self._definitions)
+            shards.control(Controls.of(await store.controls()))
             watches = (
+                self._watch_controls(store, shards),
                 self._watch_definitions(shards),
                 self._watch_topics(app, shards),
                 redis.run(),
@@ -265,6 +271,13 @@ class Worker:
                 cutoffs=definitions.ruleset.cutoffs_version or "the fixed ones",
                 model=definitions.model.version,
             )
+
+    async def _watch_controls(self, store: RedisStore, shards: Shards) -> None:
+        """Hear within a second or two what operators say of campaigns."""
+        while True:
+            await asyncio.sleep(_CONTROLS_S)
+            with suppress(StoreUnavailable):  # what was said last holds
+                shards.control(Controls.of(await store.controls()))
 
     async def _watch_topics(self, app: faust.App, shards: Shards) -> None:
         """Keep the metrics of the topics up to date: lag, and offset commits that Kafka refused."""

@@ -44,6 +44,12 @@ CATALOGUE: Final = (
         "Decisions of campaigns that only try, which are not published",
         ("campaign", "kind"),
     ),
+    Definition(
+        "gauge",
+        "campaigns_held",
+        "1: the breaker holds all requests of the shard",
+        ("partition",),
+    ),
     Definition("counter", "commits_total", "Commits of a shard", ("outcome",)),
     Definition("histogram", "commit_seconds", "Time of one commit to Redis"),
     Definition("histogram", "prepare_seconds", "Time from taking a batch to the start of its commit"),

@@ -423,6 +423,7 @@ class Shard:
         metrics.count("commits_total", 1, "applied")
         metrics.observe("commit_seconds", commit_s)
         metrics.observe("prepare_seconds", prepare_s)
+        metrics.set("campaigns_held", int(self.quota.is_held), partition)
         metrics.set("shard_time_seconds", self.time_ms / 1000, partition)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 import structlog
@@ -10,6 +11,11 @@ from streamproc.actions.allowance import Allowance
 from streamproc.actions.breaker import REQUESTS_MIN, Breaker, is_too_many
 from streamproc.actions.rulings import Rulings
 from streamproc.rules.campaign import Campaign, Mode
+
+#: The control that lets campaigns go on that the breaker held until this instant (epoch ms). No campaign has this key.
+RELEASED: Final = "*released"
+
+_MODES: Final[dict[str, Mode]] = {"paused": "paused", "dry": "dry"}
 
 _log = structlog.get_logger(__name__)
 
@@ -20,6 +26,12 @@ class Controls:
 
     modes: Mapping[str, Mode] = field(default_factory=dict)
     released_ms: int = 0
+
+    @classmethod
+    def of(cls, said: Mapping[str, str]) -> "Controls":
+        """As `Store.controls` has them: modes by the keys of campaigns, and RELEASED. What nobody knows is left out."""
+        modes = {key: _MODES[mode] for key, mode in said.items() if mode in _MODES}
+        return cls(modes, int(said.get(RELEASED, "0")))
 
 
 class _Kept(msgspec.Struct, array_like=True):

@@ -21,6 +21,7 @@ from streamproc.isolation import Isolation, Unprocessable
 from streamproc.metrics import Metrics
 from streamproc.pace import Pace
 from streamproc.pipeline import Batch, Shard
+from streamproc.quota import Controls
 from streamproc.relay import Producer, Relay
 from streamproc.restarts import Restarts
 from streamproc.settings import Settings
@@ -78,6 +79,7 @@ class Shards:
         self._acked: dict[int, set[OutboxEntry]] = {}
         self._telling = asyncio.Lock()
         self._together, self._rounds = Together(), Rounds()
+        self._controls = Controls()
         self._pace = Pace(settings.sweep_per_s)
 
     # -- the owner's side of the transport
@@ -233,6 +235,15 @@ class Shards:
             held.sweep_cursor = held.sweep_cursor if is_same else 0
             held.stirred.set()
 
+    def control(self, controls: Controls) -> None:
+        """Let campaigns hear what operators say."""
+        if controls == self._controls:
+            return
+        self._controls = controls
+        for held in self.held.values():
+            held.shard.quota.controls = controls
+        _log.info("campaigns are told", modes=dict(controls.modes), released_ms=controls.released_ms)
+
     # -- a shard's life
 
     async def _hold(self, claim: Claim) -> Held:
@@ -251,6 +262,7 @@ class Shards:
             advance=self._together.advance,
         )
         shard.batch_records = self._isolation.limit(partition)
+        shard.quota.controls = self._controls
         if not claim.is_continued:
             self._acked.pop(partition, None)  # the same entry has another version now
         acked = self._acked.setdefault(partition, set())

@@ -74,6 +74,11 @@ class Keyspace:
         if not self.group:
             raise StreamprocError("the group is empty", fix="set STREAMPROC_GROUP")
 
+    @property
+    def controls(self) -> bytes:
+        """Hash: what operators say of campaigns. Of all shards, so it has no hash tag, and no commit writes it."""
+        return f"sp:{self.prefix}:{self.group}:controls".encode()
+
     def shard(self, partition: int) -> ShardKeys:
         """The keys of source partition `partition`."""
         return ShardKeys(f"sp:{self.prefix}:{self.group}:{{{partition}}}")

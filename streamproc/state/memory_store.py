@@ -27,6 +27,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._shards: dict[int, _Shard] = {}
+        self._controls: dict[str, str] = {}
 
     async def acquire(
         self,
@@ -170,6 +171,17 @@ class MemoryStore:
         """See Store.wipe."""
         shard = self._shards.pop(partition, None)
         return len(shard.states) if shard else 0
+
+    async def controls(self) -> dict[str, str]:
+        """See Store.controls."""
+        return dict(self._controls)
+
+    async def set_control(self, name: str, value: str | None) -> None:
+        """See Store.set_control."""
+        if value is None:
+            self._controls.pop(name, None)
+        else:
+            self._controls[name] = value
 
     async def check_server(self) -> list[str]:
         """See Store.check_server."""

@@ -217,6 +217,19 @@ class RedisStore:
         await self._link.call(b"UNLINK", keys.state, keys.minutes, keys.outbox, keys.relayed)
         return forgotten
 
+    async def controls(self) -> dict[str, str]:
+        """See Store.controls."""
+        flat = await self._link.call(b"HGETALL", self._keyspace.controls)
+        texts = [part.decode() for part in flat]
+        return dict(zip(texts[::2], texts[1::2], strict=True))
+
+    async def set_control(self, name: str, value: str | None) -> None:
+        """See Store.set_control."""
+        if value is None:
+            await self._link.call(b"HDEL", self._keyspace.controls, name)
+        else:
+            await self._link.call(b"HSET", self._keyspace.controls, name, value)
+
     async def check_server(self) -> list[str]:
         """See Store.check_server."""
         return server_warnings(await self._link.run(server_info), self._link.where)

@@ -264,6 +264,12 @@ class Store(Protocol):
     async def wipe(self, partition: int) -> int:
         """Delete the shard, head first, so that its owner is fenced; how many customers there were."""
 
+    async def controls(self) -> dict[str, str]:
+        """What `set_control` has said, by name."""
+
+    async def set_control(self, name: str, value: str | None) -> None:
+        """Say something to all workers; None: take it back."""
+
     async def check_server(self) -> list[str]:
         """Warnings about the server's set-up. Raises RedisConfigError for what makes state unsafe."""
 
