@@ -148,7 +148,7 @@ class Shards:
         self._metrics.set("assigned_shards", len(self.held))
 
     def _forget_gauges(self, partition: int) -> None:
-        for gauge in ("shard_time_seconds", "outbox_records"):
+        for gauge in ("shard_time_seconds", "outbox_records", "campaigns_held"):
             self._metrics.forget(gauge, str(partition))
         for topic in SOURCES:
             self._metrics.forget("lag_records", self._settings.topic_prefix + topic, str(partition))
