@@ -55,7 +55,7 @@ def decode(
     return decode_chunk(
         records,
         topic=1,
-        channel=channel,
+        origin=channel,
         meanings=MEANINGS if names is None else Meanings(names, "EUR"),
         wall_now_ms=wall_now_ms,
         correct_skew=correct_skew,

@@ -97,7 +97,7 @@ def test_columns_are_what_the_reference_reads(values: list[dict[str, Any]], chan
         except Invalid:
             continue
     decoded = decode_chunk(
-        records, topic=2, channel=channels[: len(records)], meanings=MEANINGS, wall_now_ms=NOW_MS
+        records, topic=2, origin=channels[: len(records)], meanings=MEANINGS, wall_now_ms=NOW_MS
     )
     assert decoded.index.tolist() == decoded.columns.offset.tolist() == list(expected)
     for row, columns in enumerate(expected.values()):
