@@ -93,7 +93,7 @@ class Traits(Struct, gc=False):
 
     consent: Consent | None = None
     suppressed: bool | None = None
-    timezone: Any = None
+    timezone: str | None = None
 
 
 class Event(Struct, gc=False, kw_only=True, rename="camel"):
@@ -230,7 +230,7 @@ FIELDS: Final[Mapping[str, Field]] = MappingProxyType(
         ),
         "$.traits.timezone": Field(
             "no",
-            f"{_ANY_SHAPE}; the IANA name of a time zone counts, such as Europe/Berlin",
+            "a string; the IANA name of a time zone counts, such as Europe/Berlin",
             "where the customer's quiet hours and calendar days are (identify)",
         ),
     }

@@ -19,7 +19,7 @@ def fill_traits(chunk: Chunk) -> list[int]:
         if traits.suppressed is not None:
             chunk.rows["suppressed"][row] = 1 if traits.suppressed else -1
         if traits.timezone is not None:
-            code = zone_codes().get(traits.timezone) if type(traits.timezone) is str else None
+            code = zone_codes().get(traits.timezone)
             if code is None:
                 unknown_zones.append(row)
             else:

@@ -20,7 +20,6 @@ from tests.reference.properties import (
     quantity,
     ticket_id,
 )
-from tests.reference.record import OUTCOMES
 from tests.reference.rules import Funnel, Rules
 
 SHOWN_MAX = 32
@@ -43,7 +42,7 @@ def apply_event(customer: Customer, event: Event, topic_channel: str, at_ms: int
         return REPEAT
     customer.ring.append((event.message_id, at_ms))
     customer.first_seen = ts if customer.first_seen is None else min(customer.first_seen, ts)
-    if topic_channel == OUTCOMES:
+    if outcomes.is_outcome(event):
         apply_outcome(customer, event, at_ms)
         return APPLIED
     apply_consent(customer, event, meaning)

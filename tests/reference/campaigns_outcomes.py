@@ -1,4 +1,4 @@
-"""What is reported back on `actions.outcomes`."""
+"""What became of messages, as it is reported back: mostly on `actions.outcomes`, but it means the same everywhere."""
 
 from tests.reference.campaigns import CHANNELS
 from tests.reference.customer import Contact, Customer
@@ -18,22 +18,28 @@ TALLIES = {
 }
 #: How many contacts of a customer are remembered.
 CONTACTS_MAX = 64
+ACTION_ID_LENGTH = 200
+
+
+def is_outcome(event: Event) -> bool:
+    """Whether it is one, on whatever topic."""
+    return event.name in OUTCOMES
 
 
 def check_outcome(event: Event) -> None:
-    """Invalid if it is no outcome of an action."""
-    if event.name not in OUTCOMES:
-        raise Invalid("not_an_outcome")
+    """Invalid if something is wrong with the outcome's properties."""
     channel = event.properties.get("channel")
     if channel is None:
         raise Invalid("missing_field")
     if not isinstance(channel, str):
         raise Invalid("wrong_type")
     if channel not in CHANNELS:
-        raise Invalid("out_of_range")
+        raise Invalid("invalid_field")
     action_id = event.properties.get("action_id")
     if action_id is not None and not isinstance(action_id, str):
         raise Invalid("wrong_type")
+    if action_id is not None and not 1 <= len(action_id) <= ACTION_ID_LENGTH:
+        raise Invalid("invalid_field")
 
 
 def is_contact(event: Event) -> bool:
