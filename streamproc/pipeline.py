@@ -26,7 +26,7 @@ from streamproc.instants.inbox import NO_TIME, Inbox, Slice
 from streamproc.metrics import Metrics
 from streamproc.quota import Quota
 from streamproc.settings import Settings
-from streamproc.sources import SOURCES, Sorted, channels_of, sort_slice, whole_failure
+from streamproc.sources import SOURCES, Sorted, origins_of, sort_slice, whole_failure
 from streamproc.state.keys import due_entry, minute_of
 from streamproc.state.layout import pack, unpack
 from streamproc.state.store import Commit, Head, StateCorrupt, Store, StoreError
@@ -162,6 +162,7 @@ class Shard:
         self.inbox.put(topic, records, decoded, next_offset)
         self._metrics.count("events_unknown_name_total", decoded.unknown_names)
         self._metrics.count("currency_mismatches_total", decoded.currency_mismatches)
+        self._metrics.count("time_zones_unknown_total", decoded.unknown_zones)
 
     def fails_on(self, topic: int, record: Any, wall_now_ms: int) -> bool:
         """Whether a record makes `put` raise, which none should."""
@@ -175,7 +176,7 @@ class Shard:
         return decode_chunk(
             records,
             topic=topic,
-            channel=channels_of(topic, records),
+            origin=origins_of(topic, records),
             meanings=self.definitions.ruleset.meanings,
             wall_now_ms=wall_now_ms,
             correct_skew=self._settings.clock == "live",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from streamproc.contracts.failed import failed_record
 from streamproc.contracts.failures import Failure, FailureReason
-from streamproc.contracts.meanings import CHANNELS
+from streamproc.contracts.meanings import ORIGINS
 from streamproc.contracts.outbox import OutRecord
 from streamproc.instants.inbox import Slice
 from streamproc.transport.partitioner import partitions_of
@@ -24,7 +24,7 @@ from streamproc.windows.table import CustomerTable
 #: The source topics, without prefix. The order by name is the order in which the event clock breaks ties.
 SOURCES: Final = tuple(sorted(Topics().sources))
 
-#: Header of a re-keyed record: the short name of the topic it was first sent to, which says its channel.
+#: Header of a re-keyed record: the short name of the topic it was first sent to, which says its origin.
 SOURCE_HEADER: Final = "streamproc-source-topic"
 
 #: What a re-keyed record may weigh in all, so that it fits Kafka's default limit for a batch with room to spare.
@@ -40,7 +40,7 @@ _MISPLACED: Final = (
 )
 _REKEY: Final = Topics().rekey
 _REKEY_CODE: Final = SOURCES.index(_REKEY)
-_CHANNEL_OF: Final = {f"events.{channel}": code for code, channel in enumerate(CHANNELS)}
+_ORIGIN_OF: Final = dict(zip(Topics().events, range(len(ORIGINS)), strict=True))
 
 
 @dataclass(slots=True)
@@ -52,14 +52,14 @@ class Sorted:
     failed: list[OutRecord]
 
 
-def channels_of(topic: int, records: Sequence[Any]) -> int | list[int]:
-    """The channel of records: their topic's; of re-keyed ones, that of the topic they were first sent to."""
+def origins_of(topic: int, records: Sequence[Any]) -> int | list[int]:
+    """The origin of records: their topic's; of re-keyed ones, that of the topic they were first sent to."""
     if topic != _REKEY_CODE:
-        return _CHANNEL_OF[SOURCES[topic]]
+        return _ORIGIN_OF[SOURCES[topic]]
     sources = [
         (dict(record.headers).get(SOURCE_HEADER) or b"").decode(errors="replace") for record in records
     ]
-    return [_CHANNEL_OF.get(source, 0) for source in sources]
+    return [_ORIGIN_OF.get(source, 0) for source in sources]
 
 
 def sort_slice(

@@ -53,7 +53,7 @@ def judge_topics(found: Mapping[str, TopicInfo | None], topics: Topics) -> Itera
         fix = "make those that differ anew with the number of the others; workers refuse to run until then"
         yield Finding("wrong", "topics", f"partition counts differ: {told}", fix)
     for name, info in there.items():
-        yield from _judge_topic(name, info, is_source=name in topics.channels)
+        yield from _judge_topic(name, info, is_source=name in topics.events)
     if not missing and len(set(counts.values())) == 1:
         yield Finding("ok", "topics", f"{len(there)}, with {next(iter(counts.values()))} partitions each")
 

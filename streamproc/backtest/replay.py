@@ -13,7 +13,7 @@ from streamproc.contracts.failures import Failure
 from streamproc.metrics import Metrics
 from streamproc.pipeline import Batch, Shard
 from streamproc.settings import Settings
-from streamproc.sources import SOURCES, channels_of
+from streamproc.sources import SOURCES, origins_of
 from streamproc.state.layout import LAYOUT_VERSION, unpack
 from streamproc.state.memory_store import MemoryStore
 from streamproc.together import Together
@@ -105,7 +105,7 @@ class Replay:
         decoded = decode_chunk(
             records,
             topic=code,
-            channel=channels_of(code, records),
+            origin=origins_of(code, records),
             meanings=self._definitions.ruleset.meanings,
             wall_now_ms=self._wall_now_ms,
         )

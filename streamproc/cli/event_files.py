@@ -13,12 +13,12 @@ from streamproc.backtest.history import History
 from streamproc.backtest.replay import Refused
 from streamproc.cli.rules_file import rules_path
 from streamproc.clock import wall_ms
-from streamproc.contracts.meanings import CHANNELS
+from streamproc.contracts.meanings import ORIGINS
 from streamproc.contracts.printable import printable
 from streamproc.errors import StreamprocError
 from streamproc.fitting.reading import Reader, Reading
 from streamproc.rules.load import load_ruleset
-from streamproc.transport.lines import CHANNEL_TOPICS, BadLine
+from streamproc.transport.lines import EVENT_TOPICS, BadLine
 
 FILE_OR_STDIN: Final = click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True)
 
@@ -27,7 +27,7 @@ _LISTED: Final = 20
 
 #: Options of commands that read events.
 topic_option = click.option(
-    "--topic", type=click.Choice(CHANNELS), default="web", show_default=True,
+    "--topic", type=click.Choice(ORIGINS), default="web", show_default=True,
     help="Where lines without an envelope belong, as for `publish`.",
 )  # fmt: skip
 rules_option = click.option(
@@ -56,7 +56,7 @@ def read_events(files: Sequence[Path], topic: str, rules: Path | None, progress:
     Raises StreamprocError if no line is an event.
     """
     meanings = load_ruleset(rules_path(rules)).meanings
-    reader = Reader(meanings, CHANNEL_TOPICS[CHANNELS.index(topic)], wall_ms())
+    reader = Reader(meanings, EVENT_TOPICS[ORIGINS.index(topic)], wall_ms())
     for path in files:
         name = name_of(path)
         with click.open_file(str(path), "rb") as file:
@@ -82,7 +82,7 @@ def read_history(history: History, files: Sequence[Path], topic: str, progress: 
             history.read(
                 file,
                 name_of(path),
-                CHANNEL_TOPICS[CHANNELS.index(topic)],
+                EVENT_TOPICS[ORIGINS.index(topic)],
                 lambda size, task=task: progress.advance(task, size),  # type: ignore[misc]
             )
             progress.remove_task(task)

@@ -16,14 +16,14 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from streamproc.clock import monotonic_s, wall_ms
 from streamproc.contracts.decode import decode_chunk
-from streamproc.contracts.meanings import CHANNELS, Meanings
+from streamproc.contracts.meanings import ORIGINS, Meanings
 from streamproc.contracts.printable import printable, printable_json
 from streamproc.errors import StreamprocError
 from streamproc.rules.load import load_ruleset
 from streamproc.settings import Settings, load_settings
 from streamproc.transport.brokers import brokers_of
 from streamproc.transport.bulk import open_bulk_producer, partition_counts
-from streamproc.transport.lines import CHANNEL_TOPICS, LineError, ParsedLine, parse_line
+from streamproc.transport.lines import EVENT_TOPICS, LineError, ParsedLine, parse_line
 from streamproc.transport.outlet import Outgoing
 from streamproc.transport.topics import Topics
 
@@ -83,7 +83,7 @@ class Tally:
 @click.argument("file", type=click.File("rb"))
 @click.option(
     "--topic",
-    type=click.Choice(["auto", *CHANNELS]),
+    type=click.Choice(["auto", *ORIGINS]),
     default="auto",
     show_default=True,
     help="Where events without an envelope go; auto: every line is an envelope.",
@@ -110,7 +110,7 @@ def publish_command(file: IO[bytes], topic: str, rate: float | None, validate: b
     Exit code 0: everything is published; 1: there were bad lines; 2: nothing could be done.
     """
     settings = load_settings(os.environ)
-    topic_of_events = None if topic == "auto" else CHANNEL_TOPICS[CHANNELS.index(topic)]
+    topic_of_events = None if topic == "auto" else EVENT_TOPICS[ORIGINS.index(topic)]
     meanings = load_ruleset(settings.rules_path).meanings if validate else None
     tally = asyncio.run(_run(settings, file, Reader(topic_of_events, meanings), rate))
     _report(tally, file.name, as_json)
@@ -145,11 +145,11 @@ class Reader:
 
 def _check(records: Mapping[int, ParsedLine], meanings: Meanings) -> Iterator[Problem]:
     """What the worker would refuse. `records` by line."""
-    for code, topic in enumerate(CHANNEL_TOPICS):
+    for code, topic in enumerate(EVENT_TOPICS):
         checked = [
             _Checked(n, record.key, record.value) for n, record in records.items() if record.topic == topic
         ]
-        decoded = decode_chunk(checked, topic=0, channel=code, meanings=meanings, wall_now_ms=wall_ms())
+        decoded = decode_chunk(checked, topic=0, origin=code, meanings=meanings, wall_now_ms=wall_ms())
         for failure in decoded.failures:
             yield Problem(failure.offset, failure.reason, failure.field, failure.message)
 
@@ -170,7 +170,7 @@ async def _publish(
     settings: Settings, file: IO[bytes], reader: Reader, rate: float | None, tally: Tally
 ) -> None:
     brokers, prefix = brokers_of(settings), settings.topic_prefix
-    counts = await partition_counts(brokers, prefix, Topics(prefix).channels)
+    counts = await partition_counts(brokers, prefix, Topics(prefix).events)
     begin_s = monotonic_s()
     with _progress(file, "publishing") as progress:
         async with open_bulk_producer(brokers, counts) as producer:

@@ -110,11 +110,13 @@ def print_topics(console: Console, found: dict[str, TopicInfo | None], topics: T
 def _purpose(name: str, topics: Topics) -> str:
     if name in topics.channels:
         return "events in"
+    if name == topics.outcomes:
+        return "outcomes in"
     if name == topics.rekey:
         return "internal"
     if name == topics.failed:
         return "refused events"
-    return "outcomes in" if name == topics.outcomes else "signals out"
+    return "signals out"
 
 
 def _retention(retention_ms: str | None) -> str:

@@ -20,11 +20,11 @@ from streamproc.cli.rules_file import rules_path
 from streamproc.clock import wall_ms
 from streamproc.contracts.decode import Failure, decode_chunk
 from streamproc.contracts.events import EVENT_BYTES_MAX
-from streamproc.contracts.meanings import CHANNELS, Meanings
+from streamproc.contracts.meanings import ORIGINS, Meanings
 from streamproc.contracts.printable import printable, printable_json
 from streamproc.errors import StreamprocError
 from streamproc.rules.load import load_ruleset
-from streamproc.transport.lines import CHANNEL_TOPICS, LineError, parse_line
+from streamproc.transport.lines import EVENT_TOPICS, LineError, parse_line
 
 _CHUNK_LINES = 2_000
 
@@ -47,6 +47,7 @@ class Tally:
     accepted: int = 0
     unknown_names: int = 0
     currency_mismatches: int = 0
+    unknown_zones: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
 
     def as_dict(self) -> dict[str, Any]:
@@ -59,6 +60,7 @@ class Tally:
             "reasons": dict(self.reasons.most_common()),
             "unknown_names": self.unknown_names,
             "currency_mismatches": self.currency_mismatches,
+            "unknown_zones": self.unknown_zones,
         }
 
 
@@ -66,10 +68,10 @@ class Tally:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @click.option(
     "--channel",
-    type=click.Choice(CHANNELS),
+    type=click.Choice(ORIGINS),
     default="web",
     show_default=True,
-    help="The topic's channel; an envelope says its own.",
+    help="The topic's channel, or outcomes; an envelope says its own.",
 )
 @click.option(
     "--rules",
@@ -93,7 +95,7 @@ def validate_command(file: str, channel: str, rules: Path | None, as_json: bool)
     with click.open_file(file, "rb") as stream, _progress(out) as progress:
         task = progress.add_task(name, total=_size(stream))
         for chunk in _chunks(stream):
-            for failure in _check(chunk, CHANNELS.index(channel), meanings, tally):
+            for failure in _check(chunk, ORIGINS.index(channel), meanings, tally):
                 _print_failure(out, failure, name, as_json)
             progress.advance(task, sum(len(line.value or b"") + 1 for line in chunk))
     if not tally.accepted and not tally.reasons:
@@ -103,28 +105,29 @@ def validate_command(file: str, channel: str, rules: Path | None, as_json: bool)
         sys.exit(1)
 
 
-def _check(chunk: list[Line], channel: int, meanings: Meanings, tally: Tally) -> list[Failure]:
+def _check(chunk: list[Line], origin: int, meanings: Meanings, tally: Tally) -> list[Failure]:
     """The failures among some lines, in order; `tally` counts along."""
-    events, channels = _opened(chunk, channel)
-    decoded = decode_chunk(events, topic=0, channel=channels, meanings=meanings, wall_now_ms=wall_ms())
+    events, origins = _opened(chunk, origin)
+    decoded = decode_chunk(events, topic=0, origin=origins, meanings=meanings, wall_now_ms=wall_ms())
     tally.accepted += len(decoded.columns)
     tally.unknown_names += decoded.unknown_names
     tally.currency_mismatches += decoded.currency_mismatches
+    tally.unknown_zones += decoded.unknown_zones
     tally.reasons.update(failure.reason.value for failure in decoded.failures)
     return decoded.failures
 
 
-def _opened(chunk: list[Line], channel: int) -> tuple[list[Line], list[int]]:
-    """What `streamproc publish` makes of the lines, for envelopes too; and the channel of each."""
-    events, channels = [], []
+def _opened(chunk: list[Line], origin: int) -> tuple[list[Line], list[int]]:
+    """What `streamproc publish` makes of the lines, for envelopes too; and the origin of each."""
+    events, origins = [], []
     for line in chunk:
-        topic, value = CHANNEL_TOPICS[channel], line.value
+        topic, value = EVENT_TOPICS[origin], line.value
         # An envelope that names no topic of ours, or holds no base64, is checked as what it is then: no event.
         with suppress(LineError):
             topic, _, value = parse_line(line.value or b"", topic)
         events.append(Line(line.offset, value))
-        channels.append(CHANNEL_TOPICS.index(topic))
-    return events, channels
+        origins.append(EVENT_TOPICS.index(topic))
+    return events, origins
 
 
 def _chunks(file: IO[bytes]) -> Iterator[list[Line]]:
@@ -197,3 +200,5 @@ def _print_summary(out: Console, tally: Tally, as_json: bool) -> None:
         out.print(f"{tally.unknown_names:,} events have a name without a meaning")
     if tally.currency_mismatches:
         out.print(f"{tally.currency_mismatches:,} orders are in another currency; their money is not counted")
+    if tally.unknown_zones:
+        out.print(f"{tally.unknown_zones:,} time zones are none; they are not read")

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol, cast
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,11 +20,9 @@ from streamproc.contracts.failures import UNREADABLE, Failure, FailureReason, ex
 from streamproc.contracts.instants import to_corrected_epoch_ms, to_iso
 from streamproc.contracts.meanings import (
     CART,
-    CONSENT,
     NAMELESS,
     ORDER,
     Meanings,
-    consent_bits,
 )
 from streamproc.contracts.rows import begin
 
@@ -64,22 +61,22 @@ class Chunk:
     """
 
     def __init__(
-        self, records: Sequence[Record], topic: int, channel: int | Sequence[int], meanings: Meanings
+        self, records: Sequence[Record], topic: int, origin: int | Sequence[int], meanings: Meanings
     ) -> None:
-        """`channel`: of the records' topic, or one for each record."""
+        """`origin`: of the records' topic, or one for each record."""
         self.meanings = meanings
         self._records = records
         self._failures: list[Failure] = []
         self._rejected: set[int] = set()
         self._foreign_orders: list[int] = []
         self.events, self.index = self._read(meanings.reader)
-        channels = [channel] * len(records) if isinstance(channel, int) else channel
+        origins = [origin] * len(records) if isinstance(origin, int) else origin
         if len(self.events) < len(records):
             places = self.index.tolist()
-            records, channels = [records[place] for place in places], [channels[place] for place in places]
+            records, origins = [records[place] for place in places], [origins[place] for place in places]
         table = meanings.table
         self._begun = begin(
-            self.events, records, topic, channels, table.codes, table.plain, table.looks, ANONYMOUS_PREFIX
+            self.events, records, topic, origins, table.codes, table.plain, table.looks, ANONYMOUS_PREFIX
         )
         self.rows = np.frombuffer(self._begun.rows, EVENT_DTYPE)
         self.codes = self._begun.codes
@@ -256,13 +253,6 @@ class Chunk:
             return micros
         return 0
 
-    def fill_consents(self) -> None:
-        """As EventColumns.consent."""
-        for row in self.rows_with(CONSENT):
-            traits = self.events[row].traits
-            if traits is not None and traits.consent is not None:
-                self.rows["consent"][row] = consent_bits(msgspec.structs.asdict(traits.consent))
-
     def kept(self) -> Rows | None:
         """The rows that no column rejected; None: all of them."""
         if not self._rejected:
@@ -275,7 +265,11 @@ class Chunk:
 
     def foreign_orders(self) -> int:
         """How many of the kept orders have money in another currency."""
-        return len(set(self._foreign_orders) - self._rejected)
+        return self.count_kept(self._foreign_orders)
+
+    def count_kept(self, rows: Sequence[int]) -> int:
+        """How many of these rows no column rejected."""
+        return len(set(rows) - self._rejected)
 
     def reject(self, row: int, reason: FailureReason, field: str, what: str) -> None:
         """Do not accept the event: the sentence `<field> <what>` says why. The first rejection counts."""

@@ -23,6 +23,7 @@ EVENT_DTYPE: Final = np.dtype(
         ("ticket_hash", np.uint64),
         ("name", np.uint32),
         ("shown", np.uint32),
+        ("time_zone", np.uint32),
         ("category", "S24"),
         ("consent", np.int16),
         ("topic", np.int8),
@@ -36,6 +37,9 @@ EVENT_DTYPE: Final = np.dtype(
         ("survey", np.int8),
         ("score", np.int8),
         ("ticket", np.int8),
+        ("suppressed", np.int8),
+        ("answered", np.int8),
+        ("contact", np.int8),
     ],
     align=True,
 )
@@ -63,7 +67,7 @@ class EventColumns:
     message_hash: NDArray[np.uint64]
     """XXH3-64 of the UTF-8 messageId"""
     counted: NDArray[np.bool_]
-    """false for identify"""
+    """false for identify and outcomes"""
     activity: NDArray[np.bool_]
     duration_ms: NDArray[np.int64]
     """-1: not given"""
@@ -95,6 +99,14 @@ class EventColumns:
     """1 opens one, -1 closes one, 0 neither"""
     ticket_hash: NDArray[np.uint64]
     """XXH3-64 of the ticket's id"""
+    suppressed: NDArray[np.int8]
+    """1 puts the customer on the suppression list, -1 takes them off it, 0 neither"""
+    time_zone: NDArray[np.uint32]
+    """XXH32 of the IANA name of the customer's time zone, 0: not said"""
+    answered: NDArray[np.int8]
+    """code of the channel (`meanings.CONSENT_CHANNELS`) through which the customer reacted, -1: none"""
+    contact: NDArray[np.int8]
+    """code of the channel through which somebody else's message was delivered, -1: none"""
 
     def __init__(self, customer: list[str], rows: EventRows) -> None:
         self.customer, self.rows = customer, rows

@@ -14,7 +14,9 @@ from streamproc.contracts.chunk import Chunk, Record
 from streamproc.contracts.columns import EventColumns
 from streamproc.contracts.failures import Failure
 from streamproc.contracts.meanings import UNKNOWN, Meanings
+from streamproc.contracts.outcomes import fill_outcomes
 from streamproc.contracts.subjects import fill_answers, fill_tickets
+from streamproc.contracts.traits import fill_traits
 
 __all__ = ["AHEAD_MS_MAX", "Decoded", "Failure", "Record", "decode_chunk"]
 
@@ -28,7 +30,8 @@ class Decoded:
 
     failures: in the order of the records. index: int64[n], the position in the chunk of each of the n
     accepted events. unknown_names: accepted track calls whose name has no meaning. currency_mismatches:
-    accepted orders whose money is in another currency than the rules', and not counted.
+    accepted orders whose money is in another currency than the rules', and not counted. unknown_zones: accepted
+    identify calls with a time zone that is none, and not read.
     """
 
     columns: EventColumns
@@ -36,26 +39,28 @@ class Decoded:
     index: NDArray[np.int64]
     unknown_names: int
     currency_mismatches: int
+    unknown_zones: int
 
 
 def decode_chunk(
     records: Sequence[Record],
     *,
     topic: int,
-    channel: int | Sequence[int],
+    origin: int | Sequence[int],
     meanings: Meanings,
     wall_now_ms: int,
     correct_skew: bool = False,
 ) -> Decoded:
     """Decode and check the records of one source topic.
 
-    topic: index into the pipeline's source topics. channel: code of meanings.CHANNELS, one for all or one
+    topic: index into the pipeline's source topics. origin: code of meanings.ORIGINS, one for all or one
     per record. wall_now_ms: epoch ms; an event more than AHEAD_MS_MAX later fails. correct_skew: where an
     event has `receivedAt`, `sentAt` and `originalTimestamp`, take its time from these (never under the event
     clock).
     """
-    chunk = Chunk(records, topic, channel, meanings)
+    chunk = Chunk(records, topic, origin, meanings)
     chunk.refuse_nameless()
+    fill_outcomes(chunk)
     fill_answers(chunk)
     fill_tickets(chunk)
     chunk.fill_carts()
@@ -63,7 +68,7 @@ def decode_chunk(
     chunk.fill_times(wall_now_ms + AHEAD_MS_MAX, correct_skew)
     chunk.fill_own_durations()
     chunk.fill_money()
-    chunk.fill_consents()
+    unknown_zones = fill_traits(chunk)
     columns, index, codes = EventColumns(customers, chunk.rows), chunk.index, chunk.codes
     kept = chunk.kept()
     if kept is not None:
@@ -74,4 +79,5 @@ def decode_chunk(
         index=index,
         unknown_names=codes.count(UNKNOWN),
         currency_mismatches=chunk.foreign_orders(),
+        unknown_zones=chunk.count_kept(unknown_zones),
     )

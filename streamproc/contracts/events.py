@@ -5,7 +5,7 @@ wherever it appears; `null` counts as absent. What a track call means is said by
 (`contracts.meanings`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
@@ -26,8 +26,18 @@ MONEY_MAX: Final = 10_000_000_000
 PRICE_MAX: Final = 1_000_000
 #: Longer names of categories are cut.
 CATEGORY_BYTES: Final = 24
+#: Longer ids of tickets and actions are refused.
+ID_CHARACTERS_MAX: Final = 200
 #: The scores that an answer to a survey may have, by its name.
 SURVEYS: Final = MappingProxyType({"nps": range(11), "csat": range(1, 6), "ces": range(1, 8)})
+#: What may be said of a message to a customer, by whoever sends it: names of track calls, with one meaning for all.
+OUTCOMES: Final = (
+    "Action Delivered",
+    "Action Opened",
+    "Action Clicked",
+    "Action Bounced",
+    "Action Unsubscribed",
+)
 #: The properties that hold an order's money; the first that is given counts.
 MONEY_PROPERTIES: Final = ("revenue", "total", "value")
 
@@ -63,6 +73,8 @@ class Properties(Struct, gc=False):
     survey: Any = None
     score: Any = None
     ticket_id: Any = None
+    channel: Any = None
+    action_id: Any = None
     duration_ms: DurationMs | None = None
 
 
@@ -80,6 +92,8 @@ class Traits(Struct, gc=False):
     """What is read of `traits` (identify)."""
 
     consent: Consent | None = None
+    suppressed: bool | None = None
+    timezone: str | None = None
 
 
 class Event(Struct, gc=False, kw_only=True, rename="camel"):
@@ -107,11 +121,15 @@ class Field(Struct, frozen=True):
     meaning: str
 
 
+def _either(words: Sequence[str]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"
+
+
 _INSTANT_SHAPE: Final = "an ISO 8601 time with a UTC offset, such as 2026-01-31T12:00:00.000Z"
 _ANY_SHAPE: Final = "any JSON value; a number must fit a double"
 _MONEY_SHAPE: Final = f"in an order a number from 0 to {MONEY_MAX:,}; elsewhere {_ANY_SHAPE}"
 _NAME_SHAPE: Final = "a string of 1 to 200 characters or an integer"
-_CONSENT_SHAPE: Final = "true or false"
+_BOOLEAN_SHAPE: Final = "true or false"
 
 #: Every field that is read, by its JSON path, in the order of the documentation.
 FIELDS: Final[Mapping[str, Field]] = MappingProxyType(
@@ -184,15 +202,36 @@ FIELDS: Final[Mapping[str, Field]] = MappingProxyType(
         "$.properties.ticket_id": Field(
             "no", _NAME_SHAPE, "in a ticket event: which; without it, all are one ticket"
         ),
+        "$.properties.channel": Field(
+            "outcome",
+            f"in an outcome {_either(Consent.__struct_fields__)}; elsewhere {_ANY_SHAPE}",
+            "in an outcome: the channel of the message",
+        ),
+        "$.properties.action_id": Field(
+            "no",
+            f"in an outcome a string of 1 to 200 characters; elsewhere {_ANY_SHAPE}",
+            "in an outcome: the `action_id` of the request that the message answers; without it, the message is "
+            "somebody else's",
+        ),
         "$.properties.duration_ms": Field(
             "no", f"a number of milliseconds from 0 to {DURATION_MS_MAX} (366 days)", "how long it took"
         ),
         "$.traits": Field("no", "an object", "what is known of the customer (identify)"),
         "$.traits.consent": Field("no", "an object", "may the customer be contacted, by channel (identify)"),
-        "$.traits.consent.email": Field("no", _CONSENT_SHAPE, "consent to e-mail"),
-        "$.traits.consent.push": Field("no", _CONSENT_SHAPE, "consent to push messages"),
-        "$.traits.consent.sms": Field("no", _CONSENT_SHAPE, "consent to text messages"),
-        "$.traits.consent.phone": Field("no", _CONSENT_SHAPE, "consent to calls"),
-        "$.traits.consent.in_app": Field("no", _CONSENT_SHAPE, "consent to messages inside the app"),
+        "$.traits.consent.email": Field("no", _BOOLEAN_SHAPE, "consent to e-mail"),
+        "$.traits.consent.push": Field("no", _BOOLEAN_SHAPE, "consent to push messages"),
+        "$.traits.consent.sms": Field("no", _BOOLEAN_SHAPE, "consent to text messages"),
+        "$.traits.consent.phone": Field("no", _BOOLEAN_SHAPE, "consent to calls"),
+        "$.traits.consent.in_app": Field("no", _BOOLEAN_SHAPE, "consent to messages inside the app"),
+        "$.traits.suppressed": Field(
+            "no",
+            _BOOLEAN_SHAPE,
+            "whether the customer is on the suppression list: no campaign asks for anything (identify)",
+        ),
+        "$.traits.timezone": Field(
+            "no",
+            "a string; the IANA name of a time zone counts, such as Europe/Berlin",
+            "where the customer's quiet hours and calendar days are (identify)",
+        ),
     }
 )

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from streamproc.contracts import asyncapi
-from streamproc.contracts.events import FIELDS, QUANTITY_MAX, Event
+from streamproc.contracts.events import FIELDS, ID_CHARACTERS_MAX, OUTCOMES, QUANTITY_MAX, Consent, Event
 from streamproc.contracts.failed import FailedEvent
 from streamproc.contracts.signal_types import ActionSignal, AudienceSignal, ChurnSignal
 from streamproc.contracts.vocabulary import DEFAULT_MEANINGS
@@ -22,6 +22,8 @@ _SAY_NOTHING: Final[tuple[tuple[str, Any], ...]] = (("default", None), ("require
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
+OUTCOMES_TOPIC: Final = "actions.outcomes"
+
 #: Topic to the type of its values, and what they are.
 TOPICS: Final[Mapping[str, tuple[type, str]]] = {
     "events.web": (Event, "What customers do on the web."),
@@ -29,6 +31,10 @@ TOPICS: Final[Mapping[str, tuple[type, str]]] = {
     "events.support": (
         Event,
         "What customers and support say to each other. No activity, unless a rule says so.",
+    ),
+    OUTCOMES_TOPIC: (
+        Event,
+        "What became of messages to customers: of those that were asked for, and of others.",
     ),
     "segments.changes": (AudienceSignal, "Customers who entered or left a segment."),
     "churn.risk": (ChurnSignal, "Customers whose churn risk is in another band."),
@@ -45,7 +51,7 @@ def json_schema(topic: str) -> Schema:
     root = definitions.pop(type_.__name__)
     if type_ is Event:
         _describe_fields(root, definitions)
-        root["allOf"] = _event_constraints()
+        root["allOf"] = _event_constraints() + (_on_outcomes() if topic == OUTCOMES_TOPIC else [])
     elif type_ is not FailedEvent:
         root["oneOf"] = [{"required": ["userId"]}, {"required": ["anonymousId"]}]
     return {
@@ -104,7 +110,28 @@ def _event_constraints() -> list[Schema]:
         {"if": _call({"type": {"const": "track"}}), "then": _given("event")},
         _property_of(orders, "currency", {"type": ["string", "null"]}),
         _property_of(carts, "quantity", {"type": ["integer", "null"], "minimum": 1, "maximum": QUANTITY_MAX}),
+        _outcome_constraint(),
     ]
+
+
+def _outcome_constraint() -> Schema:
+    """Outcomes say their channel, and perhaps the action."""
+    action_id = {"type": ["string", "null"], "minLength": 1, "maxLength": ID_CHARACTERS_MAX}
+    properties = {"channel": {"enum": list(Consent.__struct_fields__)}, "action_id": action_id}
+    return {
+        "if": _call({"type": {"const": "track"}, "event": {"enum": list(OUTCOMES)}}),
+        "then": {
+            "required": ["properties"],
+            "properties": {
+                "properties": {"type": "object", "required": ["channel"], "properties": properties}
+            },
+        },
+    }
+
+
+def _on_outcomes() -> list[Schema]:
+    """Nothing else belongs on their topic."""
+    return [_call({"type": {"const": "track"}, "event": {"enum": list(OUTCOMES)}})]
 
 
 def _given(field: str) -> Schema:

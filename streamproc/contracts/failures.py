@@ -24,6 +24,7 @@ class FailureReason(StrEnum):
     NO_CUSTOMER = "no_customer"
     TIMESTAMP_OUT_OF_RANGE = "timestamp_out_of_range"
     TIMESTAMP_IN_FUTURE = "timestamp_in_future"
+    NOT_AN_OUTCOME = "not_an_outcome"
     WRONG_PARTITION = "wrong_partition"
     NOT_PROCESSED = "not_processed"
 
@@ -59,6 +60,10 @@ REASONS: Final[dict[FailureReason, tuple[str, str]]] = {
     FailureReason.TIMESTAMP_IN_FUTURE: (
         "the event is more than 5 minutes ahead of the worker's clock",
         "check the sender's clock and the offset",
+    ),
+    FailureReason.NOT_AN_OUTCOME: (
+        "the event is on the topic of outcomes, and is none",
+        "send it to the topic of its channel",
     ),
     FailureReason.WRONG_PARTITION: (
         "the event was brought to the customer's partition and still is not on it",

@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamproc.contracts.columns import EVENT_DTYPE, EventRows
-from streamproc.contracts.events import MONEY_PROPERTIES, Event, Properties
+from streamproc.contracts.events import MONEY_PROPERTIES, OUTCOMES, Event, Properties
 from streamproc.contracts.hashes import text_hash
 
 #: Codes 0, 1, 2: `EventColumns.channel`.
 CHANNELS: Final = ("web", "app", "support")
+#: Codes 0 .. 3: where events come in, a channel's topic or that of outcomes.
+ORIGINS: Final = (*CHANNELS, "outcomes")
 #: In place of a code: the channel of the topic.
 NO_CHANNEL: Final = -1
 #: Codes 0 .. 4: the bits of `EventColumns.consent`.
@@ -79,10 +81,12 @@ UNKNOWN: Final = 2
 """a track call whose name has no meaning"""
 NAMELESS: Final = 3
 """a track call without `event`: not valid"""
-_ROWS_WITHOUT_NAME: Final = 4
+OUTCOME_CODES: Final = range(4, 4 + len(OUTCOMES))
+"""in the order of OUTCOMES"""
+_OWN_NAMES: Final = OUTCOME_CODES.stop
 
 #: What to look at in an event, where its meaning says so.
-ORDER, CART, ANSWER, TICKET, CONSENT, PAGE, PRODUCT = (1 << bit for bit in range(7))
+ORDER, CART, ANSWER, TICKET, TRAITS, PAGE, PRODUCT, OUTCOME = (1 << bit for bit in range(8))
 _SIGNS: Final = MappingProxyType({"add": 1, "remove": -1, "open": 1, "close": -1, None: 0})
 _VALENCES: Final = MappingProxyType({"positive": 1, "neutral": 0, "negative": -1})
 
@@ -91,12 +95,12 @@ _VALENCES: Final = MappingProxyType({"positive": 1, "neutral": 0, "negative": -1
 class MeaningTable:
     """What decoding needs of m meanings; `codes` finds the place of a track call's `event` among them.
 
-    An event of a channel and a code begins with what that says of it, at channel * m + code.
+    An event of an origin and a code begins with what that says of it, at origin * m + code.
     """
 
     codes: dict[str | None, int]
-    plain: bytes  # EVENT_DTYPE[channels * m]; a `cart` is one piece
-    looks: bytes  # uint8[channels * m]: what to look at in an event, as bits: ORDER, CART ...
+    plain: bytes  # EVENT_DTYPE[origins * m]; a `cart` is one piece
+    looks: bytes  # uint8[origins * m]: what to look at in an event, as bits: ORDER, CART ...
     money: list[
         tuple[tuple[str, str], ...]
     ]  # m times: (name, attribute) of the properties to look for money in
@@ -150,8 +154,9 @@ class Meanings:
     @cached_property
     def table(self) -> MeaningTable:
         """The meanings as decoding needs them."""
-        rows = [*[EventMeaning()] * _ROWS_WITHOUT_NAME, *self.names.values()]
-        codes: dict[str | None, int] = {name: _ROWS_WITHOUT_NAME + i for i, name in enumerate(self.names)}
+        rows = [*[EventMeaning()] * _OWN_NAMES, *self.names.values()]
+        codes: dict[str | None, int] = {name: _OWN_NAMES + i for i, name in enumerate(self.names)}
+        codes |= dict(zip(OUTCOMES, OUTCOME_CODES, strict=True))
         plain = self._plain(rows)
         return MeaningTable(
             codes={**codes, None: NAMELESS},
@@ -162,27 +167,31 @@ class Meanings:
         )
 
     def _plain(self, meanings: Sequence[EventMeaning]) -> EventRows:
-        """EVENT_DTYPE[channels, m]: an event of each channel and meaning that says nothing itself."""
-        plain = np.zeros((len(CHANNELS), len(meanings)), EVENT_DTYPE)
+        """EVENT_DTYPE[origins, m]: an event of each origin and meaning that says nothing itself."""
+        plain = np.zeros((len(ORIGINS), len(meanings)), EVENT_DTYPE)
         own = [NO_CHANNEL if row.channel is None else CHANNELS.index(row.channel) for row in meanings]
-        plain["channel"] = np.where(np.array(own) == NO_CHANNEL, np.arange(len(CHANNELS))[:, np.newaxis], own)
+        # Only outcomes, which count in no channel, are accepted where there is none.
+        topics = np.minimum(np.arange(len(ORIGINS)), len(CHANNELS) - 1)[:, np.newaxis]
+        plain["channel"] = np.where(np.array(own) == NO_CHANNEL, topics, own)
         by_channel = [
             [default if row.activity is None else row.activity for default in ACTIVITY_BY_CHANNEL]
             for row in meanings
         ]
         plain["activity"] = np.array(by_channel)[np.arange(len(meanings)), plain["channel"]]
-        plain["activity"][:, IDENTIFY] = False
+        quiet = [IDENTIFY, *OUTCOME_CODES]
+        plain["activity"][:, quiet] = False
         plain["counted"] = True
-        plain["counted"][:, IDENTIFY] = False
+        plain["counted"][:, quiet] = False
         tally = {name: place for place, name in enumerate(TALLIES)}
         plain["tally"] = [tally.get(row.counts, -1) if row.counts else -1 for row in meanings]
         plain["valence"] = [_VALENCES[row.valence] for row in meanings]
-        plain["name"] = [*[0] * _ROWS_WITHOUT_NAME, *map(text_hash, self.names)]
+        plain["name"] = [*[0] * _OWN_NAMES, *map(text_hash, self.names)]
         plain["order"] = [row.order for row in meanings]
         plain["cart"] = [_SIGNS[row.cart] for row in meanings]
         plain["ticket"] = [_SIGNS[row.ticket] for row in meanings]
         plain["consent"] = [consent_bits(row.consent or {}) for row in meanings]
-        plain["duration_ms"] = plain["view"] = plain["survey"] = -1
+        for name in ("duration_ms", "view", "survey", "answered", "contact"):
+            plain[name] = -1
         return plain
 
     def attribute(self, name: str) -> str:
@@ -205,14 +214,15 @@ def consent_bits(consent: Mapping[str, bool | None]) -> int:
 
 
 def _looks(meanings: Sequence[EventMeaning], plain: EventRows) -> NDArray[np.uint8]:
-    """MeaningTable.looks of what `plain` says: uint8[channels, m]. Only what is activity can show something."""
+    """MeaningTable.looks of what `plain` says: uint8[origins, m]. Only what is activity can show something."""
     looks = np.zeros(plain.shape, np.uint8)
     looks[plain["order"]] |= ORDER
     looks[plain["cart"] != 0] |= CART
     looks[plain["ticket"] != 0] |= TICKET
     looks[:, [row.survey for row in meanings]] |= ANSWER
-    looks[:, IDENTIFY] |= CONSENT
+    looks[:, IDENTIFY] |= TRAITS
     looks[:, PLAIN] |= PAGE
     looks[plain["tally"] == list(TALLIES).index("product_views")] |= PRODUCT
     looks[~plain["activity"]] &= ~(PAGE | PRODUCT) & 0xFF
+    looks[:, OUTCOME_CODES] = looks[len(CHANNELS) :] = OUTCOME
     return looks

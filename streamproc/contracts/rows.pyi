@@ -20,7 +20,7 @@ def begin(
     events: list[Event],
     records: Sequence[Record],
     topic: int,
-    channels: Sequence[int],
+    origins: Sequence[int],
     codes: Mapping[str | None, int],
     plain: bytes,
     looks: bytes,

@@ -35,7 +35,7 @@ ctypedef long long i64
 ctypedef unsigned long long u64
 
 cdef enum:  # in step with `meanings`
-    CHANNELS = 3
+    ORIGINS = 4
     PLAIN = 0
     IDENTIFY = 1
     UNKNOWN = 2
@@ -55,12 +55,12 @@ cdef struct Row:  # in step with `columns.EVENT_DTYPE`
     u64 message_hash
     i64 duration_ms, money_micros, cart, cart_micros
     u64 ticket_hash
-    unsigned int name, shown
+    unsigned int name, shown, time_zone
     char[CATEGORY_BYTES] category
     short consent
     signed char topic, channel
     byte counted, activity, order
-    signed char tally, valence, view, survey, score, ticket
+    signed char tally, valence, view, survey, score, ticket, suppressed, answered, contact
 
 
 cdef class Begun:
@@ -86,20 +86,20 @@ def begin(
     list events,
     records,
     int topic,
-    channels,
+    origins,
     dict codes,
     bytes plain,
     const byte[::1] looks,
     str reserved,
 ):
-    """Begin the rows of n `events`, read from as many `records` of a topic; `channels`: of each.
+    """Begin the rows of n `events`, read from as many `records` of a topic; `origins`: of each.
 
-    `codes`: of the names of track calls. `plain`: the row that an event begins with, for each channel and code;
+    `codes`: of the names of track calls. `plain`: the row that an event begins with, for each origin and code;
     `looks`: what to look at in it. `reserved`: how a user id must not begin.
     """
-    cdef Py_ssize_t i, code, place, size = len(events), names = looks.shape[0] // CHANNELS
+    cdef Py_ssize_t i, code, place, size = len(events), names = looks.shape[0] // ORIGINS
     cdef const char* begins = plain
-    if len(plain) != looks.shape[0] * sizeof(Row) or not len(records) == len(channels) == size:
+    if len(plain) != looks.shape[0] * sizeof(Row) or not len(records) == len(origins) == size:
         raise ValueError("rows of another shape, or not as many of each")
     cdef Begun found = Begun()
     found.rows = PyByteArray_FromStringAndSize(NULL, size * sizeof(Row))
@@ -112,9 +112,9 @@ def begin(
             code = codes.get(event.event, UNKNOWN)
         else:
             code = IDENTIFY if kind == "identify" else PLAIN
-        place = <Py_ssize_t>channels[i] * names + code
+        place = <Py_ssize_t>origins[i] * names + code
         if not 0 <= place < looks.shape[0]:
-            raise ValueError("no such channel or code")
+            raise ValueError("no such origin or code")
         memcpy(&row[i], begins + place * sizeof(Row), sizeof(Row))
         found.codes.append(code)
         row[i].topic = topic

@@ -19,6 +19,19 @@ _DORMANT: Final = Evidence("recency", 1_209_600_000, ">=", 1_209_600_000, "ms", 
 _AT_MS: Final = 1_772_366_400_000
 """2026-03-01T12:00:00.000Z"""
 _DAY_MS: Final = 86_400_000
+_ACTION_ID: Final = "401e73716f546af3b4e9a3d042ad428c"
+
+
+def _outcome(number: str, event: str, timestamp: str, **properties: str) -> dict[str, Any]:
+    return {
+        "type": "track",
+        "event": event,
+        "userId": "u-1001",
+        "messageId": f"{_MESSAGE}{number}",
+        "timestamp": timestamp,
+        "properties": properties,
+    }
+
 
 #: Topic to sample events, in the order in which a backend would come to need them.
 EVENTS: Final[dict[str, list[dict[str, Any]]]] = {
@@ -51,7 +64,11 @@ EVENTS: Final[dict[str, list[dict[str, Any]]]] = {
             "userId": "u-1001",
             "messageId": f"{_MESSAGE}04",
             "timestamp": "2026-03-01T10:21:00.000Z",
-            "traits": {"consent": {"email": True, "sms": False}},
+            "traits": {
+                "consent": {"email": True, "sms": False},
+                "timezone": "Europe/Berlin",
+                "suppressed": False,
+            },
         },
     ],
     "events.app": [
@@ -73,6 +90,14 @@ EVENTS: Final[dict[str, list[dict[str, Any]]]] = {
             "timestamp": "2026-03-01T12:00:00.000Z",
             "properties": {"ticket_id": "t-9"},
         },
+    ],
+    "actions.outcomes": [
+        _outcome("07", "Action Delivered", "2026-03-01T12:00:08.000Z", channel="email", action_id=_ACTION_ID),
+        _outcome("08", "Action Opened", "2026-03-01T12:41:30.000Z", channel="email", action_id=_ACTION_ID),
+        _outcome("09", "Action Clicked", "2026-03-01T12:41:52.000Z", channel="email", action_id=_ACTION_ID),
+        _outcome("10", "Action Delivered", "2026-03-02T08:00:00.000Z", channel="push"),
+        _outcome("11", "Action Bounced", "2026-03-02T09:15:00.000Z", channel="sms"),
+        _outcome("12", "Action Unsubscribed", "2026-03-02T18:05:00.000Z", channel="push"),
     ],
 }
 

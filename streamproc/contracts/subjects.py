@@ -5,14 +5,13 @@ from typing import Any, Final
 from xxhash import xxh3_64_intdigest
 
 from streamproc.contracts.chunk import Chunk
-from streamproc.contracts.events import SURVEYS
+from streamproc.contracts.events import ID_CHARACTERS_MAX, SURVEYS
 from streamproc.contracts.failures import FailureReason
 from streamproc.contracts.meanings import ANSWER, TICKET
 
 #: Codes of `EventColumns.view`.
 PAGES, PRODUCTS = range(2)
 _SURVEY_CODE: Final = {name: code for code, name in enumerate(SURVEYS)}
-_ID_CHARACTERS_MAX: Final = 200
 
 
 def fill_answers(chunk: Chunk) -> None:
@@ -61,8 +60,8 @@ def _ticket_id(chunk: Chunk, row: int, given: Any) -> bytes:
     if type(given) is not str:
         chunk.reject(row, FailureReason.WRONG_TYPE, field, "must be a string or an integer")
         return b""
-    if not 1 <= len(given) <= _ID_CHARACTERS_MAX:
+    if not 1 <= len(given) <= ID_CHARACTERS_MAX:
         chunk.reject(
-            row, FailureReason.INVALID_FIELD, field, f"must have 1 to {_ID_CHARACTERS_MAX} characters"
+            row, FailureReason.INVALID_FIELD, field, f"must have 1 to {ID_CHARACTERS_MAX} characters"
         )
     return given.encode()

@@ -7,10 +7,11 @@ from typing import Final
 
 from streamproc.contracts import samples
 from streamproc.contracts.asyncapi import HEADERS
-from streamproc.contracts.events import FIELDS
+from streamproc.contracts.events import FIELDS, OUTCOMES
 from streamproc.contracts.export import Schema, json_schema
 from streamproc.contracts.failures import REASONS
-from streamproc.contracts.meanings import TALLIES, EventMeaning
+from streamproc.contracts.meanings import CONSENT_CHANNELS, TALLIES, EventMeaning
+from streamproc.contracts.outcomes import effect
 from streamproc.contracts.vocabulary import DEFAULT_MEANINGS
 from streamproc.errors import StreamprocError
 
@@ -80,6 +81,20 @@ def _effects(meaning: EventMeaning) -> str:
         for channel, granted in (meaning.consent or {}).items()
     ]
     return "; ".join(effects)
+
+
+def _outcomes(_: str) -> str:
+    rows = ((f"`{name}`", *(_said(name, channel) for channel in CONSENT_CHANNELS)) for name in OUTCOMES)
+    return table(("event", *CONSENT_CHANNELS), rows)
+
+
+def _said(outcome: str, channel: str) -> str:
+    does = effect(outcome, channel)
+    said = [f"counts as `{does.tally}`"] if does.tally else []
+    said += ["an answer"] if does.answers else []
+    said += ["no consent any more"] if does.withdraws else []
+    said += ["a contact, if without `action_id`"] if does.contacts else []
+    return "; ".join(said)
 
 
 def _tallies(_: str) -> str:
@@ -168,6 +183,7 @@ def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 PARTS: Final[dict[str, Callable[[str], str]]] = {
     "event-fields": _event_fields,
     "event-names": _event_names,
+    "outcomes": _outcomes,
     "tallies": _tallies,
     "reasons": _reasons,
     "headers": _headers,

@@ -16,7 +16,7 @@ from streamproc.discovery.study import Study, Target, TargetName, capped, inside
 from streamproc.errors import StreamprocError
 from streamproc.fitting.reading import repeated
 from streamproc.rules.literals import MICROS
-from streamproc.sources import SOURCES, channels_of
+from streamproc.sources import SOURCES, origins_of
 from streamproc.state.browse import browse
 from streamproc.state.layout import unpack
 from streamproc.transitions.definitions import Definitions
@@ -83,7 +83,7 @@ def decoded(
             found = decode_chunk(
                 records,
                 topic=code,
-                channel=channels_of(code, records),
+                origin=origins_of(code, records),
                 meanings=definitions.ruleset.meanings,
                 wall_now_ms=wall_now_ms,
             )

@@ -181,6 +181,9 @@ def _totals() -> Iterator[Feature]:
         yield _total(
             f"{channel}_consent", "count", f"1 if there is consent to {channel}, else 0", "consent", code, whole=1
         )  # fmt: skip
+    yield _total(
+        "suppressed", "count", "1 if the customer is on the suppression list, else 0", "suppressed", whole=1
+    )
 
 
 def _relations() -> Iterator[Feature]:

@@ -14,7 +14,7 @@ from streamproc.contracts.hashes import text_hash
 from streamproc.features.registry import Feature
 from streamproc.windows.panes import DAY_MS
 from streamproc.windows.table import CustomerTable, spread
-from streamproc.windows.words import CONSENT, SURVEY, TICKET
+from streamproc.windows.words import CONSENT, SURVEY, TICKET, suppressed
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -101,6 +101,10 @@ def _consent(table: CustomerTable, feature: Feature) -> Ints:
     return spread(table.words, mine, "value", len(table), 0)
 
 
+def _suppressed(table: CustomerTable, _: Feature) -> Ints:
+    return suppressed(table.words, len(table)).astype(np.int64)
+
+
 def _funnel(table: CustomerTable, feature: Feature) -> Ints:
     """Steps done; the funnel may have had more of them before somebody edited it without raising its version."""
     steps = spread(table.funnels, table.funnels["funnel"] == feature.code, "steps", len(table), 0)
@@ -122,6 +126,7 @@ _TOTALS: Final[dict[str, _Total]] = {
     "open_tickets": _open_tickets,
     "survey": _survey,
     "consent": _consent,
+    "suppressed": _suppressed,
     "funnel": _funnel,
     "funnel_left": _funnel_left,
 }

@@ -11,14 +11,14 @@ from streamproc.churn.sampling import ActivityLog
 from streamproc.contracts.columns import EventColumns
 from streamproc.contracts.decode import decode_chunk
 from streamproc.contracts.meanings import Meanings
-from streamproc.transport.lines import CHANNEL_TOPICS, BadLine, LineError, numbered_lines, open_line
+from streamproc.transport.lines import EVENT_TOPICS, BadLine, LineError, numbered_lines, open_line
 from streamproc.windows.dedup import HORIZON_MS
 
 _CHUNK_LINES: Final = 2_000
 #: More bad lines than these are counted, not listed.
 _LISTED: Final = 20
 _TICK_MS: Final = 1_000
-_CHANNEL_OF: Final = {topic: code for code, topic in enumerate(CHANNEL_TOPICS)}
+_ORIGIN_OF: Final = {topic: code for code, topic in enumerate(EVENT_TOPICS)}
 
 Ints = NDArray[np.int64]
 
@@ -94,7 +94,7 @@ class Reader:
         )
 
     def _take(self, lines: Sequence[tuple[int, bytes]], name: str) -> None:
-        records, channels = [], []
+        records, origins = [], []
         problems: list[BadLine] = []
         for number, text in lines:
             try:
@@ -103,9 +103,9 @@ class Reader:
                 problems.append(BadLine(name, number, "invalid_line", "$", str(error)))
                 continue
             records.append(_Line(number, value))
-            channels.append(_CHANNEL_OF[topic])
+            origins.append(_ORIGIN_OF[topic])
         decoded = decode_chunk(
-            records, topic=0, channel=channels, meanings=self.meanings, wall_now_ms=self.wall_now_ms
+            records, topic=0, origin=origins, meanings=self.meanings, wall_now_ms=self.wall_now_ms
         )
         for bad in decoded.failures:
             problems.append(BadLine(name, bad.offset, bad.reason, bad.field, bad.message))

@@ -21,7 +21,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from streamproc.contracts.events import ANONYMOUS_PREFIX
 from streamproc.transport.topics import Topics
 
-CHANNEL_TOPICS: Final = Topics().channels
+EVENT_TOPICS: Final = Topics().events
 
 
 class LineError(ValueError):
@@ -87,8 +87,8 @@ def parse_line(line: bytes, topic: str | None) -> ParsedLine:
         if topic is None:
             raise LineError("the line does not say its topic, and none is given")
         return ParsedLine(topic, customer_key(line), line)
-    if envelope.topic not in CHANNEL_TOPICS:
-        raise LineError(f"topic {envelope.topic!r} is none of {', '.join(CHANNEL_TOPICS)}")
+    if envelope.topic not in EVENT_TOPICS:
+        raise LineError(f"topic {envelope.topic!r} is none of {', '.join(EVENT_TOPICS)}")
     value = _value(envelope)
     if envelope.key is UNSET:
         return ParsedLine(envelope.topic, customer_key(value), value)
@@ -118,7 +118,7 @@ def open_line(line: bytes, topic: str) -> tuple[str, bytes | None]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         envelope = _Plain()
     value = bytes(envelope.value)
-    if envelope.topic in CHANNEL_TOPICS and value.startswith(b"{") and not envelope.value_base64:
+    if envelope.topic in EVENT_TOPICS and value.startswith(b"{") and not envelope.value_base64:
         return envelope.topic, value
     parsed = parse_line(line, topic)
     return parsed.topic, parsed.value

@@ -52,9 +52,14 @@ class Topics:
         return self.prefix + _REKEY
 
     @property
+    def events(self) -> tuple[str, ...]:
+        """What others publish to: web, app, support, outcomes, in the order of the origins' codes."""
+        return (*self.channels, self.outcomes)
+
+    @property
     def sources(self) -> tuple[str, ...]:
         """What a worker reads; these must have the same partition count."""
-        return (*self.channels, self.rekey)
+        return (*self.events, self.rekey)
 
     @property
     def signals(self) -> tuple[str, ...]:
@@ -71,7 +76,7 @@ class Topics:
     @property
     def keyed_by_customer(self) -> tuple[str, ...]:
         """Topics in which a customer must always be on the partition of the same number."""
-        return (*self.sources, *self.signals, self.outcomes)
+        return (*self.sources, *self.signals)
 
     @property
     def all(self) -> tuple[str, ...]:
@@ -128,8 +133,8 @@ async def create_topics(
 ) -> Creation:
     """Create the topics that are missing and check the partition counts of those that exist.
 
-    Sources and signals keep the broker's retention unless `source_retention_ms` is given for the channel
-    topics (-1: for ever). Kafka expires records by their own timestamps, so a backfill that is produced with
+    Sources and signals keep the broker's retention unless `source_retention_ms` is given for the topics of
+    events (-1: for ever). Kafka expires records by their own timestamps, so a backfill that is produced with
     its old timestamps vanishes from a topic with ordinary retention before it is read. `streamproc.rekey` may
     carry such old records too, and nobody tunes it, so its records are stamped on arrival.
 
@@ -154,7 +159,7 @@ async def create_topics(
 def _configs(topics: Topics, source_retention_ms: int | None) -> dict[str, dict[str, str]]:
     configs = {topics.rekey: {"message.timestamp.type": "LogAppendTime"}}
     if source_retention_ms is not None:
-        configs |= {name: {"retention.ms": str(source_retention_ms)} for name in topics.channels}
+        configs |= {name: {"retention.ms": str(source_retention_ms)} for name in topics.events}
     return configs
 
 

@@ -71,6 +71,7 @@ cdef struct Event:  # `columns.EVENT_DTYPE`
     u64 ticket_hash
     unsigned int name
     unsigned int shown
+    unsigned int time_zone
     char[24] category
     short consent
     signed char topic
@@ -84,6 +85,9 @@ cdef struct Event:  # `columns.EVENT_DTYPE`
     signed char survey
     signed char score
     signed char ticket
+    signed char suppressed
+    signed char answered
+    signed char contact
 
 
 cdef struct Pane:  # `panes.PANE_DTYPE`

@@ -1,4 +1,4 @@
-"""The latest word on something: consent to a channel, the answer to a survey, whether a ticket is open.
+"""The latest word on something: consent to a channel, the answer to a survey, whether a ticket is open, ...
 
 Of all that events say about one thing, what the event with the greatest (timestamp, message hash) says holds; of equal
 ones, the first applied. So neither order nor repeats matter; only tickets, of which 16 are remembered, depend on the
@@ -16,7 +16,8 @@ from streamproc.windows.merge import settle
 from streamproc.windows.panes import NEVER, as_numbers
 from streamproc.windows.table import WORD_DTYPE, Table, spread
 
-#: What a word is about; its key is the code of the consent channel, of the survey, or the hash of the ticket.
+#: What a word is about. Its key: the code of the channel (CONSENT, ANSWERED) or of the survey, the hash of the ticket,
+#: or 0. Its value: granted, the score, open, on the suppression list, the code of the time zone, or 1.
 CONSENT, SURVEY, TICKET, SUPPRESSED, TIME_ZONE, ANSWERED = range(6)
 TICKETS_MAX: Final = 16
 
@@ -28,9 +29,10 @@ def follow_words(words: Table, row: Ints, events: EventColumns, customers: int) 
     said, answered, moved = (
         np.flatnonzero(column) for column in (events.consent >= 0, events.survey >= 0, events.ticket)
     )
-    if not len(said) and not len(answered) and not len(moved):
+    quiet = np.flatnonzero(~events.counted)
+    if not len(said) and not len(answered) and not len(moved) and not len(quiet):
         return words
-    parts = []
+    parts = _quiet_words(row, events, quiet) if len(quiet) else []
     for channel in range(len(CONSENT_CHANNELS)) if len(said) else ():
         given = said[(events.consent[said] >> (2 * channel)) & 1 == 1]
         granted = (events.consent[given] >> (2 * channel + 1)) & 1
@@ -40,6 +42,8 @@ def follow_words(words: Table, row: Ints, events: EventColumns, customers: int) 
     if len(moved):
         opened = events.ticket[moved] > 0
         parts.append(_words(row, events, moved, TICKET, events.ticket_hash[moved], opened))
+    if not parts:
+        return words
     latest = _settled(words, np.concatenate(parts))
     if len(moved):
         full = np.bincount(latest["row"][latest["about"] == TICKET], minlength=customers) > TICKETS_MAX
@@ -66,6 +70,26 @@ def answered_ms(words: Table, customers: int) -> Ints:
     latest = np.full((len(CONSENT_CHANNELS), customers), NEVER, np.int64)
     latest[answered["key"], answered["row"]] = answered["ts_ms"]
     return latest
+
+
+def _quiet_words(row: Ints, events: EventColumns, quiet: Ints) -> list[Table]:
+    """What only identify calls and outcomes say; `quiet`: their places."""
+    listed, zoned, reacted = (
+        quiet[found]
+        for found in (
+            events.suppressed[quiet] != 0,
+            events.time_zone[quiet] != 0,
+            events.answered[quiet] >= 0,
+        )
+    )
+    parts = []
+    if len(listed):
+        parts.append(_words(row, events, listed, SUPPRESSED, 0, events.suppressed[listed] > 0))
+    if len(zoned):
+        parts.append(_words(row, events, zoned, TIME_ZONE, 0, events.time_zone[zoned]))
+    if len(reacted):
+        parts.append(_words(row, events, reacted, ANSWERED, events.answered[reacted], np.ones(len(reacted))))
+    return parts
 
 
 def _words(

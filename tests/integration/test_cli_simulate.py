@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from streamproc.cli.simulate import simulate_command
 from streamproc.transport.bulk import read_topic
-from streamproc.transport.lines import CHANNEL_TOPICS
+from streamproc.transport.lines import EVENT_TOPICS
 from streamproc.transport.partitioner import partition_of
 from tests.integration.worker import Installation
 
@@ -19,7 +19,7 @@ async def test_lives_go_to_their_topics_under_their_customers(installation: Inst
     assert ran.exit_code == 0, ran.output
     found = [
         record
-        for topic in CHANNEL_TOPICS
+        for topic in EVENT_TOPICS
         async for records in read_topic(
             installation.brokers, installation.prefix + topic, installation.partitions
         )

@@ -4,6 +4,8 @@ from typing import Any
 
 from xxhash import xxh3_64_intdigest
 
+from tests.reference import campaigns_outcomes as outcomes
+from tests.reference.contact import zone_names
 from tests.reference.customer import DAY_MS, HOUR_MS, TIERS, Customer, Progress, Word
 from tests.reference.event import Event
 from tests.reference.meanings import TALLY_OF_VALENCE, Meaning
@@ -40,7 +42,11 @@ def apply_event(customer: Customer, event: Event, topic_channel: str, at_ms: int
         return REPEAT
     customer.ring.append((event.message_id, at_ms))
     customer.first_seen = ts if customer.first_seen is None else min(customer.first_seen, ts)
+    if outcomes.is_outcome(event):
+        apply_outcome(customer, event, at_ms)
+        return APPLIED
     apply_consent(customer, event, meaning)
+    apply_traits(customer, event)
     if event.type == "identify":
         return APPLIED
 
@@ -84,9 +90,14 @@ def hash_of(written: str) -> int:
 
 def say(words: dict[str, Word], about: str, event: Event, said: Any) -> None:
     """Keep what the event says, unless a word of the same rank or a greater one is known."""
-    known = words.get(about)
-    if known is None or rank(event) > (known.ts_ms, known.hash):
-        words[about] = Word(*rank(event), said)
+    words[about] = latest(words.get(about), event, said)
+
+
+def latest(known: Word | None, event: Event, said: Any) -> Word:
+    """The word of the greater rank; of equal ones the one that was known."""
+    if known is not None and rank(event) <= (known.ts_ms, known.hash):
+        return known
+    return Word(*rank(event), said)
 
 
 def add(customer: Customer, series: str, ts: int, amount: int, at_ms: int) -> None:
@@ -188,6 +199,29 @@ def apply_consent(customer: Customer, event: Event, meaning: Meaning) -> None:
     given = event.consent if event.type == "identify" else meaning.consent
     for channel, granted in given.items():
         say(customer.consent, channel, event, granted)
+
+
+def apply_traits(customer: Customer, event: Event) -> None:
+    """Whether the customer is on the suppression list, and in which zone; zones that there are not say nothing."""
+    if event.suppressed is not None:
+        customer.suppressed = latest(customer.suppressed, event, event.suppressed)
+    if event.time_zone in zone_names():
+        customer.time_zone = latest(customer.time_zone, event, event.time_zone)
+
+
+def apply_outcome(customer: Customer, event: Event, at_ms: int) -> None:
+    """What became of a message: ours, or one of somebody else."""
+    channel = event.properties["channel"]
+    tally = outcomes.TALLIES.get((event.name or "", channel))
+    if tally is not None:
+        add(customer, tally, event.ts_ms, 1, at_ms)
+        customer.last_of_tally[tally] = later(customer.last_of_tally.get(tally), event.ts_ms)
+    if event.name in (outcomes.UNSUBSCRIBED, outcomes.BOUNCED):
+        say(customer.consent, channel, event, said=False)
+    if event.name in (outcomes.OPENED, outcomes.CLICKED):
+        say(customer.answered, channel, event, said=True)
+    if outcomes.is_contact(event):
+        outcomes.remember_contact(customer, event.ts_ms, channel)
 
 
 def apply_answer(customer: Customer, event: Event, meaning: Meaning) -> None:

@@ -29,7 +29,9 @@ class Candidates:
     def __init__(self, evaluator: Evaluator) -> None:
         self.evaluator = evaluator
         rules = evaluator.rules
-        found = [one for s in rules.segments for tree in (s.enter, s.exit) for one in comparisons(tree)]
+        trees = [tree for segment in rules.segments for tree in (segment.enter, segment.exit)]
+        trees += [one.trigger.watched for one in rules.campaigns if one.trigger.watched is not None]
+        found = [one for tree in trees for one in comparisons(tree)]
         pairs = [pair for _, left, _, right in found for pair in ((left, right), (right, left))]
         ages = ages_of(rules)
         #: What each age, perhaps some times, is compared with: a literal or a feature. (Ages keep distance.)
@@ -68,6 +70,7 @@ class Candidates:
             if segment.key in customer.inside:
                 yield customer.inside[segment.key].entered_at_ms + segment.min_dwell_ms
         yield self.evaluator.churn_known_at_ms(customer)
+        yield from self.evaluator.journeys.instants(customer, now_ms)
 
     def age_instants(
         self, customer: Customer, age: Expression, other: Expression, now_ms: int

@@ -35,6 +35,39 @@ class Progress(NamedTuple):
     last: int
 
 
+class Contact(NamedTuple):
+    """A message to the customer: ours, or one that we were told of."""
+
+    at_ms: int
+    channel: str
+
+
+@dataclass(slots=True)
+class Journey:
+    """An entry into a campaign that is under way.
+
+    step: the next one to decide, from 0, due at step_ms; as many as there are, if the ladder is closed. first_ms: of
+    the first request, real or of a ghost; requests: how many. asked: the number of the step requested last.
+    """
+
+    entry: int
+    entered_ms: int
+    step: int
+    step_ms: int
+    first_ms: int | None = None
+    requests: int = 0
+    asked: int | None = None
+
+
+@dataclass(slots=True)
+class Past:
+    """What a campaign remembers of a customer: entries so far, its last request, and the journey, if one is open."""
+
+    entries: int = 0
+    requested_ms: int | None = None
+    journey: Journey | None = None
+
+
 def no_panes() -> dict[int, dict[str, dict[int, int]]]:
     """width -> series -> pane -> sum, all empty."""
     return {width: {} for width in TIERS}
@@ -46,7 +79,8 @@ class Customer:
     searches, …
 
     pages, products: those of the latest session. consent, surveys, tickets: the latest word on each channel
-    (bool), survey (score) and ticket (True: open).
+    (bool), survey (score) and ticket (True: open). answered: the latest reaction on each channel. watched: the keys of
+    the campaigns whose watch holds.
     """
 
     id: str
@@ -79,6 +113,12 @@ class Customer:
     band: str | None = None
     last_request: dict[str, int] = field(default_factory=dict)
     version: int = 0
+    suppressed: Word | None = None
+    time_zone: Word | None = None
+    answered: dict[str, Word] = field(default_factory=dict)
+    contacts: list[Contact] = field(default_factory=list)
+    watched: set[str] = field(default_factory=set)
+    pasts: dict[str, Past] = field(default_factory=dict)
 
     def consents_to(self, channel: str) -> bool:
         """Whether there is consent for the channel; without a word on it there is none."""

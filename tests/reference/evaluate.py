@@ -2,24 +2,37 @@
 
 from typing import Any
 
+from tests.reference.campaigns import Campaign
+from tests.reference.campaigns_gate import Pauses
+from tests.reference.campaigns_journeys import Journeys
 from tests.reference.churn import BANDS, ChurnModel, History, next_band
 from tests.reference.customer import Customer, Membership
-from tests.reference.expression import TRUE, UNKNOWN, truth
+from tests.reference.expression import FALSE, TRUE, UNKNOWN, Lookup, truth
 from tests.reference.features import Value, feature
-from tests.reference.rules import Campaign, Rules, Segment
+from tests.reference.rules import Once, Rules, Segment
 
 Signal = dict[str, Any]
 
 SEGMENTS_TOPIC = "segments.changes"
 CHURN_TOPIC = "churn.risk"
 ACTIONS_TOPIC = "actions.reactivation"
+NOT_PAUSED: Pauses = {}
 
 
 class Evaluator:
     """Rules and a churn model, applied to one customer at a time."""
 
-    def __init__(self, rules: Rules, model: ChurnModel) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        model: ChurnModel,
+        shard: int = 0,
+        partitions: int = 1,
+        pauses: Pauses = NOT_PAUSED,
+    ) -> None:
+        """shard, partitions: whose customers these are, and of how many; they share the daily budgets."""
         self.rules = rules
+        self.journeys = Journeys(rules, shard, partitions, pauses)
         self.model = model
         self.groups: dict[str, list[Segment]] = {}
         for segment in rules.segments:
@@ -38,11 +51,20 @@ class Evaluator:
             "cause": "time" if last_event is None else "event",
             "causation_id": f"time/{now_ms}" if last_event is None else last_event,
         }
-        signals = self.move_segments(customer, now_ms)
-        entered = {signal["key"] for signal in signals if signal["kind"] == "entered"}
+        lookup = self.lookup(customer, now_ms)
+        signals = self.move_segments(customer, now_ms, lookup)
+        moved = {(signal["kind"], signal["key"]) for signal in signals}
+        entered = {key for kind, key in moved if kind == "entered"}
+        watched = self.move_watches(customer, lookup)
         before = customer.band
         signals += self.move_band(customer, now_ms)
-        for campaign in self.rules.campaigns:
+        triggered = {
+            campaign.key
+            for campaign in self.rules.campaigns
+            if campaign.key in watched or is_triggered(campaign, moved, before, customer.band)
+        }
+        signals += self.journeys.evaluate(customer, now_ms, triggered, lookup)
+        for campaign in self.rules.once:
             kind, target = campaign.on
             by_entry = kind == "enter" and target in entered
             by_band = kind == "band" and rose_to(target, before, customer.band)
@@ -53,14 +75,33 @@ class Evaluator:
             signal.update(common, version=customer.version)
         return signals
 
-    def move_segments(self, customer: Customer, now_ms: int) -> list[Signal]:
-        """Leave and enter segments: exits in file order, then entries in file order."""
+    def lookup(self, customer: Customer, now_ms: int) -> Lookup:
+        """The customer's features, each worked out when it is first asked for."""
         known: dict[str, Value] = {}
 
-        def lookup(name: str) -> Value:
+        def look_up(name: str) -> Value:
             if name not in known:
                 known[name] = feature(customer, name, now_ms, self.rules)
             return known[name]
+
+        return look_up
+
+    def move_watches(self, customer: Customer, lookup: Lookup) -> set[str]:
+        """The campaigns whose watch begins to hold; where nothing is known, it stays as it is."""
+        began = set()
+        for campaign in self.rules.campaigns:
+            if campaign.trigger.watched is None:
+                continue
+            value = truth(campaign.trigger.watched, lookup)
+            if value == TRUE and campaign.key not in customer.watched:
+                customer.watched.add(campaign.key)
+                began.add(campaign.key)
+            elif value == FALSE:
+                customer.watched.discard(campaign.key)
+        return began
+
+    def move_segments(self, customer: Customer, now_ms: int, lookup: Lookup) -> list[Signal]:
+        """Leave and enter segments: exits in file order, then entries in file order."""
 
         def raw(segment: Segment) -> bool:
             inside = segment.key in customer.inside
@@ -149,13 +190,28 @@ def segment_signal(kind: str, segment: Segment, membership: Membership) -> Signa
     }
 
 
+def is_triggered(
+    campaign: Campaign, moved: set[tuple[str, str]], before: str | None, after: str | None
+) -> bool:
+    """Whether what was published leads into a campaign."""
+    trigger = campaign.trigger
+    if trigger.kind == "enter":
+        return ("entered", trigger.target) in moved
+    if trigger.kind == "exit":
+        return ("exited", trigger.target) in moved
+    if trigger.kind != "band":
+        return False
+    fell = trigger.both and rose_to(trigger.target, after, before)
+    return rose_to(trigger.target, before, after) or fell
+
+
 def rose_to(target: str, before: str | None, after: str | None) -> bool:
     """Whether a band change crossed `target` upwards; no band is below every band."""
     level: dict[str | None, int] = {None: -1, **{band: number for number, band in enumerate(BANDS)}}
     return level[before] < level[target] <= level[after]
 
 
-def act(customer: Customer, campaign: Campaign, now_ms: int) -> Signal:
+def act(customer: Customer, campaign: Once, now_ms: int) -> Signal:
     """Request what a triggered campaign asks for, or say why not."""
     last = customer.last_request.get(campaign.key)
     abort_type = None

@@ -40,6 +40,8 @@ class Event:
     title: str | None
     properties: dict[str, Any]
     consent: dict[str, bool]
+    time_zone: str | None = None
+    suppressed: bool | None = None
 
 
 def read_event(value: bytes | None, wall_now_ms: int) -> Event:
@@ -66,6 +68,8 @@ def read_event(value: bytes | None, wall_now_ms: int) -> Event:
     properties = fields(body, "properties")
     traits = fields(body, "traits")
     consent = check_consent(fields(traits, "consent"))
+    time_zone = text(traits, "timezone", longest=None)
+    suppressed = flag(traits, "suppressed")
     if ts_ms > wall_now_ms + FUTURE_MS:
         raise Invalid("timestamp_in_future")
     return Event(
@@ -77,6 +81,8 @@ def read_event(value: bytes | None, wall_now_ms: int) -> Event:
         title=title_of(body) if kind in ("page", "screen") else None,
         properties=properties,
         consent=consent if kind == "identify" else {},
+        time_zone=time_zone if kind == "identify" else None,
+        suppressed=suppressed if kind == "identify" else None,
     )
 
 
@@ -126,6 +132,14 @@ def fields(body: dict[str, Any], key: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
+        raise Invalid("wrong_type")
+    return value
+
+
+def flag(body: dict[str, Any], key: str) -> bool | None:
+    """True or false at `key`; None if it is absent or null."""
+    value = body.get(key)
+    if value is not None and not isinstance(value, bool):
         raise Invalid("wrong_type")
     return value
 

@@ -209,6 +209,7 @@ TOTALS: dict[str, Callable[[Customer], int]] = {
     "cart_items": lambda customer: customer.cart_items,
     "cart_value": lambda customer: customer.cart_value,
     "open_tickets": lambda customer: sum(word.said for word in customer.tickets.values()),
+    "suppressed": lambda customer: int(customer.suppressed is not None and customer.suppressed.said),
     **{f"{channel}_consent": consent_to(channel) for channel in CONSENT_CHANNELS},
 }
 #: What may have no value at an instant; what it has is exact.

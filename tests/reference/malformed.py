@@ -43,7 +43,17 @@ def having_answer(survey: str, score: Any) -> Callable[[Body], Body]:
 
 def having_consent(value: Any) -> Callable[[Body], Body]:
     """An identify call with this consent."""
-    return lambda body: {**body, "type": "identify", "traits": {"consent": value}}
+    return having_traits(consent=value)
+
+
+def having_traits(**traits: Any) -> Callable[[Body], Body]:
+    """An identify call with these traits."""
+    return having(type="identify", traits=traits)
+
+
+def having_outcome(**properties: Any) -> Callable[[Body], Body]:
+    """An outcome by e-mail with these properties."""
+    return having(event="Action Clicked", properties={"channel": "email", **properties})
 
 
 #: kind -> (reason, what it makes of a valid track call). Each call has one thing wrong with it.
@@ -108,6 +118,15 @@ WRONG_CALLS: dict[str, tuple[str, Callable[[Body], Body]]] = {
     "ticket_id_list": ("wrong_type", having_property("ticket_id", ["t-1"], "Ticket Opened")),
     "consent_text": ("wrong_type", having_consent("all")),
     "consent_number": ("wrong_type", having_consent({"email": 1})),
+    "suppressed_text": ("wrong_type", having_traits(suppressed="yes")),
+    "time_zone_number": ("wrong_type", having_traits(timezone=2)),
+    "no_outcome_channel": ("missing_field", having_property("action_id", "a", "Action Opened")),
+    "outcome_channel_number": ("wrong_type", having_property("channel", 1, "Action Delivered")),
+    "unknown_outcome_channel": ("invalid_field", having_property("channel", "fax", "Action Bounced")),
+    "action_id_number": ("wrong_type", having_outcome(action_id=7)),
+    "empty_action_id": ("invalid_field", having_outcome(action_id="")),
+    "long_action_id": ("invalid_field", having_outcome(action_id="a" * 201)),
+    "outcome_duration": ("wrong_type", having_outcome(duration_ms="1")),
 }
 #: kind -> (reason, the value made of a valid value).
 WRONG_VALUES: dict[str, tuple[str, Callable[[bytes], bytes]]] = {

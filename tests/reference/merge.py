@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tests.reference.campaigns_outcomes import is_outcome
 from tests.reference.event import Event, Invalid, read_event
 from tests.reference.properties import check_properties
-from tests.reference.record import Logs, Record, channel_of
+from tests.reference.record import OUTCOMES, Logs, Record, channel_of
 from tests.reference.rules import Rules
 
 SECOND_MS = 1000
@@ -48,6 +49,8 @@ def accepted(
         for record in records:
             try:
                 event = read_event(record.value, wall_now_ms)
+                if channel_of(topic, record) == OUTCOMES and not is_outcome(event):
+                    raise Invalid("not_an_outcome")
                 check_properties(event, rules)
             except Invalid as invalid:
                 failed.append(Failed(topic, partition, record.offset, str(invalid)))

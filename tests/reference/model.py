@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Literal
 
 from tests.reference.apply import REPEAT, TOO_LATE, apply_event
+from tests.reference.campaigns_gate import Pauses
 from tests.reference.candidates import SECOND_MS, Candidates
 from tests.reference.churn import ChurnModel
 from tests.reference.customer import Customer, Membership
-from tests.reference.evaluate import Evaluator, Signal
+from tests.reference.evaluate import NOT_PAUSED, Evaluator, Signal
 from tests.reference.features import Value, feature, features_of
 from tests.reference.merge import Applied, Failed, apply_order
 from tests.reference.partition import partition_of
@@ -58,16 +59,18 @@ class Reference:
         until_ms: int,
         mode: Mode = "candidates",
         also_at_ms: Iterable[int] = (),
+        pauses: Pauses = NOT_PAUSED,
     ) -> Result:
         """Replay the logs under the event clock until `until_ms`.
 
         mode: "every_second" evaluates every customer at every second, as the definition says; "candidates"
         only where something could change. also_at_ms: whole seconds at which all are evaluated besides.
+        pauses: when campaigns were paused; of this, "every_second" and "candidates" know at different times.
         """
         result = Result()
         also = sorted(also_at_ms)
         for shard in range(self.partitions):
-            run = Shard(self, shard, result, mode, also)
+            run = Shard(self, shard, result, mode, also, pauses)
             run.replay(apply_order(logs, shard, wall_now_ms, self.rules, result.failed), until_ms)
         return result
 
@@ -76,7 +79,13 @@ class Shard:
     """One shard's customers, and the replay of its events."""
 
     def __init__(
-        self, reference: Reference, shard: int, result: Result, mode: Mode, also_at_ms: list[int]
+        self,
+        reference: Reference,
+        shard: int,
+        result: Result,
+        mode: Mode,
+        also_at_ms: list[int],
+        pauses: Pauses,
     ) -> None:
         self.rules = reference.rules
         self.partitions = reference.partitions
@@ -84,7 +93,7 @@ class Shard:
         self.result = result
         self.mode = mode
         self.also_at_ms = also_at_ms
-        self.evaluator = Evaluator(reference.rules, reference.model)
+        self.evaluator = Evaluator(reference.rules, reference.model, shard, reference.partitions, pauses)
         self.candidates = Candidates(self.evaluator)
         self.customers: dict[str, Customer] = {}
         self.waiting: dict[str, deque[Applied]] = defaultdict(deque)

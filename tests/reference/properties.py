@@ -5,6 +5,7 @@ Invalid.
 import math
 from typing import Any
 
+from tests.reference.campaigns_outcomes import check_outcome, is_outcome
 from tests.reference.event import Event, Invalid
 from tests.reference.meanings import Meaning
 from tests.reference.rules import Rules
@@ -22,8 +23,11 @@ SURVEYS = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 7)}
 
 def check_properties(event: Event, rules: Rules) -> None:
     """Invalid if a property that is used has the wrong form."""
-    meaning = rules.meaning(event.name)
     number(event, "duration_ms", 0, DURATION_MS_MAX)
+    if is_outcome(event):
+        check_outcome(event)
+        return
+    meaning = rules.meaning(event.name)
     own_duration_ms(event, meaning)
     if meaning.cart is not None:
         quantity(event)

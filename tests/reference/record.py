@@ -5,6 +5,9 @@ from dataclasses import dataclass
 #: The source topics (without a prefix) and the channel of the events in them.
 CHANNEL_OF_TOPIC = {"events.web": "web", "events.app": "app", "events.support": "support"}
 
+#: The topic on which becomes known what came of actions, and the channel of what is in it.
+OUTCOMES_TOPIC, OUTCOMES = "actions.outcomes", "outcomes"
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -29,7 +32,7 @@ def channel_of(topic: str, record: Record) -> str:
     """The channel of a record: its topic's, whatever the prefix, or its first topic's; KeyError for none."""
     if topic.endswith("streamproc.rekey"):
         topic = dict(record.headers)[FIRST_TOPIC_HEADER].decode()
-    for name, channel in CHANNEL_OF_TOPIC.items():
+    for name, channel in (*CHANNEL_OF_TOPIC.items(), (OUTCOMES_TOPIC, OUTCOMES)):
         if topic.endswith(name):
             return channel
     raise KeyError(topic)

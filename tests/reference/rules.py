@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from tests.reference.campaigns import Campaign, ContactPolicy, read_campaign, read_policy
 from tests.reference.expression import Expression, parse, parse_duration
 from tests.reference.meanings import PLAIN, Meaning, read_meanings
 
@@ -26,8 +27,8 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Campaign:
-    """`on` is ("enter", segment) or ("band", band)."""
+class Once:
+    """A campaign of before, with a cooldown. `on` is ("enter", segment) or ("band", band)."""
 
     key: str
     version: int
@@ -55,6 +56,8 @@ class Rules:
     meanings: dict[str, Meaning]
     segments: tuple[Segment, ...]
     campaigns: tuple[Campaign, ...]
+    once: tuple[Once, ...]
+    contact: ContactPolicy
     funnels: tuple[Funnel, ...]
     min_history_ms: int
     hysteresis: float
@@ -79,7 +82,9 @@ def read_rules(source: str | Path) -> Rules:
         session_gap_ms=parse_duration(raw["session_gap"]) if "session_gap" in raw else SESSION_GAP_MS,
         meanings=read_meanings(raw.get("events") or {}),
         segments=tuple(read_segment(one) for one in raw.get("segments") or []),
-        campaigns=tuple(read_campaign(one) for one in raw.get("campaigns") or []),
+        campaigns=tuple(read_campaign(one) for one in raw.get("campaigns") or [] if "cooldown" not in one),
+        once=tuple(read_once(one) for one in raw.get("campaigns") or [] if "cooldown" in one),
+        contact=read_policy(raw.get("contact") or {}),
         funnels=tuple(read_funnel(one) for one in raw.get("funnels") or []),
         min_history_ms=parse_duration(churn["min_history"]),
         hysteresis=float(churn["hysteresis"]),
@@ -100,10 +105,10 @@ def read_segment(raw: dict[str, Any]) -> Segment:
     )
 
 
-def read_campaign(raw: dict[Any, Any]) -> Campaign:
+def read_once(raw: dict[Any, Any]) -> Once:
     # YAML 1.1 reads the bare key `on` as true
     kind, target = (raw["on"] if "on" in raw else raw[True]).split()
-    return Campaign(
+    return Once(
         key=raw["key"],
         version=raw.get("version", 1),
         on=(kind, target),

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from tests.reference.compose import call, to_logs
 from tests.reference.malformed import REASONS, malformed
+from tests.reference.outcome_strategies import OUTCOMES, REPORTED, TRAITS
 from tests.reference.partition import partition_of
-from tests.reference.record import Logs, Record
+from tests.reference.record import OUTCOMES_TOPIC, Logs, Record
 from tests.reference.rule_strategies import STEPS, rules_files
 from tests.reference.rules import Funnel, read_rules
 
@@ -134,7 +135,6 @@ def calls() -> st.SearchStrategy[tuple[str, str, dict[str, Any]]]:
     shown = st.tuples(
         some(name=TITLES), some(path=("/", "/p", "", 3), url=("https://a.example/",), category=CATEGORIES)
     ).map(lambda both: {**both[0], "properties": both[1]})
-    granted = st.dictionaries(st.sampled_from(("email", "push", "fax")), st.booleans(), max_size=2)
     return st.one_of(
         st.tuples(topics, st.just("page"), shown),
         st.tuples(topics, st.just("screen"), LASTING.map(lambda p: {"properties": p})),
@@ -145,7 +145,9 @@ def calls() -> st.SearchStrategy[tuple[str, str, dict[str, Any]]]:
         track(topics, st.sampled_from(("Product Added", "Product Added", "Product Removed")), CARTS),
         track(topics, st.sampled_from(TICKETED), some(ticket_id=TICKETS)),
         track(topics, st.sampled_from(SURVEYED), ANSWERS),
-        st.tuples(topics, st.just("identify"), granted.map(lambda c: {"traits": {"consent": c}})),
+        st.tuples(topics, st.just("identify"), TRAITS.map(lambda traits: {"traits": traits})),
+        track(st.sampled_from((*(OUTCOMES_TOPIC,) * 3, *TOPICS)), REPORTED, OUTCOMES),
+        track(st.just(OUTCOMES_TOPIC), st.sampled_from(PLAIN), LASTING),  # what does not belong there
     )
 
 
@@ -249,8 +251,13 @@ def opening(span: Span, partitions: int) -> list[Sent]:
     """One event per topic and shard at the start of the span: no clock starts before."""
     keeper_of = {partition_of(f"clock-{n}", partitions): f"clock-{n}" for n in range(100)}
     keepers = [keeper_of[partition] for partition in range(partitions)]
+    delivered = {"event": "Action Delivered", "properties": {"channel": "in_app"}}
     return [
-        (topic, call("page", one, span.start_ms, f"start-{topic}")) for topic in TOPICS for one in keepers
+        *((topic, call("page", one, span.start_ms, f"start-{topic}")) for topic in TOPICS for one in keepers),
+        *(
+            (OUTCOMES_TOPIC, call("track", one, span.start_ms, "start-outcomes", **delivered))
+            for one in keepers
+        ),
     ]
 
 

@@ -16,6 +16,8 @@ PLAIN: dict[str, Any] = {
     "view": -1,
     "category": b"",
     "survey": -1,
+    "answered": -1,
+    "contact": -1,
 }
 
 

@@ -10,7 +10,7 @@ from streamproc.contracts.meanings import Meanings
 from streamproc.contracts.outbox import unpack
 from streamproc.contracts.vocabulary import DEFAULT_MEANINGS
 from streamproc.instants.inbox import Inbox, Slice
-from streamproc.sources import REKEY_BYTES_MAX, SOURCE_HEADER, SOURCES, channels_of, sort_slice
+from streamproc.sources import REKEY_BYTES_MAX, SOURCE_HEADER, SOURCES, origins_of, sort_slice
 from streamproc.transport.partitioner import partition_of
 from streamproc.windows.table import new_customers
 
@@ -42,7 +42,7 @@ def slice_of(topic: str, *customers: str) -> Slice:
         records.append(Record(offset, json.dumps(event).encode()))
     inbox = Inbox(len(SOURCES), {})
     code = SOURCES.index(topic)
-    decoded = decode_chunk(records, topic=code, channel=0, meanings=MEANINGS, wall_now_ms=2_000_000_000_000)
+    decoded = decode_chunk(records, topic=code, origin=0, meanings=MEANINGS, wall_now_ms=2_000_000_000_000)
     inbox.put(code, records, decoded, len(records))
     taken = inbox.take(100, ())
     assert taken is not None
@@ -63,7 +63,7 @@ def test_a_stranger_of_another_partition_is_sent_there() -> None:
         STRAY.encode(),
         taken.raw[1].value,
     )
-    assert channels_of(SOURCES.index("streamproc.rekey"), [record]) == [1]
+    assert origins_of(SOURCES.index("streamproc.rekey"), [record]) == [1]
     assert (SOURCE_HEADER, b"events.app") in record.headers
     assert result.failed == []
 
@@ -90,7 +90,7 @@ def test_null_headers_travel_along() -> None:
     (record,) = sort_slice(taken, new_customers([STRAY]), np.array([0]), HERE, PARTITIONS).rekeyed
     assert unpack(record.pack()).headers == [("trace", None), (SOURCE_HEADER, b"events.app")]
     odd = Record(0, b"", headers=((SOURCE_HEADER, None),))
-    assert channels_of(SOURCES.index("streamproc.rekey"), [odd]) == [0]
+    assert origins_of(SOURCES.index("streamproc.rekey"), [odd]) == [0]
 
 
 def test_what_is_too_large_to_be_moved_fails() -> None:

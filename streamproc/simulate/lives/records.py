@@ -9,7 +9,7 @@ import orjson
 
 from streamproc.contracts.instants import to_iso
 from streamproc.simulate.lives.life import MINUTE_MS, Happening
-from streamproc.transport.lines import CHANNEL_TOPICS
+from streamproc.transport.lines import EVENT_TOPICS
 
 
 class EventRecord(NamedTuple):
@@ -53,7 +53,7 @@ def _record(happening: Happening, ts_ms: int, series: str) -> EventRecord:
         "messageId": f"{series}-{who.name}-{number}",
         "timestamp": _iso(ts_ms),
     }
-    return EventRecord(ts_ms, CHANNEL_TOPICS[channel], who.key, orjson.dumps(event))
+    return EventRecord(ts_ms, EVENT_TOPICS[channel], who.key, orjson.dumps(event))
 
 
 def _iso(ts_ms: int) -> str:

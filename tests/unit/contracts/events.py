@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from streamproc.contracts.decode import Decoded, decode_chunk
+from streamproc.contracts.events import OUTCOMES as _OUTCOMES
 from streamproc.contracts.instants import to_iso
 from streamproc.contracts.meanings import EventMeaning, Meanings
 from streamproc.contracts.vocabulary import DEFAULT_MEANINGS
@@ -15,7 +16,7 @@ from streamproc.contracts.vocabulary import DEFAULT_MEANINGS
 NOW_MS = 1_795_305_600_000
 MEANINGS = Meanings(DEFAULT_MEANINGS, "EUR")
 
-WEB, APP, SUPPORT = range(3)
+WEB, APP, SUPPORT, OUTCOMES = range(4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def decode(
     return decode_chunk(
         records,
         topic=1,
-        channel=channel,
+        origin=channel,
         meanings=MEANINGS if names is None else Meanings(names, "EUR"),
         wall_now_ms=wall_now_ms,
         correct_skew=correct_skew,
@@ -78,6 +79,8 @@ _ANYTHING: st.SearchStrategy[Any] = (
 )
 #: Texts that are often the same: what is made of each text once must not depend on the others.
 _COMMON_TEXT = st.sampled_from(["shoes", " shoes", "nps", "CSAT", "EUR", "/home", "é" * 20, "x" * 201])
+_CHANNELS = st.sampled_from(["email", "push", "sms", "phone", "in_app", "fax"])
+_ZONES = st.sampled_from(["Europe/Berlin", "UTC", "europe/berlin", "Mars/Olympus"])
 _TIMES = st.datetimes().map(lambda moment: moment.isoformat() + "Z")
 
 #: Events that are mostly valid: every field is right, or missing, or anything.
@@ -85,7 +88,7 @@ events = st.fixed_dictionaries(
     {},
     optional={
         "type": st.sampled_from(["track", "page", "screen", "identify"]) | _ANYTHING,
-        "event": st.sampled_from(sorted(DEFAULT_MEANINGS)) | _ANYTHING,
+        "event": st.sampled_from(sorted((*DEFAULT_MEANINGS, *_OUTCOMES))) | _ANYTHING,
         "name": _COMMON_TEXT | _ANYTHING,
         "userId": _TEXT | _ANYTHING,
         "anonymousId": _TEXT | _ANYTHING,
@@ -104,6 +107,8 @@ events = st.fixed_dictionaries(
                     ("currency", "category", "product_id", "sku", "path", "url", "survey", "ticket_id"),
                     _COMMON_TEXT | _ANYTHING,
                 ),
+                "channel": _CHANNELS | _ANYTHING,
+                "action_id": _COMMON_TEXT | _ANYTHING,
             },
         )
         | _ANYTHING,
@@ -112,7 +117,9 @@ events = st.fixed_dictionaries(
             optional={
                 "consent": st.dictionaries(
                     st.sampled_from(["email", "push", "sms", "phone", "in_app", "fax"]), _ANYTHING
-                )
+                ),
+                "suppressed": st.booleans() | _ANYTHING,
+                "timezone": _ZONES | _ANYTHING,
             },
         )
         | _ANYTHING,
@@ -126,7 +133,7 @@ likely_events = st.builds(
     st.fixed_dictionaries(
         {
             "type": st.sampled_from(["track", "page", "screen", "identify"]),
-            "event": st.sampled_from([*sorted(DEFAULT_MEANINGS), "Other"]),
+            "event": st.sampled_from([*sorted(DEFAULT_MEANINGS), *_OUTCOMES, "Other"]),
             "userId": _TEXT,
             "messageId": _TEXT,
             "timestamp": st.integers(0, NOW_MS).map(to_iso),
@@ -148,7 +155,10 @@ accepted_events = st.builds(
         },
         optional={
             "name": _COMMON_TEXT,
-            "traits": st.fixed_dictionaries({"consent": st.dictionaries(st.just("sms"), st.booleans())}),
+            "traits": st.fixed_dictionaries(
+                {"consent": st.dictionaries(st.just("sms"), st.booleans())},
+                optional={"suppressed": st.booleans(), "timezone": _ZONES},
+            ),
         },
     ),
     st.fixed_dictionaries(
@@ -159,6 +169,21 @@ accepted_events = st.builds(
             "quantity": st.integers(1, 9),
             "currency": st.sampled_from(["EUR", "USD"]),
             "ticket_id": st.sampled_from(["t1", 7]),
+        },
+    ),
+)
+
+#: Outcomes, most of them good.
+outcomes = st.builds(
+    lambda name, properties: track(name, properties=properties),
+    st.sampled_from(_OUTCOMES),
+    st.fixed_dictionaries(
+        {"channel": _CHANNELS},
+        optional={
+            "action_id": st.sampled_from(["an-action", "", "a" * 200, "a" * 201, None, 7]),
+            "duration_ms": st.sampled_from([1, "1"]),
+            "category": _COMMON_TEXT,
+            "revenue": _ANYTHING,
         },
     ),
 )

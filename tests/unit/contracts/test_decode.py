@@ -453,7 +453,7 @@ def test_events_do_not_touch_each_other(values: list[dict[str, object]], data: s
     channels = data.draw(st.lists(st.sampled_from([WEB, APP, SUPPORT]), min_size=6, max_size=6))
     records = [Record(place, json.dumps(value).encode()) for place, value in enumerate(values)]
     whole, *alone = (
-        decode_chunk(records[part], topic=0, channel=channels[part], meanings=MEANINGS, wall_now_ms=NOW_MS)
+        decode_chunk(records[part], topic=0, origin=channels[part], meanings=MEANINGS, wall_now_ms=NOW_MS)
         for part in (slice(len(records)), *(slice(place, place + 1) for place in range(len(records))))
     )
     assert whole.columns.customer == [one for each in alone for one in each.columns.customer]

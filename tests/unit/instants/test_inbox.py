@@ -39,7 +39,7 @@ def log_of(seconds: list[int | None]) -> list[Record]:
 
 
 def put(inbox: Inbox, topic: int, records: list[Record], next_offset: int) -> None:
-    decoded = decode_chunk(records, topic=topic, channel=0, meanings=MEANINGS, wall_now_ms=WALL_MS)
+    decoded = decode_chunk(records, topic=topic, origin=0, meanings=MEANINGS, wall_now_ms=WALL_MS)
     inbox.put(topic, records, decoded, next_offset)
 
 

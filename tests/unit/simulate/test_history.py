@@ -39,7 +39,7 @@ def decode(events: list[HistoryEvent], channel: str) -> Decoded:
     return decode_chunk(
         records,
         topic=0,
-        channel=CHANNELS.index(channel),
+        origin=CHANNELS.index(channel),
         meanings=Meanings(DEFAULT_MEANINGS, "USD"),
         wall_now_ms=NOW_MS,
     )

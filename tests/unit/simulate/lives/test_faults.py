@@ -66,7 +66,7 @@ def test_malformed_records_are_refused_and_no_others() -> None:
     decoded = decode_chunk(
         [Record(offset, record.key, record.value) for offset, record in enumerate(records)],
         topic=0,
-        channel=0,
+        origin=0,
         meanings=Meanings(DEFAULT_MEANINGS, "USD"),
         wall_now_ms=PLAN.end_ms,
     )

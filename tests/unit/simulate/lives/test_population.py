@@ -14,7 +14,7 @@ from streamproc.simulate.lives.life import DAY_MS, HOUR_MS
 from streamproc.simulate.lives.personas import PERSONAS
 from streamproc.simulate.lives.population import Population, customers_for
 from streamproc.simulate.lives.records import line, recorded
-from streamproc.transport.lines import CHANNEL_TOPICS
+from streamproc.transport.lines import EVENT_TOPICS
 from tests.reference.record import Record
 from tests.unit.simulate.lives.people import CUSTOMERS, PLAN, day, happenings, kind, personas
 
@@ -36,9 +36,9 @@ def decode(channel: int) -> Decoded:
     records = [
         Record(offset, record.key, record.value)
         for offset, record in enumerate(recorded(happenings(), "s7"))
-        if record.topic == CHANNEL_TOPICS[channel]
+        if record.topic == EVENT_TOPICS[channel]
     ]
-    return decode_chunk(records, topic=0, channel=channel, meanings=MEANINGS, wall_now_ms=PLAN.end_ms)
+    return decode_chunk(records, topic=0, origin=channel, meanings=MEANINGS, wall_now_ms=PLAN.end_ms)
 
 
 def per_customer(*kinds: str) -> dict[str, float]:
