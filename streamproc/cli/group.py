@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from streamproc import __version__
 from streamproc.cli.backtest import backtest_command
+from streamproc.cli.campaigns import campaigns_group
 from streamproc.cli.config import config_group
 from streamproc.cli.cutoffs import cutoffs_command
 from streamproc.cli.demo import demo_command
@@ -74,6 +75,7 @@ for _command in (
     topics_group,
     profile_group,
     segments_group,
+    campaigns_group,
     features_command,
     failed_group,
     state_group,
