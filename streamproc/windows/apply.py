@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamproc.contracts.columns import EventColumns
+from streamproc.windows.contacts import follow_contacts
 from streamproc.windows.dedup import admit
 from streamproc.windows.fixed_row import Steps, contributions, follow
 from streamproc.windows.funnels import FunnelPlan, follow_funnels
@@ -76,6 +77,7 @@ def _apply_new(
     counted_as, tally = tallies_of(events)
     if len(tally):
         table.tallies = count_tallies(table.tallies, row[counted_as], tally, events.ts_ms[counted_as])
+    table.contacts = follow_contacts(table.contacts, row, events, len(table))
     table.words = follow_words(table.words, row, events, len(table))
     table.funnels = follow_funnels(table.funnels, measures.funnels, row, events)
 
