@@ -33,7 +33,9 @@ def test_wording_needs_none(edit: tuple[str, str]) -> None:
 def test_flow_style_campaigns_and_falls() -> None:
     """Two of one file at once; a version that only fell is that of before again; comments stay."""
     before = RULES + "# the end\n"
-    edited = before.replace("money_90d > 100", "money_90d > 90").replace("reentry: after 30d", "reentry: after 20d")
+    edited = before.replace("money_90d > 100", "money_90d > 90").replace(
+        "reentry: after 30d", "reentry: after 20d"
+    )
     raised, told = raise_versions(edited, rules(before), rules(edited))
     assert told == ["segment rich: version 2", "campaign back: version 2"]
     assert "name: Rich, version: 2, enter" in raised
