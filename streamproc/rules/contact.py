@@ -120,14 +120,9 @@ def _read_caps(fields: Fields) -> list[tuple[Fields, Cap | None]]:
 def _read_cap(document: Document, node: Node) -> tuple[Fields, Cap | None]:
     noted = len(document.problems)
     fields = Fields(document, node, "the cap", allowed=_CAP_KEYS, required=("most", "per"))
-    most = fields.integer("most", 0)
-    if most == 0:
-        hint = "to ask for nothing, set `mode: paused` in campaigns"
-        fields.report("most", "a cap of 0 would never let anything through", hint)
-    elif most is not None and most > _CAP_MOST_MAX:
-        message = (
-            f"a cap is at most {_CAP_MOST_MAX}: of so many contacts of a customer is kept when they were"
-        )
+    most = fields.integer("most", 1, zero="to ask for nothing, write `mode: paused` in campaigns")
+    if most is not None and most > _CAP_MOST_MAX:
+        message = f"`most` is {_CAP_MOST_MAX} at most: no more contacts of a customer are kept"
         fields.report("most", message, "leave the cap out, or make it stricter")
     per_ms = _read_per(fields)
     channel = None if fields.is_null("channel") else fields.word("channel", CONSENT_CHANNELS)
