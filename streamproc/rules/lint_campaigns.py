@@ -63,7 +63,7 @@ def _lint_expressions(
     if rule is not None:
         said = (
             "nobody can ever enter the campaign",
-            "it holds for everybody from the start: for nobody it becomes so",
+            "everybody will enter the campaign when first seen",
         )
         lint_rule(document, rule, features, said)
     if entry.when is not None:
@@ -81,7 +81,8 @@ def _lint_expressions(
 def _at_entry(entry: CampaignEntry, segments: Mapping[str | None, SegmentEntry]) -> Expr | None:
     """What holds for whoever triggers the campaign; None: that is not known.
 
-    Into a segment of a group one may also come because another let go.
+    Into a segment of a group one may also come because another let go, and out of one with `min_dwell` when `exit` is
+    long over.
     """
     if entry.watch is not None:
         return entry.watch.enter
@@ -92,6 +93,8 @@ def _at_entry(entry: CampaignEntry, segments: Mapping[str | None, SegmentEntry])
         return None
     if trigger.kind == "enter":
         return segment.enter
+    if segment.min_dwell_ms:
+        return None
     return Not(segment.enter) if segment.exit is None else segment.exit
 
 
