@@ -32,6 +32,8 @@ _HINTS: Final = {
 }
 _REENTRY: Final = "`never`, `each time` or `after 14d`"
 _EACH_TIME: Final = "each time"
+#: What people write instead.
+_SYNONYMS: Final = {"always": _EACH_TIME, "once": "never", "no": "never", "yes": _EACH_TIME}
 #: How long after the last step its conversion still counts, unless `attribution` says otherwise.
 _AFTER_STEPS_MS: Final = 7 * DURATION_UNITS_MS["d"]
 _VARIANTS_MIN: Final = 2
@@ -164,7 +166,8 @@ def _reentry_hint(text: str) -> str:
     try:
         return f"write `after {text}`" if parse_duration(text) else f"write `{_EACH_TIME}`"
     except LiteralError:
-        return did_you_mean(text, ("never", _EACH_TIME, "after"))
+        meant = _SYNONYMS.get(text.lower())
+        return f"write `{meant}`" if meant else did_you_mean(text, ("never", _EACH_TIME))
 
 
 def _read_expiry(fields: Fields) -> int:
@@ -199,11 +202,7 @@ def _read_variants(fields: Fields) -> tuple[tuple[str, int], ...]:
     found = []
     for name in section.values:
         section.check_key(name)
-        weight = section.integer(name, 0)
-        if weight == 0:
-            section.report(
-                name, f"nobody would get the variant `{name}`", "leave it out, or write a weight from 1"
-            )
+        weight = section.integer(name, 1, zero="nobody would get this variant: leave it out")
         found.append((name, weight or 1))
     if isinstance(section.node, MappingNode) and not _VARIANTS_MIN <= len(found) <= _VARIANTS_MAX:
         message = f"a campaign has {_VARIANTS_MIN} to {_VARIANTS_MAX} variants, or none; not {len(found)}"
@@ -215,9 +214,4 @@ def _read_variants(fields: Fields) -> tuple[tuple[str, int], ...]:
 def _read_budget(fields: Fields) -> int | None:
     if fields.is_null("budget"):
         return None
-    budget = fields.integer("budget", 0)
-    if budget == 0:
-        fields.report(
-            "budget", "with a budget of 0 nothing is asked for", "write `mode: dry` or `mode: paused`"
-        )
-    return budget
+    return fields.integer("budget", 1, zero="to ask for nothing, write `mode: dry` or `mode: paused`")

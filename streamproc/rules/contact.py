@@ -23,8 +23,10 @@ from streamproc.rules.nearest import did_you_mean
 from streamproc.rules.segments import Parse, Rule, read_rule
 
 _KEYS: Final = ("time_zone", "quiet_hours", "caps", "complaint", "holdout")
+_CAP_KEYS: Final = ("most", "per", "channel")
 _DEFAULT_COMPLAINT: Final = "open_tickets > 0"
 _DAY: Final = "day"
+_CAPS_MAX: Final = 20
 #: As many contacts of a customer are kept, for so long.
 _CAP_MOST_MAX: Final = 64
 _CAP_PER_MAX_MS: Final = 90 * DURATION_UNITS_MS["d"]
@@ -54,7 +56,7 @@ def read_contact(root: Fields, parse: Parse) -> ContactEntry:
     complaint = None if fields.is_null("complaint") else read_rule(fields, "complaint", parse)
     if "complaint" in fields:
         default = None
-    caps = [_read_cap(fields.document, node) for node in fields.items("caps")]
+    caps = _read_caps(fields)
     policy = ContactPolicy(
         time_zone=_read_time_zone(fields),
         quiet_hours=_read_quiet_hours(fields),
@@ -108,17 +110,19 @@ def _read_quiet_hours(fields: Fields) -> QuietHours | None:
     return hours
 
 
+def _read_caps(fields: Fields) -> list[tuple[Fields, Cap | None]]:
+    nodes = fields.items("caps")
+    if len(nodes) > _CAPS_MAX:
+        fields.report("caps", f"there are {len(nodes)} caps, more than {_CAPS_MAX}")
+    return [_read_cap(fields.document, node) for node in nodes[:_CAPS_MAX]]
+
+
 def _read_cap(document: Document, node: Node) -> tuple[Fields, Cap | None]:
     noted = len(document.problems)
-    fields = Fields(document, node, "the cap", allowed=("most", "per", "channel"), required=("most", "per"))
-    most = fields.integer("most", 0)
-    if most == 0:
-        hint = "to ask for nothing, set `mode: paused` in campaigns"
-        fields.report("most", "a cap of 0 would never let anything through", hint)
-    elif most is not None and most > _CAP_MOST_MAX:
-        message = (
-            f"a cap is at most {_CAP_MOST_MAX}: of so many contacts of a customer is kept when they were"
-        )
+    fields = Fields(document, node, "the cap", allowed=_CAP_KEYS, required=("most", "per"))
+    most = fields.integer("most", 1, zero="to ask for nothing, write `mode: paused` in campaigns")
+    if most is not None and most > _CAP_MOST_MAX:
+        message = f"`most` is {_CAP_MOST_MAX} at most: no more contacts of a customer are kept"
         fields.report("most", message, "leave the cap out, or make it stricter")
     per_ms = _read_per(fields)
     channel = None if fields.is_null("channel") else fields.word("channel", CONSENT_CHANNELS)

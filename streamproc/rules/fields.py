@@ -122,12 +122,13 @@ class Fields:
             lambda text: did_you_mean(text, candidates),
         )
 
-    def integer(self, key: str, minimum: int) -> int | None:
-        """A whole number, at least `minimum`."""
+    def integer(self, key: str, minimum: int, *, zero: str = "") -> int | None:
+        """A whole number, at least `minimum`. `zero`: what to say to those who write 0."""
         text = self._value(
             key,
             f"a whole number from {minimum}",
             lambda node: _INTEGER.fullmatch(node.value) is not None and int(node.value) >= minimum,
+            lambda text: zero if text == "0" else "",
         )
         return None if text is None else int(text)
 

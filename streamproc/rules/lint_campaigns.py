@@ -1,7 +1,6 @@
 """Warnings about campaigns and the contact policy: what can be followed, but hardly says what was meant."""
 
 from collections.abc import Mapping, Sequence
-from itertools import combinations
 from typing import Final
 
 from streamproc.features.registry import Feature
@@ -25,6 +24,8 @@ from streamproc.rules.segments import SegmentEntry
 Features = Mapping[str, Feature]
 
 _DAY_MS: Final = DURATION_UNITS_MS["d"]
+#: With so many is a campaign compared, or a file of thousands would take minutes.
+_RIVALS_MAX: Final = 20
 _MINUTES_A_DAY: Final = HOURS_A_DAY * MINUTES_AN_HOUR
 
 
@@ -62,7 +63,7 @@ def _lint_expressions(
     if rule is not None:
         said = (
             "nobody can ever enter the campaign",
-            "it holds for everybody from the start: for nobody it becomes so",
+            "everybody will enter the campaign when first seen",
         )
         lint_rule(document, rule, features, said)
     if entry.when is not None:
@@ -80,7 +81,8 @@ def _lint_expressions(
 def _at_entry(entry: CampaignEntry, segments: Mapping[str | None, SegmentEntry]) -> Expr | None:
     """What holds for whoever triggers the campaign; None: that is not known.
 
-    Into a segment of a group one may also come because another let go.
+    Into a segment of a group one may also come because another let go, and out of one with `min_dwell` when `exit` is
+    long over.
     """
     if entry.watch is not None:
         return entry.watch.enter
@@ -91,6 +93,8 @@ def _at_entry(entry: CampaignEntry, segments: Mapping[str | None, SegmentEntry])
         return None
     if trigger.kind == "enter":
         return segment.enter
+    if segment.min_dwell_ms:
+        return None
     return Not(segment.enter) if segment.exit is None else segment.exit
 
 
@@ -156,18 +160,28 @@ def _are_all_capped(campaign: Campaign, caps: Sequence[Cap]) -> bool:
 
 def _lint_rivals(document: Document, entries: Sequence[CampaignEntry], features: Features) -> None:
     """Campaigns that wait for the same thing, and of which neither comes first by its priority."""
-    live = [(entry, entry.campaign) for entry in entries if entry.campaign and entry.campaign.mode != "dry"]
-    for (first, one), (second, other) in combinations(live, 2):
-        if one.priority != other.priority or _waits_for(first) != _waits_for(second):
+    rivals: dict[object, list[Campaign]] = {}
+    for entry in entries:
+        campaign = entry.campaign
+        if campaign is None or campaign.mode == "dry":
             continue
-        if one.when and other.when and is_impossible(features, Condition(one.when), Condition(other.when)):
-            continue
-        message = (
-            f"`{one.key}` (line {one.line}) waits for the same, and has the same priority:"
-            " that comes first, as it stands first"
-        )
-        hint = "give one a greater `priority`, or let their `when` exclude each other"
-        _warn_at(document, second, "on", message, hint)
+        earlier = rivals.setdefault((campaign.priority, _waits_for(entry)), [])
+        for other in earlier[-_RIVALS_MAX:]:
+            if not _exclude_each_other(campaign, other, features):
+                message = (
+                    f"`{other.key}` (line {other.line}) waits for the same thing with the same priority:"
+                    " it always comes first"
+                )
+                hint = "give one a greater `priority`, or let their `when` exclude each other"
+                _warn_at(document, entry, "on", message, hint)
+                break
+        earlier.append(campaign)
+
+
+def _exclude_each_other(campaign: Campaign, other: Campaign, features: Features) -> bool:
+    if campaign.when is None or other.when is None:
+        return False
+    return is_impossible(features, Condition(campaign.when), Condition(other.when))
 
 
 def _waits_for(entry: CampaignEntry) -> tuple[str, str]:

@@ -20,7 +20,7 @@ MAX_NUMBER: Final = 10**12
 
 _DURATION: Final = re.compile("".join(rf"(?:([0-9]{{1,15}}){unit})?" for unit in DURATION_UNITS_MS))
 _NUMBER: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?")
-_TIME: Final = re.compile(r"([0-9]{2}):([0-9]{2})")
+_TIME: Final = re.compile(r"([0-9]{1,2}):([0-9]{2})")
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 
 
@@ -74,6 +74,8 @@ def parse_minute(text: str) -> int:
     if not match:
         raise LiteralError(f"`{text}` is not a time of the day", "a time is written like `08:00` or `21:30`")
     hour, minute = map(int, match.groups())
+    if len(match[1]) == 1:
+        raise LiteralError(f"`{text}` is not a time of the day", f"write `0{text}`")
     if hour == HOURS_A_DAY and not minute:
         raise LiteralError(f"`{text}` is not a time of the day", "midnight is `00:00`")
     if hour >= HOURS_A_DAY or minute >= MINUTES_AN_HOUR:

@@ -1,6 +1,6 @@
 """A rules file → a Ruleset, or all its problems at once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.resources import files
@@ -40,6 +40,7 @@ _KEYS: Final = (
     *("currency", "session_gap", "events", "funnels", "cutoffs"),
     *("segments", "churn", "contact", "campaigns"),
 )
+_CAMPAIGN_SECTIONS: Final = ("contact", "campaigns")
 _DEFAULT_CURRENCY: Final = "USD"
 _DEFAULT_SESSION_GAP_MS: Final = 30 * DURATION_UNITS_MS["m"]
 
@@ -73,6 +74,14 @@ def check_ruleset(
         message = f"the file is larger than {MAX_BYTES:,} bytes"
         return None, [Problem(file, 1, 1, message, "is this the rules file?")]
     return check_text(text, file, cutoffs)
+
+
+def campaign_problems(problems: Iterable[Problem]) -> list[Problem]:
+    """Of all problems of a file, those of campaigns and of the contact policy.
+
+    What only warnings tell is not there as long as anything in the file is wrong.
+    """
+    return [problem for problem in problems if problem.section in _CAMPAIGN_SECTIONS]
 
 
 def ruleset_text(path: Path | None) -> str:

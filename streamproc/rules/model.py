@@ -150,6 +150,11 @@ class Ruleset:
         return with_funnels(self.funnels)
 
     @cached_property
+    def watches_by_key(self) -> Mapping[str, Segment]:
+        """What campaigns watch, by the targets of their triggers."""
+        return {watch.key: watch for watch in self.watches}
+
+    @cached_property
     def measures(self) -> Measures:
         """How events are counted."""
         plans = (

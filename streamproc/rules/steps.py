@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Final
 
-from yaml.nodes import Node, ScalarNode, SequenceNode
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from streamproc.contracts.meanings import CONSENT_CHANNELS
 from streamproc.rules.campaign import BEST_HOUR, Step
@@ -45,7 +45,7 @@ def _read_rung(campaign: Fields, node: Node, number: int) -> Step | None:
     fields = Fields(document, node, name, allowed=("wait", *STEP_KEYS), required=_REQUIRED)
     noted = len(document.problems)
     wait_ms = fields.duration_ms("wait")
-    if number > 1 and len(document.problems) == noted:
+    if number > 1 and isinstance(node, MappingNode) and len(document.problems) == noted:
         if "wait" not in fields:
             hint = f"add `wait: 3d`: how long after step {number - 1}"
             document.report(node, f"{name} has no `wait`", hint)

@@ -192,10 +192,8 @@ class _Reader:
 
     def _next(self, what: str) -> tuple[int, str]:
         if self.at == len(self.words):
-            end = len(self.node.value.rstrip())
-            raise Mistake(
-                end, f"the trigger ends too early: {what} is missing", f"write {self.form}" * bool(self.form)
-            )
+            end, hint = len(self.node.value.rstrip()), f"write {self.form}" if self.form else ""
+            raise Mistake(end, f"the trigger ends too early: {what} is missing", hint)
         self.at += 1
         return self.words[self.at - 1]
 

@@ -129,8 +129,9 @@ def _campaign(campaign: Campaign) -> tuple[object, ...]:
 
 def _questions(campaign: Campaign, ruleset: Ruleset) -> tuple[Expr, ...]:
     """What a campaign waits for, and asks at entry."""
-    watches = [watch.enter for watch in ruleset.watches if watch.key == campaign.trigger.target]
-    return (*watches, *([] if campaign.when is None else [campaign.when]))
+    watch = ruleset.watches_by_key.get(campaign.trigger.target)
+    asked = (None if watch is None else watch.enter, campaign.when)
+    return tuple(expr for expr in asked if expr is not None)
 
 
 def _rules(segment: Segment) -> tuple[Expr, Expr]:
