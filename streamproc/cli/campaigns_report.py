@@ -75,7 +75,7 @@ def report_command(
         else:
             _read_files(files, journeys, progress)
     if journeys.left_out:
-        click.echo(f"{journeys.left_out:,} records are no signals of a campaign's entry; left out", err=True)
+        click.echo(f"left out, no signals of a campaign's entry: {journeys.left_out:,}", err=True)
     if not journeys.signals:
         raise _nothing(live, files)
     counts = journeys.counts(since_ms)

@@ -39,11 +39,11 @@ def warnings(found: CampaignReport) -> Iterator[str]:
     ended = sum(own.ended for own in counts.arms.values())
     if counts.endless > ENDLESS_MAX * (ended + counts.endless):
         yield (
-            f"{counts.endless:,} entries have no end, though their window is over: rates are too high "
-            "(was everything read, is the campaign still in the rules, are the workers behind?)"
+            f"entries without an end, though their window is over: {counts.endless:,}. Rates are too high: was "
+            "everything read, is the campaign still in the rules, are workers behind?"
         )
     if counts.cut:
-        yield f"{counts.cut:,} entries began before the first signal that was read; they are left out"
+        yield f"entries left out, for they began before the first signal that was read: {counts.cut:,}"
 
 
 def points(share: float) -> str:
