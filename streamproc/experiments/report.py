@@ -167,12 +167,16 @@ def _compare(
 
 def _checks(counts: CampaignCounts, design: Design) -> list[Mismatch]:
     """Of customers when they were first asked: what became of them has no part in it."""
-    by_holdout, by_variant = Counter[str](), Counter[str]()
-    for arm, own in counts.arms.items():
-        by_holdout["control" if arm.holdout else "treated"] += own.customers
-        by_variant[arm.variant or ""] += own.customers
-    found = [_check("holdout", {"control": design.holdout, "treated": 1 - design.holdout}, by_holdout)]
+    held = sum(own.customers for arm, own in counts.arms.items() if arm.holdout)
+    asked = sum(own.customers for arm, own in counts.arms.items() if not arm.holdout)
+    shares = {"control": design.holdout, "treated": 1 - design.holdout}
+    found = [_check("holdout", shares, {"control": held, "treated": asked})]
     if design.variants:
+        # Customers of before there were variants, or of one that is gone, say nothing of those that there are.
+        by_variant = dict.fromkeys(design.variant_shares, 0)
+        for arm, own in counts.arms.items():
+            if arm.variant in by_variant:
+                by_variant[arm.variant] += own.customers
         found.append(_check("variants", design.variant_shares, by_variant))
     return found
 
@@ -180,7 +184,5 @@ def _checks(counts: CampaignCounts, design: Design) -> list[Mismatch]:
 def _check(
     what: Literal["holdout", "variants"], expected: Mapping[str, float], counts: Mapping[str, int]
 ) -> Mismatch:
-    names = list(dict.fromkeys((*expected, *(name for name, count in counts.items() if count))))
-    own = {name: counts.get(name, 0) for name in names}
-    p = chance_of([own[name] for name in names], [expected.get(name, 0.0) for name in names])
-    return Mismatch(what, dict(expected), own, p)
+    p = chance_of([counts[name] for name in expected], list(expected.values()))
+    return Mismatch(what, expected, counts, p)

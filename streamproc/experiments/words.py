@@ -79,8 +79,7 @@ def _not_enough(found: CampaignReport, own: Comparison, needed: Sizes) -> str:
 def _mismatch(check: Mismatch) -> str:
     total = sum(check.counts.values()) or 1
     parts = ", ".join(
-        f"{name or 'without a variant'} {percent(count / total)} of customers instead of "
-        f"{percent(check.expected.get(name, 0.0))}"
+        f"{name} {percent(count / total)} of customers instead of {percent(check.expected[name])}"
         for name, count in check.counts.items()
     )
-    return f"{_MISMATCHED}: {parts}. Chance does that less often than once in a thousand times"
+    return f"{_MISMATCHED}: {parts}. That is no chance; if the rules' shares were changed, look at customers since then"

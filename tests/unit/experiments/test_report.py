@@ -15,7 +15,7 @@ from streamproc.rules.campaign import ContactPolicy
 from tests.unit.experiments.signals import Experiment, rescue
 
 SIMULATIONS: Final = 200
-#: Of the first one. Of 2,000 with seeds from 200, 96 % (no lift) and PCT % (5 points) of intervals held the truth.
+#: Of the first one. Of 2,000 others, 96 % of intervals held the truth, with a lift and without.
 SEED: Final = 1_000
 #: Of the control group. To find 5 points more, 686 customers are needed in each of two equal arms.
 RATE: Final = 0.1
@@ -106,7 +106,7 @@ def test_arms_that_are_not_as_they_should_be() -> None:
     (line,) = warnings(found)
     assert line == (
         "the arms are not as they should be: control 11.5% of customers instead of 10.0%, treated 88.5% of customers "
-        "instead of 90.0%. Chance does that less often than once in a thousand times"
+        "instead of 90.0%. That is no chance; if the rules' shares were changed, look at customers since then"
     )
 
 
@@ -118,7 +118,9 @@ def test_variants_that_do_not_have_their_weights() -> None:
     design = Design(0.5, (("short", 1), ("long", 3)))
     nobody = ArmCounts()
     even = counts(arm(2_000, 400), nobody, short=arm(1_000, 300), long=arm(1_000, 300))
-    assert report(even, design).checks[1].p == 0.0  # the control group has no variant here
+    assert report(even, design).verdict == "arms_mismatch"
+    (line,) = warnings(report(even, design))
+    assert "short 50.0% of customers instead of 25.0%, long 50.0%" in line
     fair = CampaignCounts(
         "rescue",
         {
@@ -129,6 +131,15 @@ def test_variants_that_do_not_have_their_weights() -> None:
         "activity",
     )
     assert [check.is_one for check in report(fair, design).checks] == [False, False]
+
+
+def test_variants_that_the_rules_no_longer_have() -> None:
+    """They say nothing of the others."""
+    given = counts(
+        arm(2_000, 400), arm(500, 100), gone=arm(500, 100), short=arm(500, 100), long=arm(500, 100)
+    )
+    _, variants = report(given, Design(0.5, (("short", 1), ("long", 1)))).checks
+    assert (variants.counts, variants.is_one) == ({"short": 500, "long": 500}, False)
 
 
 def test_each_variant_against_the_whole_control_group() -> None:
@@ -198,7 +209,7 @@ def test_without_a_lift_none_is_claimed() -> None:
     found = simulated(Experiment(rescue(holdout=0.3), RATE, {None: 0}, 2_200))
     assert 0.93 <= covered(found, 0) <= 0.975
     verdicts = Counter(own.verdict for own in found)
-    assert verdicts["higher"] + verdicts["lower"] <= 0.06 * SIMULATIONS
+    assert verdicts["higher"] + verdicts["lower"] <= 0.07 * SIMULATIONS
     assert verdicts["unclear"] >= 0.9 * SIMULATIONS
     assert verdicts["arms_mismatch"] <= 1
 
