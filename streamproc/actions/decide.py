@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamproc.contracts.meanings import CONSENT_CHANNELS
-from streamproc.rules.model import Campaign
+from streamproc.rules.campaign import Campaign
 from streamproc.windows.panes import NEVER
 from streamproc.windows.table import CAMPAIGN_DTYPE, CustomerTable
 from streamproc.windows.words import CONSENT
@@ -60,7 +60,8 @@ def abort_type(
     """
     if redefined:
         return "definition"
-    if last_requested_ms != NEVER and last_requested_ms > now_ms - campaign.cooldown_ms:
+    asked_before = last_requested_ms != NEVER
+    if asked_before and (campaign.again_ms is None or last_requested_ms > now_ms - campaign.again_ms):
         return "cooldown"
     if not consented:
         return "no_consent"

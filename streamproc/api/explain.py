@@ -51,8 +51,9 @@ def explain_segment(segment: Segment, ruleset: Ruleset) -> dict[str, Any]:
         },
         "outranked_by": [rival.key for rival in _rivals(segment, ruleset)],
         "campaigns": [
-            {"key": campaign.key, "name": campaign.name, "channel": campaign.channel, "reason": campaign.reason}
+            {"key": campaign.key, "name": campaign.name, "channel": step.channels[0], "reason": step.reason}
             for campaign in ruleset.campaigns
+            for step in campaign.steps[:1]
             if campaign.trigger.kind == "enter" and campaign.trigger.target == segment.key
         ],
     }  # fmt: skip

@@ -1,6 +1,8 @@
 """A YAML document with the places of its values, and what is wrong with it."""
 
 import re
+from bisect import bisect_right
+from collections.abc import Iterator
 from itertools import chain
 from typing import Final, Literal
 
@@ -42,6 +44,7 @@ class Document:
         self._errors = 0
         self._text = text
         self._lines = Lines(text)
+        self._sections: list[tuple[int, str]] = []
 
     def root(self) -> Node | None:
         """The document's one node; None if it is empty or not YAML. Builds nothing but nodes."""
@@ -60,8 +63,10 @@ class Document:
         else:
             if root is None:
                 self._report_at(0, "the file is empty", "start with `segments:`; docs/rules.md shows how")
-            elif self._is_text(root):
-                return root
+            else:
+                self._sections = list(_sections(root))
+                if self._is_text(root):
+                    return root
         return None
 
     def _is_text(self, root: Node) -> bool:
@@ -104,8 +109,18 @@ class Document:
         line, column, source = self._lines.place(index)
         shown = source if len(source) <= _SHOWN_CHARACTERS else ""
         told = message if len(message) <= _SHOWN_CHARACTERS else f"{message[:_SHOWN_CHARACTERS]} …"
-        self.problems.append(Problem(self.file, line, column, told, hint, shown, severity))
+        place = bisect_right(self._sections, index, key=lambda section: section[0])
+        name = self._sections[place - 1][1] if place else ""
+        self.problems.append(Problem(self.file, line, column, told, hint, shown, severity, name))
         if severity == "error":
             self._errors += 1
             if self._errors >= MAX_ERRORS:
                 raise TooManyErrors
+
+
+def _sections(root: Node) -> Iterator[tuple[int, str]]:
+    """Where each key of the top level begins, and its name."""
+    if isinstance(root, MappingNode):
+        for key, _ in root.value:
+            if isinstance(key, ScalarNode):
+                yield int(key.start_mark.index), str(key.value)

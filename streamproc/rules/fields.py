@@ -1,7 +1,8 @@
 """The values of a YAML mapping, read with their types; what is wrong is noted in the document."""
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 from typing import Final
 from unicodedata import normalize
 
@@ -14,8 +15,10 @@ from streamproc.rules.nearest import did_you_mean, one_of
 _INTEGER: Final = re.compile(r"[0-9]{1,9}")
 _NUMBER: Final = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
 _PERCENTAGE: Final = re.compile(r"[1-9][0-9]?%")
+_PORTION: Final = re.compile(r"[0-9]{1,2}(\.[0-9]{1,2})?%")
 _KEY: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _TRUE: Final = ("true", "yes", "on")  # YAML 1.1
+_NO_HINTS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Fields:
@@ -33,15 +36,19 @@ class Fields:
         *,
         allowed: Collection[str] | None,
         required: Collection[str] = (),
+        hints: Mapping[str, str] = _NO_HINTS,
     ) -> None:
-        """`name` is what messages call the mapping. `allowed` None: all keys are."""
+        """`name` is what messages call the mapping. `allowed` None: all keys are.
+
+        `hints`: what to say about keys that are not allowed, but that people may write.
+        """
         self.document = document
         self.node = node
         self.values: dict[str, Node] = {}
         self._keys: dict[str, ScalarNode] = {}
         if isinstance(node, MappingNode):
             for key_node, value in node.value:
-                self._add(key_node, value, allowed)
+                self._add(key_node, value, allowed, hints)
             for key in required:
                 if key not in self._keys:
                     document.report(node, f"{name} has no `{key}`", f"add `{key}:`")
@@ -58,6 +65,10 @@ class Fields:
     def key_node(self, key: str) -> ScalarNode:
         """Where the key itself stands."""
         return self._keys[key]
+
+    def was_given(self, key: str) -> bool:
+        """Whether the key stands there, even if it is not allowed."""
+        return key in self._keys
 
     def check_key(self, key: str) -> None:
         """Note if the key of an entry is no name for machines, such as `heavy_use`."""
@@ -111,12 +122,13 @@ class Fields:
             lambda text: did_you_mean(text, candidates),
         )
 
-    def integer(self, key: str, minimum: int) -> int | None:
-        """A whole number, at least `minimum`."""
+    def integer(self, key: str, minimum: int, *, zero: str = "") -> int | None:
+        """A whole number, at least `minimum`. `zero`: what to say to those who write 0."""
         text = self._value(
             key,
             f"a whole number from {minimum}",
             lambda node: _INTEGER.fullmatch(node.value) is not None and int(node.value) >= minimum,
+            lambda text: zero if text == "0" else "",
         )
         return None if text is None else int(text)
 
@@ -138,6 +150,16 @@ class Fields:
             lambda text: f"write `{text}%`" if _PERCENTAGE.fullmatch(f"{text}%") else "",
         )
         return None if text is None else int(text.removesuffix("%"))
+
+    def portion(self, key: str) -> float:
+        """A percentage from 0% to less than 100%, as a number; 0 if it is missing."""
+        text = self._value(
+            key,
+            "a percentage from `0%` to `99%`",
+            lambda node: _PORTION.fullmatch(node.value) is not None,
+            lambda text: f"write `{text}%`" if _PORTION.fullmatch(f"{text}%") else "",
+        )
+        return 0.0 if text is None else float(text.removesuffix("%")) / 100
 
     def boolean(self, key: str) -> bool | None:
         """true or false."""
@@ -170,7 +192,9 @@ class Fields:
             return None
         return str(scalar.value)
 
-    def _add(self, key_node: Node, value: Node, allowed: Collection[str] | None) -> None:
+    def _add(
+        self, key_node: Node, value: Node, allowed: Collection[str] | None, hints: Mapping[str, str]
+    ) -> None:
         if not isinstance(key_node, ScalarNode):
             self.document.report(key_node, "a key must be a word, not a list or a mapping")
             return
@@ -181,7 +205,7 @@ class Fields:
             return
         self._keys[key] = key_node
         if allowed is not None and key not in allowed:
-            hint = did_you_mean(key, allowed) or f"possible here: {one_of(allowed)}"
+            hint = hints.get(key) or did_you_mean(key, allowed) or f"possible here: {one_of(allowed)}"
             self.document.report(key_node, f"unknown key `{key}`", hint)
         else:
             self.values[key] = value

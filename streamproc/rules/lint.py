@@ -20,32 +20,37 @@ def lint_segments(document: Document, entries: Sequence[SegmentEntry], features:
     for entry in entries:
         for rule, what in ((entry.enter, "enter"), (entry.exit, "leave")):
             if rule is not None:
-                _lint_rule(document, rule, what, features)
+                everybody = f"everybody will {what} at once"
+                lint_rule(document, rule, features, (f"nobody can ever {what}", everybody))
         _lint_flapping(document, entry, features)
     _lint_groups(document, entries, features)
 
 
-def _lint_rule(document: Document, rule: Rule, what: str, features: Features) -> None:
-    """Comparisons that are always or never so; a rule that nobody, or everybody, fulfils."""
+def lint_rule(document: Document, rule: Rule, features: Features, said: tuple[str, str]) -> None:
+    """Comparisons that are always or never so; a rule that nobody, or everybody, fulfils.
+
+    said: what to say about such a rule.
+    """
+    nobody, everybody = said
     expr = rule.parsed.expr
     assert expr is not None
     found = False
     for comparison in dict.fromkeys(comparisons(expr)):
-        always = _is_impossible(features, Condition(comparison, holds=False))
-        if always or _is_impossible(features, Condition(comparison)):
+        always = is_impossible(features, Condition(comparison, holds=False))
+        if always or is_impossible(features, Condition(comparison)):
             found = True
             message = f"`{comparison}` {'always' if always else 'never'} holds"
             hint = "leave it out, or change the value"
             _warn(document, rule, rule.parsed.offsets[comparison], message, hint)
     if found:
         return
-    if _is_impossible(features, Condition(expr)):
+    if is_impossible(features, Condition(expr)):
         hint = "its conditions exclude each other"
         if any(comparison.feature == "tenure" for comparison in comparisons(expr)):
             hint += "; and `<` in a window is only known after that much history"
-        _warn(document, rule, 0, f"nobody can ever {what}", hint)
-    elif _is_impossible(features, Condition(expr, holds=False)):
-        _warn(document, rule, 0, f"everybody will {what} at once", "its conditions leave nobody out")
+        _warn(document, rule, 0, nobody, hint)
+    elif is_impossible(features, Condition(expr, holds=False)):
+        _warn(document, rule, 0, everybody, "its conditions leave nobody out")
 
 
 def _lint_flapping(document: Document, entry: SegmentEntry, features: Features) -> None:
@@ -87,9 +92,9 @@ def _lint_rank(
     if entry.segment is None or entry.enter is None or not segments:
         return
     enter = Condition(entry.segment.enter)
-    if _is_impossible(features, enter):
+    if is_impossible(features, enter):
         return
-    if _is_impossible(
+    if is_impossible(
         features, enter, *(Condition(other.enter, holds=False, known=False) for other in segments)
     ):
         names = one_of(other.key for other in segments)
@@ -101,7 +106,8 @@ def _outranks(other: SegmentEntry, entry: SegmentEntry) -> bool:
     return (other.priority or 0) > (entry.priority or 0)
 
 
-def _is_impossible(features: Features, *conditions: Condition) -> bool:
+def is_impossible(features: Features, *conditions: Condition) -> bool:
+    """Whether no customer can fulfil all conditions, as far as can be seen."""
     try:
         return find_example(conditions, features) is None
     except TooManyAlternativesError:

@@ -9,20 +9,25 @@ from streamproc.rules.nearest import one_of
 from streamproc.rules.segments import Rule, SegmentEntry
 
 
-def lint_cutoffs(root: Fields, entries: Sequence[SegmentEntry], cutoffs: Sequence[Cutoff]) -> None:
-    """Note the warnings about the cut-offs of rules that have no errors."""
+def lint_cutoffs(
+    root: Fields, entries: Sequence[SegmentEntry], others: Sequence[Rule], cutoffs: Sequence[Cutoff]
+) -> None:
+    """Note the warnings about the cut-offs of rules that have no errors: of segments, and others."""
     if not cutoffs:
         return
     by_name = {cutoff.name: cutoff for cutoff in cutoffs}
     used: set[str] = set()
+    rules = [rule for entry in entries for rule in (entry.enter, entry.exit) if rule is not None]
+    for rule in (*rules, *others):
+        for comparison in _with_cutoff(rule):
+            cutoff = by_name[_name(comparison)]
+            used.add(cutoff.name)
+            if comparison.feature != cutoff.feature:
+                message = (
+                    f"the cut-off `{cutoff.name}` is one of `{cutoff.feature}`, not of `{comparison.feature}`"
+                )
+                _warn(root, rule, comparison, message, "make a cut-off of that feature")
     for entry in entries:
-        for rule in (entry.enter, entry.exit):
-            for comparison in _with_cutoff(rule):
-                cutoff = by_name[_name(comparison)]
-                used.add(cutoff.name)
-                if rule is not None and comparison.feature != cutoff.feature:
-                    message = f"the cut-off `{cutoff.name}` is one of `{cutoff.feature}`, not of `{comparison.feature}`"
-                    _warn(root, rule, comparison, message, "make a cut-off of that feature")
         _lint_hysteresis(root, entry, by_name)
     section = root.mapping("cutoffs", allowed=None)
     for name in by_name:

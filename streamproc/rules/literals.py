@@ -1,4 +1,4 @@
-"""The values that rules are written in, and back to text: `14d`, `1d12h`, `9.99 USD`, `3`."""
+"""The values that rules are written in, and back to text: `14d`, `1d12h`, `9.99 USD`, `3`, `21:00`."""
 
 import re
 from datetime import timedelta
@@ -9,6 +9,8 @@ from typing import Final
 DURATION_UNITS_MS: Final = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000}
 DURATION_EXAMPLES: Final = "a duration is written like `90s`, `5m`, `1h`, `14d`, `2w` or `1d12h`"
 MICROS: Final = 1_000_000
+HOURS_A_DAY: Final = 24
+MINUTES_AN_HOUR: Final = 60
 #: Another feature with its value.
 _OTHER: Final = re.compile(r"(.*=)(\d+)")
 
@@ -18,6 +20,7 @@ MAX_NUMBER: Final = 10**12
 
 _DURATION: Final = re.compile("".join(rf"(?:([0-9]{{1,15}}){unit})?" for unit in DURATION_UNITS_MS))
 _NUMBER: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_TIME: Final = re.compile(r"([0-9]{1,2}):([0-9]{2})")
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 
 
@@ -63,6 +66,26 @@ def _duration_hint(text: str) -> str:
     if re.fullmatch(r"([0-9]+[wdhms])+", text):
         return "write each unit once, the longest first, for example `1d12h`"
     return DURATION_EXAMPLES
+
+
+def parse_minute(text: str) -> int:
+    """The minute of the day of a time such as `21:00`. Raises LiteralError."""
+    match = _TIME.fullmatch(text)
+    if not match:
+        raise LiteralError(f"`{text}` is not a time of the day", "a time is written like `08:00` or `21:30`")
+    hour, minute = map(int, match.groups())
+    if len(match[1]) == 1:
+        raise LiteralError(f"`{text}` is not a time of the day", f"write `0{text}`")
+    if hour == HOURS_A_DAY and not minute:
+        raise LiteralError(f"`{text}` is not a time of the day", "midnight is `00:00`")
+    if hour >= HOURS_A_DAY or minute >= MINUTES_AN_HOUR:
+        raise LiteralError(f"`{text}` is not a time of the day", "a day goes from `00:00` to `23:59`")
+    return hour * MINUTES_AN_HOUR + minute
+
+
+def format_minute(minute: int) -> str:
+    """Text that `parse_minute` reads as `minute`: `21:00`."""
+    return f"{minute // MINUTES_AN_HOUR:02d}:{minute % MINUTES_AN_HOUR:02d}"
 
 
 def parse_number(text: str) -> Decimal:

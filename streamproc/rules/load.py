@@ -1,6 +1,8 @@
 """A rules file → a Ruleset, or all its problems at once."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -8,8 +10,9 @@ from typing import Final
 from yaml.nodes import Node
 
 from streamproc.contracts.meanings import EventMeaning, Meanings
-from streamproc.rules.campaigns import read_campaigns
+from streamproc.rules.campaigns import CampaignEntry, read_campaigns
 from streamproc.rules.churn_policy import read_churn
+from streamproc.rules.contact import ContactEntry, read_contact
 from streamproc.rules.cutoff_values import NO_VALUES, CutoffValues
 from streamproc.rules.cutoffs import read_cutoffs
 from streamproc.rules.document import MAX_ERRORS, Document, TooManyErrors
@@ -17,11 +20,14 @@ from streamproc.rules.events import read_events
 from streamproc.rules.fields import Fields
 from streamproc.rules.funnels import read_funnels
 from streamproc.rules.lint import lint_segments
+from streamproc.rules.lint_campaigns import lint_campaigns
 from streamproc.rules.lint_cutoffs import lint_cutoffs
 from streamproc.rules.literals import DURATION_UNITS_MS, is_currency
 from streamproc.rules.model import Ruleset, with_funnels
+from streamproc.rules.parse import parse_expression
 from streamproc.rules.problems import Problem, RulesError
-from streamproc.rules.segments import read_segments
+from streamproc.rules.segments import Rule, read_segments
+from streamproc.rules.triggers import Named
 from streamproc.rules.versions import fingerprint
 
 #: Larger files are refused unread. A segment takes about 200 bytes.
@@ -30,7 +36,11 @@ MAX_BYTES: Final = 1_048_576
 #: The name of the packaged rules in messages.
 PLAYBOOK: Final = "playbook.yaml"
 
-_KEYS: Final = ("currency", "session_gap", "events", "funnels", "cutoffs", "segments", "churn", "campaigns")
+_KEYS: Final = (
+    *("currency", "session_gap", "events", "funnels", "cutoffs"),
+    *("segments", "churn", "contact", "campaigns"),
+)
+_CAMPAIGN_SECTIONS: Final = ("contact", "campaigns")
 _DEFAULT_CURRENCY: Final = "USD"
 _DEFAULT_SESSION_GAP_MS: Final = 30 * DURATION_UNITS_MS["m"]
 
@@ -64,6 +74,14 @@ def check_ruleset(
         message = f"the file is larger than {MAX_BYTES:,} bytes"
         return None, [Problem(file, 1, 1, message, "is this the rules file?")]
     return check_text(text, file, cutoffs)
+
+
+def campaign_problems(problems: Iterable[Problem]) -> list[Problem]:
+    """Of all problems of a file, those of campaigns and of the contact policy.
+
+    What only warnings tell is not there as long as anything in the file is wrong.
+    """
+    return [problem for problem in problems if problem.section in _CAMPAIGN_SECTIONS]
 
 
 def ruleset_text(path: Path | None) -> str:
@@ -104,9 +122,12 @@ def _read_ruleset(document: Document, node: Node, values: CutoffValues) -> Rules
     funnels = tuple(read_funnels(document, root.items("funnels")))
     features = with_funnels(funnels)
     cutoffs = read_cutoffs(root, currency, features, values)
-    entries = read_segments(document, root.items("segments"), currency, features, cutoffs)
+    parse = partial(parse_expression, currency=currency, features=features, cutoffs=cutoffs)
+    entries = read_segments(document, root.items("segments"), parse)
+    contact = read_contact(root, parse)
     keys = dict.fromkeys(entry.key for entry in entries if entry.key is not None)
-    campaigns = read_campaigns(document, root.items("campaigns"), keys)
+    named = Named(keys, [funnel.key for funnel in funnels], parse)
+    campaigns = read_campaigns(document, root.items("campaigns"), named, entries)
     churn, events = read_churn(root), dict(read_events(root))
     for funnel in funnels:
         for step in funnel.steps:
@@ -114,21 +135,33 @@ def _read_ruleset(document: Document, node: Node, values: CutoffValues) -> Rules
     if document.problems:
         return None
     lint_segments(document, entries, features)
-    lint_cutoffs(root, entries, cutoffs)
+    lint_campaigns(document, campaigns, entries, contact, features)
+    lint_cutoffs(root, entries, _rules_of(campaigns, contact), cutoffs)
+    watches = tuple(entry.watch for entry in campaigns if entry.watch is not None)
     segments = tuple(entry.segment for entry in entries if entry.segment is not None)
     return Ruleset(
         path=document.file,
         segments=segments,
-        campaigns=tuple(campaigns),
+        campaigns=tuple(entry.campaign for entry in campaigns if entry.campaign is not None),
         churn=churn,
         meanings=Meanings(events, currency),
         currency=currency,
         session_gap_ms=session_gap_ms,
-        fingerprint=fingerprint(segments, churn, funnels),
+        fingerprint=fingerprint(segments, churn, funnels, watches),
         funnels=funnels,
         cutoffs=cutoffs,
         cutoffs_version=None if values is NO_VALUES else values.version,
+        contact=contact.policy,
+        watches=watches,
     )
+
+
+def _rules_of(campaigns: Sequence[CampaignEntry], contact: ContactEntry) -> list[Rule]:
+    """The expressions of campaigns, and of the policy before them."""
+    rules = [
+        rule for entry in campaigns for rule in (entry.trigger and entry.trigger.rule, entry.when) if rule
+    ]
+    return [*rules, contact.complaint] if contact.complaint else rules
 
 
 def _read_currency(root: Fields) -> str:

@@ -8,6 +8,7 @@ from typing import Final, Literal
 from streamproc.contracts.hashes import text_hash
 from streamproc.contracts.meanings import Meanings
 from streamproc.features.registry import FEATURES, Feature, funnel_features
+from streamproc.rules.campaign import Campaign, ContactPolicy
 from streamproc.rules.expression import Expr
 from streamproc.rules.literals import DURATION_UNITS_MS, MICROS
 from streamproc.windows.apply import Measures
@@ -51,31 +52,6 @@ class BandPolicy:
     thresholds: tuple[float, float, float]
     hysteresis: float
     min_history_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Trigger:
-    """What a campaign waits for: entry into the segment `target`, or a rise to the band `target` or above."""
-
-    kind: Literal["enter", "band"]
-    target: str
-
-
-@dataclass(frozen=True, slots=True)
-class Campaign:
-    """One action to request when its trigger happens. `channel` is the consent channel it needs."""
-
-    key: str
-    name: str
-    version: int
-    trigger: Trigger
-    channel: str
-    reason: str
-    offer: str | None
-    expires_after_ms: int
-    cooldown_ms: int
-    id: int
-    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +124,8 @@ def rounding_step(amount: int, unit: str) -> int:
 class Ruleset:
     """A whole rules file. `segments` and `campaigns` are in file order, which is the order of publication.
 
+    `watches`: the hidden segments of the campaigns that wait for an expression, in the campaigns' order. `contact`:
+    what holds for the requests of all campaigns.
     `fingerprint` is equal for files under which every customer is evaluated alike: see `rules.versions`.
     `cutoffs_version`: of the file that the sampled values of `cutoffs` come from; None: there is none.
     """
@@ -163,11 +141,18 @@ class Ruleset:
     funnels: tuple[Funnel, ...] = ()
     cutoffs: tuple[Cutoff, ...] = ()
     cutoffs_version: str | None = None
+    contact: ContactPolicy = field(default_factory=ContactPolicy)
+    watches: tuple[Segment, ...] = ()
 
     @cached_property
     def features(self) -> Mapping[str, Feature]:
         """All features that there are under these rules."""
         return with_funnels(self.funnels)
+
+    @cached_property
+    def watches_by_key(self) -> Mapping[str, Segment]:
+        """What campaigns watch, by the targets of their triggers."""
+        return {watch.key: watch for watch in self.watches}
 
     @cached_property
     def measures(self) -> Measures:

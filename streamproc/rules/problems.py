@@ -13,7 +13,8 @@ from streamproc.errors import StreamprocError
 class Problem:
     """One mistake, or one thing that is probably not meant (a warning).
 
-    `line` and `column` count from 1; `source` is the line's text, empty where there is none.
+    `line` and `column` count from 1; `source` is the line's text, empty where there is none. `section`: the key of the
+    top level in which it stands; empty: none.
     """
 
     file: str
@@ -23,6 +24,7 @@ class Problem:
     hint: str = ""
     source: str = ""
     severity: Literal["error", "warning"] = "error"
+    section: str = ""
 
     @property
     def place(self) -> str:

@@ -1,6 +1,6 @@
 """The `segments:` of a rules file."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -9,14 +9,16 @@ from yaml.nodes import Node, ScalarNode
 
 from streamproc.contracts.hashes import text_hash
 from streamproc.contracts.signals import RESERVED_AUDIENCE_KEY
-from streamproc.features.registry import Feature
 from streamproc.rules.document import Document
 from streamproc.rules.fields import Fields
-from streamproc.rules.model import Cutoff, Segment
-from streamproc.rules.parse import Parsed, parse_expression
+from streamproc.rules.model import Segment
+from streamproc.rules.parse import Parsed
 
 _KEYS: Final = ("key", "name", "description", "version", "group", "priority", "enter", "exit", "min_dwell")
 _REQUIRED: Final = ("key", "name", "version", "enter")
+
+#: Makes the text of an expression a checked tree.
+Parse = Callable[[str], Parsed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +42,8 @@ class SegmentEntry:
     segment: Segment | None
 
 
-def read_segments(
-    document: Document,
-    items: Sequence[Node],
-    currency: str,
-    features: Mapping[str, Feature],
-    cutoffs: Sequence[Cutoff] = (),
-) -> list[SegmentEntry]:
-    """The entries, each checked for itself and against the others. `features`, `cutoffs`: what rules may name."""
-
-    def parse(text: str) -> Parsed:
-        return parse_expression(text, currency=currency, features=features, cutoffs=cutoffs)
-
+def read_segments(document: Document, items: Sequence[Node], parse: Parse) -> list[SegmentEntry]:
+    """The entries, each checked for itself and against the others."""
     entries = [_read_segment(document, item, parse) for item in items]
     check_keys("segment", [(entry.fields, entry.key) for entry in entries])
     _check_groups(entries)
@@ -75,7 +67,7 @@ def check_keys(what: str, entries: Sequence[tuple[Fields, str | None]]) -> None:
             fields.report("key", message, f"rename the newer {what}")
 
 
-def _read_segment(document: Document, node: Node, parse: Callable[[str], Parsed]) -> SegmentEntry:
+def _read_segment(document: Document, node: Node, parse: Parse) -> SegmentEntry:
     noted = len(document.problems)
     fields = Fields(document, node, "the segment", allowed=_KEYS, required=_REQUIRED)
     key, name, version = fields.key("key"), fields.text("name"), fields.integer("version", 1)
@@ -85,7 +77,7 @@ def _read_segment(document: Document, node: Node, parse: Callable[[str], Parsed]
     group, priority = fields.key("group"), fields.integer("priority", 0)
     if "priority" in fields and "group" not in fields:
         fields.report("priority", "a `priority` only matters inside a `group`", "add `group:`, or remove it")
-    enter, exit_ = (_read_rule(fields, key, parse) for key in ("enter", "exit"))
+    enter, exit_ = (read_rule(fields, key, parse) for key in ("enter", "exit"))
     min_dwell_ms = fields.duration_ms("min_dwell")
     segment = None
     if len(document.problems) == noted and key and name and version and enter and enter.parsed.expr:
@@ -105,7 +97,8 @@ def _read_segment(document: Document, node: Node, parse: Callable[[str], Parsed]
     return SegmentEntry(fields, key, group, priority, enter, exit_, segment)
 
 
-def _read_rule(fields: Fields, key: str, parse: Callable[[str], Parsed]) -> Rule | None:
+def read_rule(fields: Fields, key: str, parse: Parse) -> Rule | None:
+    """The expression under `key`, with its mistakes noted; None if there is none."""
     node = fields.scalar(key, "an expression such as `recency > 14d`")
     if node is None:
         return None

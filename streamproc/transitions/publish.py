@@ -14,8 +14,8 @@ from streamproc.churn.score import ChurnColumns, Score
 from streamproc.contracts.signal_bytes import Occasions, occasions
 from streamproc.contracts.signal_forms import Action
 from streamproc.contracts.signal_types import BANDS, Cause
+from streamproc.rules.campaign import Campaign, Trigger
 from streamproc.rules.evaluate import Evaluation
-from streamproc.rules.model import Campaign, Trigger
 from streamproc.transitions.bulletin import Actions, Bulletin, Risks, Signal, crossings
 from streamproc.transitions.definitions import Definitions, Origin
 from streamproc.transitions.memberships import Memberships, Moved
@@ -155,6 +155,8 @@ class _Teller:
         if trigger.kind == "enter":
             place = self.definitions.plan.places[trigger.target]
             return _at(_Triggers(moves.rows, moves.evidence), moves.into(place))
+        if trigger.kind != "band":
+            return _at(risen, np.zeros(0, np.int64))
         level = _LEVELS[trigger.target]
         reached = self.outcome.band_before[risen.rows] < level
         reached &= level <= self.outcome.band_after[risen.rows]
@@ -172,7 +174,7 @@ class _Teller:
             for now_ms, last_ms, consented, redefined in zip(
                 outcome.now_ms[rows].tolist(),
                 requested_ms.tolist(),
-                consenting(table, campaign.channel)[rows].tolist(),
+                consenting(table, campaign.steps[0].channels[0])[rows].tolist(),
                 outcome.redefined[rows].tolist(),
                 strict=True,
             )
@@ -184,12 +186,13 @@ def _at(triggers: _Triggers, places: Ints) -> _Triggers:
 
 
 def _action(campaign: Campaign, abort_type: AbortType | None) -> Action:
+    step = campaign.steps[0]
     return Action(
         abort_type,
         campaign.key,
         campaign.version,
-        campaign.channel,
-        campaign.reason,
-        campaign.offer,
-        f"{campaign.trigger.kind} {campaign.trigger.target}",
+        step.channels[0],
+        step.reason,
+        step.offer,
+        campaign.trigger.text,
     )

@@ -4,13 +4,21 @@ import numpy as np
 import pytest
 
 from streamproc.actions.decide import abort_type, consenting, read_history, write_history
-from streamproc.rules.model import Campaign, Trigger
+from streamproc.rules.campaign import Campaign, Step, Trigger
 from streamproc.windows.panes import NEVER
 from streamproc.windows.table import CAMPAIGN_DTYPE, WORD_DTYPE, new_customers
 from streamproc.windows.words import CONSENT
 
 CAMPAIGN = Campaign(
-    "winback", "Win back", 1, Trigger("enter", "dormant"), "push", "silent", None, 86_400_000, 1_000, id=5
+    key="winback",
+    name="Win back",
+    version=1,
+    trigger=Trigger("enter", "dormant", "enter dormant"),
+    steps=(Step(0, ("push",), "silent"),),
+    again_ms=1_000,
+    expires_after_ms=86_400_000,
+    attribution_ms=7 * 86_400_000,
+    id=5,
 )
 
 

@@ -29,7 +29,7 @@ segments:
   - {key: talker, name: Talker, version: 2, enter: events_total >= 4}
   - {key: listener, name: Listener, version: 1, enter: events_total < 3}
 campaigns:
-  - {key: ask, name: Ask, version: 1, on: enter talker, channel: email, reason: r, expires_after: 1d, cooldown: 7d}
+  - {key: ask, name: Ask, version: 1, on: enter talker, channel: email, reason: r, expires_after: 1d, reentry: after 7d}
 """
 
 

@@ -28,7 +28,8 @@ segments:
   - {key: held, name: Held, version: 1, enter: events_24h >= 1, min_dwell: %s}
 %s
 campaigns:
-  - {key: wake, name: Wake, version: 1, on: enter quiet, channel: email, reason: r, expires_after: 1d, cooldown: 7d}
+  - {key: wake, name: Wake, version: 1, on: enter quiet,
+     channel: email, reason: r, expires_after: 1d, reentry: after 7d}
 """
 
 

@@ -19,7 +19,7 @@ funnels:
 segments:
   - {key: s, name: S, version: 1, enter: recency > 1d}
 campaigns:
-  - {key: c, name: C, version: 1, on: enter s, channel: email, reason: R, expires_after: 1d, cooldown: 1d}
+  - {key: c, name: C, version: 1, on: enter s, channel: email, reason: R, expires_after: 1d, reentry: after 1d}
 """
 
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from streamproc.cli.segments import segments_group
-from streamproc.rules import campaigns, cutoffs, funnels, load, segments
+from streamproc.rules import campaigns, contact, cutoffs, funnels, load, segments, steps
 
 ROOT = Path(__file__).parents[3]
 RULES = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
@@ -20,7 +20,10 @@ SECTIONS: Final = {
     "a cut-off, under its name": cutoffs._KEYS,
     "a segment": segments._KEYS,
     "`churn`": ("min_history", "hysteresis", "bands"),
+    "`contact`": contact._KEYS,
+    "a cap": contact._CAP_KEYS,
     "a campaign": campaigns._KEYS,
+    "a step": ("wait", *steps.STEP_KEYS),
 }
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from streamproc.rules.load import check_ruleset, check_text, load_ruleset
+from streamproc.rules.load import check_ruleset, check_text
 
 WARNINGS = sorted((Path(__file__).parent / "warnings").glob("*.yaml"))
 
@@ -32,8 +32,10 @@ def segment(enter: str, exit_: str) -> str:
 @pytest.mark.parametrize("path", WARNINGS, ids=lambda path: path.stem)
 def test_a_doubtful_rule_gets_its_warning(path: Path) -> None:
     """Place, line and message are those in the .txt file; the file can be used all the same."""
-    assert load_ruleset(path).segments
-    shown = [str(problem).replace(str(path), path.name) for problem in check_ruleset(path)[1]]
+    ruleset, problems = check_ruleset(path)
+    assert ruleset is not None
+    assert {problem.severity for problem in problems} == {"warning"}
+    shown = [str(problem).replace(str(path), path.name) for problem in problems]
     assert "\n\n".join(shown) + "\n" == path.with_suffix(".txt").read_text()
 
 

@@ -1,4 +1,4 @@
-"""Durations, money and counts, to and from text."""
+"""Durations, money, counts and times of the day, to and from text."""
 
 import pytest
 from hypothesis import given
@@ -8,8 +8,10 @@ from streamproc.rules.literals import (
     MAX_DURATION_MS,
     LiteralError,
     format_duration,
+    format_minute,
     format_money,
     parse_duration,
+    parse_minute,
     parse_money,
 )
 
@@ -51,6 +53,32 @@ def test_a_duration_is_read_as_it_is_written(seconds: int) -> None:
 def test_money_is_read_as_it_is_written(micros: int) -> None:
     """format_money and parse_money are inverse, to the millionth."""
     assert parse_money(format_money(micros)) == micros
+
+
+@given(st.integers(0, 24 * 60 - 1))
+def test_a_time_is_read_as_it_is_written(minute: int) -> None:
+    assert parse_minute(format_minute(minute)) == minute
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("", "08:00"),
+        ("21", "08:00"),
+        ("9pm", "08:00"),
+        ("09:5", "08:00"),
+        ("21:00:00", "08:00"),
+        ("9:05", "write `09:05`"),
+        ("24:00", "midnight is `00:00`"),
+        ("24:01", "23:59"),
+        ("12:60", "23:59"),
+        ("\u0661\u0662:00", "08:00"),
+    ],
+)
+def test_other_texts_are_no_times(text: str, hint: str) -> None:
+    with pytest.raises(LiteralError) as caught:
+        parse_minute(text)
+    assert hint in caught.value.hint
 
 
 def test_durations_are_written_as_people_do() -> None:

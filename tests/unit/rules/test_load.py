@@ -6,8 +6,9 @@ import pytest
 
 from streamproc.contracts.meanings import EventMeaning
 from streamproc.contracts.vocabulary import DEFAULT_MEANINGS
+from streamproc.rules.campaign import Step, Trigger
 from streamproc.rules.load import check_ruleset, check_text, load_ruleset
-from streamproc.rules.model import BandPolicy, Ruleset, Trigger
+from streamproc.rules.model import BandPolicy, Ruleset
 from streamproc.rules.problems import RulesError
 
 MISTAKES = sorted((Path(__file__).parent / "mistakes").glob("*.yaml"))
@@ -47,9 +48,9 @@ campaigns:
     reason: Spent a lot
     offer: gift
     expires_after: 2d
-    cooldown: 0s
+    reentry: each time
   - {key: call, name: Call, version: 1, "on": band   critical, channel: phone, reason: At risk, offer: null,
-     expires_after: 1h, cooldown: 90d}
+     expires_after: 1h, reentry: after 90d}
 """
 
 
@@ -95,14 +96,12 @@ def test_a_whole_file_is_read() -> None:
 def test_campaigns_are_read() -> None:
     """Triggers, channel, offer, and times in ms."""
     thanks, call = rules(WHOLE).campaigns
-    assert (thanks.trigger, call.trigger) == (Trigger("enter", "big_spender"), Trigger("band", "critical"))
-    assert (thanks.channel, thanks.offer, thanks.expires_after_ms, thanks.cooldown_ms) == (
-        "in_app",
-        "gift",
-        2 * DAY_MS,
-        0,
-    )
-    assert (call.offer, call.reason, call.version, call.cooldown_ms) == (None, "At risk", 1, 90 * DAY_MS)
+    assert thanks.trigger == Trigger("enter", "big_spender", "enter big_spender")
+    assert call.trigger == Trigger("band", "critical", "band critical")
+    assert thanks.steps == (Step(0, ("in_app",), "Spent a lot", "gift"),)
+    assert call.steps == (Step(0, ("phone",), "At risk"),)
+    assert (thanks.expires_after_ms, thanks.again_ms) == (2 * DAY_MS, 0)
+    assert (call.version, call.again_ms) == (1, 90 * DAY_MS)
 
 
 def test_events_are_put_over_the_defaults_field_by_field() -> None:

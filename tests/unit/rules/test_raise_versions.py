@@ -30,10 +30,22 @@ def test_wording_needs_none(edit: tuple[str, str]) -> None:
     assert raise_versions(edited, rules(RULES), rules(edited)) == (edited, [])
 
 
+def test_a_ladder_is_raised_in_its_place() -> None:
+    """Steps that have keys of the same names are none of its business."""
+    steps = "    steps:\n      - {channel: email, reason: Quiet, offer: gift}\n"
+    before = RULES.replace("    channel: email\n    reason: Quiet\n    offer: gift\n", steps)
+    edited = before.replace(steps, f"{steps}      - {{wait: 3d, channel: sms, reason: Still quiet}}\n")
+    raised, told = raise_versions(edited, rules(before), rules(edited))
+    assert told == ["campaign back: version 2"]
+    assert raised == edited.replace("name: Back\n    version: 1", "name: Back\n    version: 2")
+
+
 def test_flow_style_campaigns_and_falls() -> None:
     """Two of one file at once; a version that only fell is that of before again; comments stay."""
     before = RULES + "# the end\n"
-    edited = before.replace("money_90d > 100", "money_90d > 90").replace("cooldown: 30d", "cooldown: 20d")
+    edited = before.replace("money_90d > 100", "money_90d > 90").replace(
+        "reentry: after 30d", "reentry: after 20d"
+    )
     raised, told = raise_versions(edited, rules(before), rules(edited))
     assert told == ["segment rich: version 2", "campaign back: version 2"]
     assert "name: Rich, version: 2, enter" in raised

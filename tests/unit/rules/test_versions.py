@@ -27,7 +27,7 @@ campaigns:
     reason: Quiet
     offer: gift
     expires_after: 7d
-    cooldown: 30d
+    reentry: after 30d
 """
 
 WORDING = [
@@ -80,10 +80,21 @@ def test_a_changed_definition_needs_a_new_version(edit: tuple[str, str]) -> None
     "edit",
     [
         ("on: enter quiet", "on: enter rich"),
+        ("on: enter quiet", "on: exit quiet"),
+        ("on: enter quiet", "on: band high both"),
+        ("on: enter quiet", "on: enter quiet\n    when: orders_total > 3"),
         ("channel: email", "channel: sms"),
+        ("channel: email", "channel: [email, sms]"),
+        ("channel: email", "channel: email\n    at: best_hour"),
         ("offer: gift", "offer: cake"),
         ("expires_after: 7d", "expires_after: 6d"),
-        ("cooldown: 30d", "cooldown: 0s"),
+        ("reentry: after 30d", "reentry: each time"),
+        ("reentry: after 30d", "reentry: never"),
+        ("version: 1\n    on", "version: 1\n    priority: 1\n    on"),
+        ("version: 1\n    on", "version: 1\n    goal: order\n    on"),
+        ("version: 1\n    on", "version: 1\n    attribution: 8d\n    on"),
+        ("version: 1\n    on", "version: 1\n    holdout: 10%\n    on"),
+        ("version: 1\n    on", "version: 1\n    variants: {a: 1, b: 1}\n    on"),
     ],
 )
 def test_a_changed_campaign_needs_a_new_version(edit: tuple[str, str]) -> None:
@@ -92,6 +103,73 @@ def test_a_changed_campaign_needs_a_new_version(edit: tuple[str, str]) -> None:
     (problem,) = changed_without_version(rules(RULES), edited)
     assert problem.message == "campaign `back` was changed, but its version is still 1"
     assert edited.fingerprint == rules(RULES).fingerprint
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        ("reason: Quiet", "reason: Loud"),
+        ("version: 1\n    on", "version: 1\n    mode: paused\n    on"),
+        ("version: 1\n    on", "version: 1\n    budget: 10\n    on"),
+        ("version: 1\n    on", "version: 1\n    attribution: 7d\n    on"),
+        ("version: 1\n    on", "version: 1\n    priority: 0\n    on"),
+        ("on: enter quiet", "on: enter   quiet"),
+        ("channel: email", "channel: [email]"),
+        ("campaigns:", "contact: {quiet_hours: 21:00-08:00, holdout: 5%}\ncampaigns:"),
+    ],
+)
+def test_what_is_turned_up_and_down_needs_none(edit: tuple[str, str]) -> None:
+    """Modes, budgets and the contact policy; nor do other words for the same campaign."""
+    edited = rules(RULES.replace(*edit))
+    assert changed_without_version(rules(RULES), edited) == []
+    assert edited.fingerprint == rules(RULES).fingerprint
+
+
+def test_a_step_is_defined_by_all_but_its_reason() -> None:
+    single = "    channel: email\n    reason: Quiet\n    offer: gift\n"
+    ladder = RULES.replace(
+        single,
+        "    steps:\n      - {channel: email, reason: Quiet, offer: gift}\n"
+        "      - {wait: 3d, channel: email, reason: Still quiet}\n",
+    )
+    assert ladder != RULES
+    assert len(changed_without_version(rules(RULES), rules(ladder))) == 1
+    for new in ("wait: 4d, channel: email", "wait: 3d, channel: preferred"):
+        assert (
+            len(
+                changed_without_version(rules(ladder), rules(ladder.replace("wait: 3d, channel: email", new)))
+            )
+            == 1
+        )
+    assert changed_without_version(rules(ladder), rules(ladder.replace("Still quiet", "Silent"))) == []
+
+
+def test_a_watch_is_a_new_question_to_everybody() -> None:
+    """So it is part of the fingerprint, though the version of its campaign is not; its other words are the same."""
+    watched = RULES.replace("on: enter quiet", "on: inactive 30d")
+    assert rules(watched).fingerprint != rules(RULES).fingerprint
+    other = rules(watched.replace("30d\n    channel", "31d\n    channel"))
+    assert other.fingerprint != rules(watched).fingerprint
+    (problem,) = changed_without_version(rules(watched), other)
+    assert problem.message == "campaign `back` was changed, but its version is still 1"
+    for new in ("on: becomes recency > 30d", "on: inactive 30d\n    mode: paused", "on: inactive  30d"):
+        same = rules(watched.replace("on: inactive 30d", new))
+        assert same.fingerprint == rules(watched).fingerprint
+        assert changed_without_version(rules(watched), same) == []
+    raised = rules(watched.replace("name: Back\n    version: 1", "name: Back\n    version: 2"))
+    assert raised.watches[0].version == 2
+    assert raised.fingerprint == rules(watched).fingerprint
+
+
+def test_the_value_of_a_cutoff_is_no_definition_of_a_campaign() -> None:
+    """What it is a quantile of is; what a watch asks changes with the value, all the same."""
+    cutoffs = "cutoffs: {rare: {feature: recency, quantile: 80%, fixed: 20d}}\n"
+    for on in ("becomes recency > rare", "enter rich\n    when: recency > rare"):
+        before = RULES.replace("on: enter quiet", f"on: {on}") + cutoffs
+        moved, other = before.replace("fixed: 20d", "fixed: 21d"), before.replace("80%", "90%")
+        assert changed_without_version(rules(before), rules(moved)) == []
+        assert (rules(moved).fingerprint != rules(before).fingerprint) == ("becomes" in on)
+        assert len(changed_without_version(rules(before), rules(other))) == 1
 
 
 def test_a_version_does_not_fall() -> None:
