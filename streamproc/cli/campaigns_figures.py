@@ -72,6 +72,8 @@ def _notes(own: CampaignReport) -> Iterator[str]:
             f"Intervals of variants are of {100 * (1 - variants[0].alpha):.4g}% each, so that all of them hold "
             f"together in {100 * (1 - main.alpha):g}% of reports (Bonferroni)."
         )
+    if not own.checks and main.control.n:
+        yield "The rules do not know this campaign, so nobody knows whether its arms are of their size (--rules)."
     arms = own.counts.arms.values()
     entries, requests = sum(each.entries for each in arms), sum(each.requests for each in arms)
     suppressed = ", ".join(f"{count:,} {name}" for name, count in own.suppressed.most_common())

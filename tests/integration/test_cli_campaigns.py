@@ -12,13 +12,15 @@ from streamproc.errors import StreamprocError
 from streamproc.transport.bulk import open_bulk_producer
 from streamproc.transport.outlet import Outgoing
 from tests.integration.worker import Installation
-from tests.unit.experiments.signals import Experiment, rescue
+from tests.unit.experiments.signals import RULES, Experiment, rescue
 
 
 async def run(installation: Installation, *arguments: object, prefix: str | None = None) -> Result:
-    environment = installation.environment()
+    rules = installation.directory / "arms.yaml"
+    rules.write_text(RULES)
+    environment = {**installation.environment(), "STREAMPROC_RULES": str(rules)}
     if prefix is not None:
-        environment = {**environment, "STREAMPROC_TOPIC_PREFIX": prefix}
+        environment["STREAMPROC_TOPIC_PREFIX"] = prefix
     runner = CliRunner(env=environment)
     return await asyncio.to_thread(runner.invoke, campaigns_group, ["report", *map(str, arguments)])
 
@@ -29,7 +31,9 @@ async def test_a_topic_is_read_to_its_end(installation: Installation, tmp_path: 
     assert isinstance(ran.exception, StreamprocError)
     assert "no campaign has decided anything" in ran.exception.message
 
-    values = list(Experiment(rescue(holdout=0.4), 0.2, {None: 0.1}, 3_500).signals(1))
+    variants = (("short", 1), ("long", 1))
+    experiment = Experiment(rescue(holdout=0.3, variants=variants), 0.2, {"short": 0.1, "long": 0.1}, 4_500)
+    values = list(experiment.signals(1))
     topic = installation.prefix + "actions.reactivation"
     path = tmp_path / "signals.jsonl"
     path.write_bytes(b"".join(value + b"\n" for value in values))

@@ -13,6 +13,7 @@ from streamproc.cli.campaigns import campaigns_group
 from streamproc.errors import StreamprocError
 from tests.unit.experiments.signals import (
     DAY_MS,
+    RULES,
     START_MS,
     Experiment,
     asked,
@@ -30,7 +31,8 @@ def line(value: bytes, topic: str = "actions.reactivation") -> bytes:
 
 
 def run(*arguments: object, stdin: bytes = b"") -> Result:
-    return CliRunner().invoke(campaigns_group, ["report", *map(str, arguments)], input=stdin)
+    env = {"STREAMPROC_RULES": None, "STREAMPROC_RULES_FILE": None}
+    return CliRunner(env=env).invoke(campaigns_group, ["report", *map(str, arguments)], input=stdin)
 
 
 def written(path: Path, values: Iterable[bytes]) -> Path:
@@ -143,6 +145,37 @@ def test_since_and_effect(tmp_path: Path) -> None:
     assert own["comparisons"][0]["effect"] == 0.025
     (own,) = as_json(path)["campaigns"]
     assert [arm["customers"] for arm in own["arms"]] == [2, 2]
+
+
+def test_arms_are_checked_by_the_rules(signals: Path, tmp_path: Path) -> None:
+    """With other shares than the rules', nothing is claimed; a campaign that they do not know says so."""
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(RULES)
+    rescued, winback = as_json(signals, "--rules", rules)["campaigns"]
+    holdout, variants = rescued["checks"]
+    assert holdout["expected"] == pytest.approx({"control": 0.3, "treated": 0.7})
+    assert holdout["customers"] == {
+        "control": rescued["comparisons"][0]["control"]["over"],
+        "treated": rescued["comparisons"][0]["treated"]["over"],
+    }
+    assert (holdout["mismatch"], variants["mismatch"]) == (False, False)
+    assert (rescued["verdict"], winback["checks"]) == ("higher", [])
+    assert "do not know this campaign" not in run(signals, "--rules", rules).stdout
+    assert "do not know this campaign" in run(signals).stdout
+
+    rules.write_text(RULES.replace("holdout: 30%", "holdout: 25%"))
+    assert as_json(signals, "--rules", rules)["campaigns"][0]["verdict"] == "arms_mismatch"
+    shown = " ".join(run(signals, "--rules", rules).stdout.split())
+    assert "No claim: the arms are not as they should be." in shown
+    assert "of customers instead of 25.0%" in shown
+
+
+def test_rules_that_cannot_be_read(signals: Path, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(RULES.replace("30%", "300%"))
+    ran = run(signals, "--rules", rules)
+    assert isinstance(ran.exception, StreamprocError)
+    assert "holdout" in ran.exception.message
 
 
 def test_warnings_are_told(tmp_path: Path) -> None:

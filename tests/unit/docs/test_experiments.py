@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from streamproc.cli.campaigns import campaigns_group
 from streamproc.experiments.proportions import needed
 from streamproc.experiments.report import ALPHA, POWER
-from tests.unit.experiments.signals import Experiment, rescue
+from tests.unit.experiments.signals import RULES, Experiment, rescue
 
 PAGE = (Path(__file__).parents[3] / "docs" / "experiments.md").read_text(encoding="utf-8")
 
@@ -20,7 +20,9 @@ def test_the_report_shown_is_what_is_printed(tmp_path: Path) -> None:
     path = tmp_path / "signals.jsonl"
     experiment = Experiment(rescue(holdout=0.3, variants=variants), 0.2, lifts, 6_000)
     path.write_bytes(b"".join(value + b"\n" for value in experiment.signals(1)))
-    printed = CliRunner().invoke(campaigns_group, ["report", str(path)], env={"COLUMNS": "80"}).stdout
+    (tmp_path / "rules.yaml").write_text(RULES)
+    call = ["report", str(path), "--rules", str(tmp_path / "rules.yaml")]
+    printed = CliRunner().invoke(campaigns_group, call, env={"COLUMNS": "80"}).stdout
     (shown,) = re.findall(r"^```text\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     assert "\n".join(map(str.rstrip, printed.splitlines())) + "\n" == shown
 
