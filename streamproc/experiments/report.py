@@ -110,7 +110,7 @@ def report(counts: CampaignCounts, design: Design | None, effect: float = EFFECT
     control = _over(own for arm, own in arms if arm.holdout)
     treated = [(arm.variant, own) for arm, own in arms if not arm.holdout]
     checks = _checks(counts, design) if design is not None else []
-    before = _before(counts, checks)
+    before = _before(counts, design, checks)
     variants = [variant for variant, _ in treated if variant is not None]
     # Bonferroni: of all variants together, one interval or more misses its truth in 5 % of reports at most.
     own_alpha = ALPHA / max(len(variants), 1)
@@ -129,15 +129,16 @@ def _over(arms: Iterable[ArmCounts]) -> Proportion:
     return Proportion(sum(own.converted for own in given), sum(own.over for own in given))
 
 
-def _before(counts: CampaignCounts, checks: Sequence[Mismatch]) -> Verdict | None:
+def _before(counts: CampaignCounts, design: Design | None, checks: Sequence[Mismatch]) -> Verdict | None:
     """Why nothing can be claimed, whatever the rates are; None: it may be."""
     if counts.goal == "none":
         return "no_goal"
-    if not any(own.customers for arm, own in counts.arms.items() if arm.holdout):
-        return "no_holdout"
     if any(check.is_one for check in checks):
         return "arms_mismatch"
-    return None
+    if design is not None and design.holdout > 0:  # whether or not somebody is in it already
+        return None
+    has_control = any(own.customers for arm, own in counts.arms.items() if arm.holdout)
+    return None if has_control else "no_holdout"
 
 
 def _compare(

@@ -88,6 +88,13 @@ def test_no_claim_without_a_control_group() -> None:
     assert "`holdout: 10%`" in main_sentence(found)
 
 
+def test_a_control_group_that_nobody_is_in() -> None:
+    """Of a few customers, that is chance; of many, something is wrong."""
+    assert report(counts(None, arm(9, 3)), Design(0.1)).verdict == "windows_open"
+    assert report(counts(None, arm(9_000, 3_000)), Design(0.1)).verdict == "arms_mismatch"
+    assert report(counts(None, arm(9_000, 3_000)), Design(0.0)).verdict == "no_holdout"
+
+
 def test_no_claim_while_windows_are_open() -> None:
     """Nor without a goal."""
     found = report(counts(arm(0, 0, 500), arm(0, 0, 500)), None)
