@@ -34,10 +34,10 @@ def show(console: Console, found: Sequence[CampaignReport]) -> None:
 
 
 def _table(own: CampaignReport) -> Table:
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    table.add_column("arm", no_wrap=True)
-    for column in ("customers", "window over", "converted", "rate", "95%", "lift", "its interval"):
-        table.add_column(column, justify="right")
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column("arm")
+    for column in ("customers", "over", "converted", "rate", "interval", "lift", "interval"):
+        table.add_column(column, justify="right", no_wrap=True)
     main, *variants = own.comparisons
     arms = own.counts.arms.items()
     held = sum(counts.customers for arm, counts in arms if arm.holdout)
@@ -55,7 +55,7 @@ def _table(own: CampaignReport) -> Table:
 
 def _rate(own: Proportion) -> list[str]:
     interval = wilson(own, ALPHA)
-    shown = f"{percent(interval.low)} to {percent(interval.high)}"
+    shown = f"{100 * interval.low:.1f}-{100 * interval.high:.1f}"
     return [f"{own.n:,}", f"{own.having:,}", *((percent(own.rate), shown) if own.n else ("", ""))]
 
 
@@ -72,6 +72,8 @@ def _notes(own: CampaignReport) -> Iterator[str]:
             f"Intervals of variants are of {100 * (1 - variants[0].alpha):.4g}% each, so that all of them hold "
             f"together in {100 * (1 - main.alpha):g}% of reports (Bonferroni)."
         )
+    if not own.checks and main.control.n:
+        yield "The rules do not know this campaign, so nobody knows whether its arms are of their size (--rules)."
     arms = own.counts.arms.values()
     entries, requests = sum(each.entries for each in arms), sum(each.requests for each in arms)
     suppressed = ", ".join(f"{count:,} {name}" for name, count in own.suppressed.most_common())

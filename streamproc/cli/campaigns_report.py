@@ -16,12 +16,15 @@ from streamproc.cli.campaigns_figures import as_json as found_as_json
 from streamproc.cli.campaigns_figures import show
 from streamproc.cli.event_files import FILE_OR_STDIN, name_of, progress_bar, size_of
 from streamproc.cli.failed import parse_since
+from streamproc.cli.rules_file import rules_path
 from streamproc.contracts.printable import printable, printable_json
 from streamproc.contracts.signal_types import ACTION_TOPIC
 from streamproc.errors import StreamprocError
+from streamproc.experiments.design import designs
 from streamproc.experiments.journeys import Journeys
 from streamproc.experiments.lines import action_value
 from streamproc.experiments.report import EFFECT, report
+from streamproc.rules.load import load_ruleset
 from streamproc.settings import Settings, load_settings
 from streamproc.transport.brokers import brokers_of
 from streamproc.transport.bulk import log_bounds, partition_counts, read_topic
@@ -44,9 +47,19 @@ _LINES: Final = 10_000
     "--effect", type=click.FloatRange(0, 100, min_open=True), default=100 * EFFECT, show_default=True,
     help="The lift that is worth finding, in percentage points: with too few customers to find it, no claim.",
 )  # fmt: skip
+@click.option(
+    "--rules", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="What share of customers should be in which arm.  [default: STREAMPROC_RULES, else the playbook]",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def report_command(
-    files: Sequence[Path], live: bool, key: str | None, since: str | None, effect: float, as_json: bool
+    files: Sequence[Path],
+    live: bool,
+    key: str | None,
+    since: str | None,
+    effect: float,
+    rules: Path | None,
+    as_json: bool,
 ) -> None:
     """Show what campaigns changed: who came back of those asked, and of the control group that was not.
 
@@ -68,6 +81,8 @@ def report_command(
     if bool(files) == live:
         raise click.UsageError("give files of signals, or --live")
     since_ms = parse_since(since) if since is not None else None
+    ruleset = load_ruleset(rules_path(rules))
+    wanted = designs(ruleset.campaigns, ruleset.contact)
     journeys = Journeys()
     with progress_bar() as progress:
         if live:
@@ -75,13 +90,13 @@ def report_command(
         else:
             _read_files(files, journeys, progress)
     if journeys.left_out:
-        click.echo(f"{journeys.left_out:,} records are no signals of a campaign's entry; left out", err=True)
+        click.echo(f"left out, no signals of a campaign's entry: {journeys.left_out:,}", err=True)
     if not journeys.signals:
         raise _nothing(live, files)
     counts = journeys.counts(since_ms)
     if key is not None:
         counts = [own for own in counts if own.campaign == _known(key, [each.campaign for each in counts])]
-    found = [report(own, None, effect / 100) for own in counts]
+    found = [report(own, wanted.get(own.campaign), effect / 100) for own in counts]
     if as_json:
         whole = found_as_json(journeys, found)
         click.echo(printable_json(orjson.dumps(whole, option=orjson.OPT_INDENT_2)))

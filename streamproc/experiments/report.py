@@ -110,7 +110,7 @@ def report(counts: CampaignCounts, design: Design | None, effect: float = EFFECT
     control = _over(own for arm, own in arms if arm.holdout)
     treated = [(arm.variant, own) for arm, own in arms if not arm.holdout]
     checks = _checks(counts, design) if design is not None else []
-    before = _before(counts, checks)
+    before = _before(counts, design, checks)
     variants = [variant for variant, _ in treated if variant is not None]
     # Bonferroni: of all variants together, one interval or more misses its truth in 5 % of reports at most.
     own_alpha = ALPHA / max(len(variants), 1)
@@ -129,15 +129,16 @@ def _over(arms: Iterable[ArmCounts]) -> Proportion:
     return Proportion(sum(own.converted for own in given), sum(own.over for own in given))
 
 
-def _before(counts: CampaignCounts, checks: Sequence[Mismatch]) -> Verdict | None:
+def _before(counts: CampaignCounts, design: Design | None, checks: Sequence[Mismatch]) -> Verdict | None:
     """Why nothing can be claimed, whatever the rates are; None: it may be."""
     if counts.goal == "none":
         return "no_goal"
-    if not any(own.customers for arm, own in counts.arms.items() if arm.holdout):
-        return "no_holdout"
     if any(check.is_one for check in checks):
         return "arms_mismatch"
-    return None
+    if design is not None and design.holdout > 0:  # whether or not somebody is in it already
+        return None
+    has_control = any(own.customers for arm, own in counts.arms.items() if arm.holdout)
+    return None if has_control else "no_holdout"
 
 
 def _compare(
@@ -167,12 +168,16 @@ def _compare(
 
 def _checks(counts: CampaignCounts, design: Design) -> list[Mismatch]:
     """Of customers when they were first asked: what became of them has no part in it."""
-    by_holdout, by_variant = Counter[str](), Counter[str]()
-    for arm, own in counts.arms.items():
-        by_holdout["control" if arm.holdout else "treated"] += own.customers
-        by_variant[arm.variant or ""] += own.customers
-    found = [_check("holdout", {"control": design.holdout, "treated": 1 - design.holdout}, by_holdout)]
+    held = sum(own.customers for arm, own in counts.arms.items() if arm.holdout)
+    asked = sum(own.customers for arm, own in counts.arms.items() if not arm.holdout)
+    shares = {"control": design.holdout, "treated": 1 - design.holdout}
+    found = [_check("holdout", shares, {"control": held, "treated": asked})]
     if design.variants:
+        # Customers of before there were variants, or of one that is gone, say nothing of those that there are.
+        by_variant = dict.fromkeys(design.variant_shares, 0)
+        for arm, own in counts.arms.items():
+            if arm.variant in by_variant:
+                by_variant[arm.variant] += own.customers
         found.append(_check("variants", design.variant_shares, by_variant))
     return found
 
@@ -180,7 +185,5 @@ def _checks(counts: CampaignCounts, design: Design) -> list[Mismatch]:
 def _check(
     what: Literal["holdout", "variants"], expected: Mapping[str, float], counts: Mapping[str, int]
 ) -> Mismatch:
-    names = list(dict.fromkeys((*expected, *(name for name, count in counts.items() if count))))
-    own = {name: counts.get(name, 0) for name in names}
-    p = chance_of([own[name] for name in names], [expected.get(name, 0.0) for name in names])
-    return Mismatch(what, dict(expected), own, p)
+    p = chance_of([counts[name] for name in expected], list(expected.values()))
+    return Mismatch(what, expected, counts, p)

@@ -39,11 +39,11 @@ def warnings(found: CampaignReport) -> Iterator[str]:
     ended = sum(own.ended for own in counts.arms.values())
     if counts.endless > ENDLESS_MAX * (ended + counts.endless):
         yield (
-            f"{counts.endless:,} entries have no end, though their window is over: rates are too high "
-            "(was everything read, is the campaign still in the rules, are the workers behind?)"
+            f"entries without an end, though their window is over: {counts.endless:,}. Rates are too high: was "
+            "everything read, is the campaign still in the rules, are workers behind?"
         )
     if counts.cut:
-        yield f"{counts.cut:,} entries began before the first signal that was read; they are left out"
+        yield f"entries left out, for they began before the first signal that was read: {counts.cut:,}"
 
 
 def points(share: float) -> str:
@@ -79,8 +79,7 @@ def _not_enough(found: CampaignReport, own: Comparison, needed: Sizes) -> str:
 def _mismatch(check: Mismatch) -> str:
     total = sum(check.counts.values()) or 1
     parts = ", ".join(
-        f"{name or 'without a variant'} {percent(count / total)} of customers instead of "
-        f"{percent(check.expected.get(name, 0.0))}"
+        f"{name} {percent(count / total)} of customers instead of {percent(check.expected[name])}"
         for name, count in check.counts.items()
     )
-    return f"{_MISMATCHED}: {parts}. Chance does that less often than once in a thousand times"
+    return f"{_MISMATCHED}: {parts}. That is no chance; if the rules' shares were changed, look at customers since then"

@@ -55,6 +55,25 @@ def ended(
     return signal("Ended", customer, entry, at_ms, **own)
 
 
+#: The campaign that `rescue` makes, with a control group of 30 % and two variants.
+RULES: Final = """
+segments:
+  - {key: dormant, name: Dormant, version: 1, enter: recency > 30d}
+campaigns:
+  - key: rescue
+    name: Rescue
+    version: 1
+    on: enter dormant
+    reentry: each time
+    holdout: 30%
+    variants: {short: 1, long: 1}
+    attribution: 14d
+    expires_after: 1d
+    channel: email
+    reason: No visit
+"""
+
+
 def rescue(*, holdout: float = 0.5, variants: tuple[tuple[str, int], ...] = ()) -> Campaign:
     return Campaign(
         key="rescue",

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from streamproc.rules.campaign import Trigger
+from streamproc.rules.campaign import Cap, QuietHours, Trigger
 from streamproc.rules.expression import Not
 from streamproc.rules.load import PLAYBOOK, check_ruleset, load_ruleset
 from streamproc.rules.model import Segment
@@ -104,13 +104,25 @@ def test_cart_abandoner(items: int, idle_ms: int, expected: bool, inside: bool) 
     assert is_in(PLAY["cart_abandoner"], values.__getitem__, inside) is expected
 
 
-def test_campaigns_and_bands() -> None:
-    """The two first campaigns and the bands they lean on."""
+def test_campaigns() -> None:
+    """The nearest to an order comes first; all have a control group, and offers only after a step without one."""
     ruleset = load_ruleset(None)
-    winback, rescue = ruleset.campaigns
+    campaigns = {campaign.key: campaign for campaign in ruleset.campaigns}
+    ranked = sorted(ruleset.campaigns, key=lambda campaign: -campaign.priority)
+    assert [campaign.key for campaign in ranked] == ["recover_cart", "rescue_high_risk", "winback_dormant"]
+    assert {campaign.holdout for campaign in ruleset.campaigns} == {0.1}
+    assert not any(campaign.steps[0].offer for campaign in ruleset.campaigns)
+    winback = campaigns["winback_dormant"]
     assert winback.trigger == Trigger("enter", "dormant", "enter dormant")
-    assert (winback.expires_after_ms, winback.again_ms) == (7 * DAY_MS, 30 * DAY_MS)
-    assert rescue.trigger == Trigger("band", "high", "band high")
-    assert [step.channels for step in (*winback.steps, *rescue.steps)] == [("email",), ("push",)]
+    assert [step.wait_ms // DAY_MS for step in winback.steps] == [0, 7, 14]
+    assert [str(watch.enter) for watch in ruleset.watches] == ["cart_idle > 4h"]
+
+
+def test_contact_and_bands() -> None:
+    """What all campaigns lean on."""
+    ruleset = load_ruleset(None)
+    assert ruleset.contact.quiet_hours == QuietHours(21 * 60, 8 * 60)
+    assert ruleset.contact.caps == (Cap(1, None), Cap(3, 7 * DAY_MS), Cap(2, 7 * DAY_MS, "email"))
+    assert str(ruleset.contact.complaint) == "open_tickets > 0"
     assert ruleset.churn.thresholds == (0.3, 0.6, 0.8)
     assert (ruleset.churn.hysteresis, ruleset.churn.min_history_ms) == (0.05, 7 * DAY_MS)
