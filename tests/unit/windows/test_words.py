@@ -106,13 +106,8 @@ def test_the_word_that_holds_is_the_greatest_and_of_equal_ones_the_first(
 
 
 def quiet(at_ms: int, message: int, **says: int) -> dict[str, Any]:
-    return {
-        "counted": False,
-        **dict.fromkeys(("answered", "consent"), -1),
-        **says,
-        "ts_ms": at_ms,
-        "message_hash": message,
-    }
+    nothing = {"suppressed": 0, "time_zone": 0, "answered": -1, "consent": -1}
+    return {**nothing, **says, "counted": False, "ts_ms": at_ms, "message_hash": message}
 
 
 def test_what_identify_calls_and_outcomes_say() -> None:
