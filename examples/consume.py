@@ -1,4 +1,4 @@
-"""Do what streamproc requests, each request once. Needs: pip install aiokafka"""
+"""Do what streamproc requests, each request once, and report back. Needs: pip install aiokafka"""
 
 import asyncio
 import contextlib
@@ -6,30 +6,50 @@ import json
 import os
 from datetime import UTC, datetime
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-TOPIC = os.environ.get("STREAMPROC_TOPIC_PREFIX", "") + "actions.reactivation"
+KAFKA = os.environ.get("STREAMPROC_KAFKA", "localhost:9092")
+PREFIX = os.environ.get("STREAMPROC_TOPIC_PREFIX", "")
+
+
+def delivered(signal: dict, at: datetime) -> bytes:
+    """The outcome of a request; sent twice, it counts once."""
+    action = signal["properties"]
+    outcome = {
+        "type": "track",
+        "event": "Action Delivered",  # later perhaps "Action Opened", "Action Clicked", "Action Bounced" ...
+        "messageId": f"{action['action_id']}-delivered",
+        "timestamp": at.isoformat(),
+        "properties": {"channel": action["channel"], "action_id": action["action_id"]},
+    }
+    who = {name: signal[name] for name in ("userId", "anonymousId") if signal.get(name)}
+    return json.dumps(outcome | who).encode()
 
 
 async def main() -> None:
     handled: set[str] = set()  # keep it in your database, in one transaction with what you do
-    async with AIOKafkaConsumer(
-        TOPIC,
-        bootstrap_servers=os.environ.get("STREAMPROC_KAFKA", "localhost:9092"),
-        group_id="mailer",
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-    ) as consumer:
+    async with (
+        AIOKafkaProducer(bootstrap_servers=KAFKA, enable_idempotence=True) as producer,
+        AIOKafkaConsumer(
+            PREFIX + "actions.reactivation",
+            bootstrap_servers=KAFKA,
+            group_id="mailer",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+        ) as consumer,
+    ):
         async for record in consumer:
-            signal = json.loads(record.value)
+            signal, now = json.loads(record.value), datetime.now(UTC)
             action = signal["properties"]
             if (
                 signal["event"] == "Reactivation Requested"
                 and action["action_id"] not in handled
-                and datetime.now(UTC) < datetime.fromisoformat(action["expires_at"])
+                and now < datetime.fromisoformat(action["expires_at"])
             ):
                 print(f"{action['channel']} to {signal.get('userId')}: {action['reason']}", flush=True)
                 handled.add(action["action_id"])
+                outcome = delivered(signal, now)
+                await producer.send_and_wait(PREFIX + "actions.outcomes", outcome, key=record.key)
             await consumer.commit()
 
 

@@ -36,7 +36,9 @@ CATALOGUE: Final = (
         "counter", "events_rekeyed_total", "Events found on the wrong partition and sent to streamproc.rekey"
     ),
     Definition("counter", "currency_mismatches_total", "Orders in another currency than the rules file's"),
-    Definition("counter", "time_zones_unknown_total", "Time zones of customers that are none; not read"),
+    Definition(
+        "counter", "time_zones_unknown_total", "Time zones of customers whose names are not known; not read"
+    ),
     Definition("counter", "evaluations_total", "Evaluations of a customer"),
     Definition("counter", "signals_total", "Signals committed to the outbox", ("topic", "kind", "key")),
     Definition(

@@ -201,4 +201,4 @@ def _print_summary(out: Console, tally: Tally, as_json: bool) -> None:
     if tally.currency_mismatches:
         out.print(f"{tally.currency_mismatches:,} orders are in another currency; their money is not counted")
     if tally.unknown_zones:
-        out.print(f"{tally.unknown_zones:,} time zones are none; they are not read")
+        out.print(f"{tally.unknown_zones:,} time zones are not known; they are not read")

@@ -7,11 +7,21 @@ from typing import Any, Final, NamedTuple
 
 from streamproc.contracts.chunk import Chunk
 from streamproc.contracts.events import ID_CHARACTERS_MAX, OUTCOMES
-from streamproc.contracts.failures import FailureReason, must_be
+from streamproc.contracts.failures import FailureReason
 from streamproc.contracts.meanings import CONSENT_CHANNELS, OUTCOME, OUTCOME_CODES, TALLIES, consent_bits
 
+_TALLY_CODE: Final = {name: code for code, name in enumerate(TALLIES)}
 _CHANNEL_CODE: Final = {name: code for code, name in enumerate(CONSENT_CHANNELS)}
 _DELIVERED, _OPENED, _CLICKED, _BOUNCED, _UNSUBSCRIBED = OUTCOMES
+_TALLIES: Final = {
+    (_DELIVERED, "email"): "emails",
+    (_OPENED, "email"): "email_opens",
+    (_CLICKED, "email"): "email_clicks",
+    (_DELIVERED, "push"): "pushes",
+    (_OPENED, "push"): "push_taps",
+    (_CLICKED, "push"): "push_taps",
+}
+_CHANNELS: Final = f"it must be one of {', '.join(CONSENT_CHANNELS)}"
 _NO_TRACK: Final = (
     "must be track: only outcomes belong on this topic; send the event to the topic of its channel"
 )
@@ -43,16 +53,6 @@ def effect(outcome: str, channel: str) -> Effect:
     )
 
 
-_TALLIES: Final = {
-    (_DELIVERED, "email"): "emails",
-    (_OPENED, "email"): "email_opens",
-    (_CLICKED, "email"): "email_clicks",
-    (_DELIVERED, "push"): "pushes",
-    (_OPENED, "push"): "push_taps",
-    (_CLICKED, "push"): "push_taps",
-}
-
-
 def fill_outcomes(chunk: Chunk) -> None:
     """EventColumns.answered and .contact; of outcomes also .tally and .consent. Refuses what is on the wrong topic."""
     rows = chunk.rows
@@ -76,9 +76,6 @@ def fill_outcomes(chunk: Chunk) -> None:
             rows["contact"][row] = code
 
 
-_TALLY_CODE: Final = {name: code for code, name in enumerate(TALLIES)}
-
-
 def _refuse(chunk: Chunk, row: int) -> None:
     """Anything but an outcome on their topic would be counted in no channel."""
     if chunk.events[row].type == "track":
@@ -91,11 +88,11 @@ def _channel(chunk: Chunk, row: int, given: Any) -> str | None:
     """None: the event is refused."""
     field = "$.properties.channel"
     if given is None:
-        chunk.reject(row, FailureReason.MISSING_FIELD, field, f"is missing; {must_be(field)}")
+        chunk.reject(row, FailureReason.MISSING_FIELD, field, f"is missing; {_CHANNELS}")
     elif type(given) is not str:
-        chunk.reject(row, FailureReason.WRONG_TYPE, field, f"is no string; {must_be(field)}")
+        chunk.reject(row, FailureReason.WRONG_TYPE, field, f"is no string; {_CHANNELS}")
     elif given not in _CHANNEL_CODE:
-        chunk.reject(row, FailureReason.INVALID_FIELD, field, f"is no channel; {must_be(field)}")
+        chunk.reject(row, FailureReason.INVALID_FIELD, field, f"is no channel; {_CHANNELS}")
     else:
         return given
     return None

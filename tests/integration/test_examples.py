@@ -12,15 +12,23 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from msgspec import structs
+
+from streamproc.clock import wall_ms
+from streamproc.contracts.decode import decode_chunk
+from streamproc.contracts.meanings import ORIGINS, Meanings
 from streamproc.contracts.outbox import OutRecord
 from streamproc.contracts.samples import records
 from streamproc.contracts.signals import audience_signal
-from streamproc.transport.bulk import open_bulk_producer, partition_counts
+from streamproc.contracts.vocabulary import DEFAULT_MEANINGS
+from streamproc.transport.bulk import open_bulk_producer, partition_counts, read_topic
 from streamproc.transport.outlet import Outgoing
+from streamproc.transport.partitioner import partition_of
 from tests.integration.worker import Installation
 from tests.integration.worker import until as eventually
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+MEANINGS = Meanings(DEFAULT_MEANINGS, "USD")
 
 
 @contextmanager
@@ -118,3 +126,31 @@ async def test_the_bridge_tells_attributes_and_events_once(
     assert [event["name"] for _, body in told for event in body["events"]] == [
         "Audience Entered", "Audience Exited",
     ]  # fmt: skip
+
+
+async def test_what_was_done_is_reported_once(installation: Installation, tmp_path: Path) -> None:
+    """As an outcome of the request that streamproc accepts."""
+    request = replace_property(records()["actions.reactivation"][0], expires_at="2999-01-01T00:00:00.000Z")
+    expired = records()["actions.reactivation"][0]
+    await publish(installation, expired, request, request)
+    with running(installation, "consume.py", tmp_path / "log"):
+        await eventually(lambda: "u-1001" in (tmp_path / "log").read_text(), 60)
+        await asyncio.sleep(1)
+    topic = installation.prefix + "actions.outcomes"
+    counts = await partition_counts(installation.brokers, installation.prefix, [topic])
+    outcomes = [one async for some in read_topic(installation.brokers, topic, counts[topic]) for one in some]
+    assert [(one.key, one.partition) for one in outcomes] == [
+        (request.key, partition_of(request.key, installation.partitions))
+    ]
+    decoded = decode_chunk(
+        outcomes, topic=0, origin=ORIGINS.index("outcomes"), meanings=MEANINGS, wall_now_ms=wall_ms()
+    )
+    assert (decoded.failures, decoded.columns.customer) == ([], ["u-1001"])
+    action_id = json.loads(request.value)["properties"]["action_id"]
+    assert json.loads(outcomes[0].value or b"")["properties"]["action_id"] == action_id
+
+
+def replace_property(signal: OutRecord, **properties: str) -> OutRecord:
+    value = json.loads(signal.value)
+    value["properties"] |= properties
+    return structs.replace(signal, value=json.dumps(value).encode())

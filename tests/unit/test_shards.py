@@ -180,6 +180,19 @@ async def test_until_waits_for_what_other_workers_have_not_applied() -> None:
     await shards.release({0})
 
 
+async def test_a_topic_that_the_head_does_not_know_is_read_from_its_beginning() -> None:
+    """As `actions.outcomes`, by a group that was there before it was a source."""
+    store = MemoryStore()
+    head = await store.acquire(
+        0, generation=1, member="w", partitions=2, layout=LAYOUT_VERSION, offsets_if_new={}, create=True
+    )
+    await store.commit(head, Commit(offsets={"events.web": 3}))
+    shards, _ = made(store)
+    offsets = await shards.acquire({0}, generation=2)
+    assert offsets == {TopicPartition(topic, 0): 3 if topic == "events.web" else None for topic in SOURCES}
+    await shards.release({0})
+
+
 async def test_a_chunk_that_cannot_be_taken_in_stops_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """Faust would start the agent again, without the chunk and without a word."""
     shards, reader = made(MemoryStore())

@@ -50,7 +50,9 @@ def slice_of(topic: str, *customers: str) -> Slice:
 
 
 def test_the_order_of_the_sources_is_by_name() -> None:
-    assert SOURCES == ("events.app", "events.support", "events.web", "streamproc.rekey")
+    assert SOURCES == (
+        "actions.outcomes", "events.app", "events.support", "events.web", "streamproc.rekey",
+    )  # fmt: skip
 
 
 def test_a_stranger_of_another_partition_is_sent_there() -> None:
@@ -66,6 +68,14 @@ def test_a_stranger_of_another_partition_is_sent_there() -> None:
     assert origins_of(SOURCES.index("streamproc.rekey"), [record]) == [1]
     assert (SOURCE_HEADER, b"events.app") in record.headers
     assert result.failed == []
+
+
+def test_the_origin_is_that_of_the_first_topic() -> None:
+    """Outcomes that are re-keyed stay outcomes."""
+    taken = slice_of("actions.outcomes", STRAY)
+    (record,) = sort_slice(taken, new_customers([STRAY]), np.array([0]), HERE, PARTITIONS).rekeyed
+    assert [origins_of(SOURCES.index(topic), [record]) for topic in SOURCES[:4]] == [3, 1, 2, 0]
+    assert origins_of(SOURCES.index("streamproc.rekey"), [record]) == [3]
 
 
 def test_a_customer_with_state_here_stays_here() -> None:

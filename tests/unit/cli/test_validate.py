@@ -60,6 +60,7 @@ def test_json() -> None:
         "reasons": {"invalid_field": 1},
         "unknown_names": 1,
         "currency_mismatches": 0,
+        "unknown_zones": 0,
     }
 
 
@@ -68,6 +69,16 @@ def test_names_without_a_meaning_are_told() -> None:
     result = run(UNKNOWN)
     assert result.exit_code == 0
     assert "1 events have a name without a meaning" in result.stdout
+
+
+def test_outcomes_have_a_channel_option_of_their_own() -> None:
+    """And time zones that are none are told."""
+    outcome = UNKNOWN.replace("}", ',"properties":{"channel":"sms"}}')
+    delivered = outcome.replace(json.loads(UNKNOWN)["event"], "Action Delivered")
+    assert run(delivered, "--channel", "outcomes").exit_code == 0
+    assert run(outcome, "--channel", "outcomes").exit_code == 1
+    away = UNKNOWN.replace('"track"', '"identify"').replace("}", ',"traits":{"timezone":"Mars/Olympus"}}')
+    assert "1 time zones are not known" in run(away).stdout
 
 
 def test_bytes_that_are_no_text_and_lines_that_are_too_large() -> None:

@@ -16,6 +16,7 @@ from tests.unit.contracts.events import (
     APP,
     MEANINGS,
     NOW_MS,
+    OUTCOMES,
     SUPPORT,
     WEB,
     Record,
@@ -24,6 +25,7 @@ from tests.unit.contracts.events import (
     event,
     events,
     likely_events,
+    outcomes,
     reason_of,
     track,
 )
@@ -447,13 +449,13 @@ def test_damaged_events_are_accepted_or_failures(value: dict[str, object], data:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(events | likely_events | accepted_events, max_size=6), st.data())
+@given(st.lists(events | likely_events | accepted_events | outcomes, max_size=6), st.data())
 def test_events_do_not_touch_each_other(values: list[dict[str, object]], data: st.DataObject) -> None:
     """A chunk gives what its records give one by one."""
-    channels = data.draw(st.lists(st.sampled_from([WEB, APP, SUPPORT]), min_size=6, max_size=6))
+    origins = data.draw(st.lists(st.sampled_from([WEB, APP, SUPPORT, OUTCOMES]), min_size=6, max_size=6))
     records = [Record(place, json.dumps(value).encode()) for place, value in enumerate(values)]
     whole, *alone = (
-        decode_chunk(records[part], topic=0, origin=channels[part], meanings=MEANINGS, wall_now_ms=NOW_MS)
+        decode_chunk(records[part], topic=0, origin=origins[part], meanings=MEANINGS, wall_now_ms=NOW_MS)
         for part in (slice(len(records)), *(slice(place, place + 1) for place in range(len(records))))
     )
     assert whole.columns.customer == [one for each in alone for one in each.columns.customer]
@@ -465,3 +467,4 @@ def test_events_do_not_touch_each_other(values: list[dict[str, object]], data: s
     ]
     assert whole.unknown_names == sum(each.unknown_names for each in alone)
     assert whole.currency_mismatches == sum(each.currency_mismatches for each in alone)
+    assert whole.unknown_zones == sum(each.unknown_zones for each in alone)

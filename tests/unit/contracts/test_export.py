@@ -13,10 +13,11 @@ from hypothesis import given, settings
 
 from streamproc.contracts import samples
 from streamproc.contracts.export import TOPICS, documents, json_schema
-from tests.unit.contracts.events import decode, event, events, likely_events, track
+from tests.unit.contracts.events import OUTCOMES, WEB, decode, event, events, likely_events, outcomes, track
 
 SCHEMAS = Path(__file__).parents[3] / "schemas"
 EVENTS = jsonschema.Draft202012Validator(json_schema("events.web"))
+ON_OUTCOMES = jsonschema.Draft202012Validator(json_schema("actions.outcomes"))
 
 
 @pytest.mark.parametrize("topic", TOPICS)
@@ -47,7 +48,8 @@ def test_sample_events_are_valid_and_accepted(topic: str) -> None:
     """By the schema and by the decoder."""
     for sample in samples.EVENTS[topic]:
         jsonschema.validate(sample, json_schema(topic))
-        assert not decode(sample).failures
+        origin = OUTCOMES if topic == "actions.outcomes" else WEB
+        assert not decode(sample, channel=origin).failures
 
 
 @pytest.mark.parametrize("topic", samples.records())
@@ -82,12 +84,31 @@ def _closed(schema: Any) -> Any:
         track("Product Added", properties={"quantity": 0}),
         track("Order Completed", properties={"currency": 5}),
         event(properties={"duration_ms": -1}),
+        track("Action Opened"),
+        track("Action Opened", properties={"channel": "fax"}),
+        track("Action Clicked", properties={"channel": "sms", "action_id": ""}),
+        event(type="identify", traits={"suppressed": "yes"}),
     ],
 )
 def test_the_schema_refuses_what_the_decoder_refuses(value: dict[str, Any]) -> None:
     """Also what ties two fields together."""
     assert not EVENTS.is_valid(value)
     assert decode(value).failures
+
+
+@settings(max_examples=100, deadline=None)
+@given(outcomes)
+def test_schema_and_decoder_agree_on_outcomes(value: dict[str, Any]) -> None:
+    """On their own topic and on others."""
+    for schema, origin in ((ON_OUTCOMES, OUTCOMES), (EVENTS, WEB)):
+        assert schema.is_valid(value) == (not decode(value, channel=origin).failures)
+
+
+@pytest.mark.parametrize("value", [event(), event(type="identify"), track("Order Completed")])
+def test_nothing_but_outcomes_belongs_on_their_topic(value: dict[str, Any]) -> None:
+    """Says the schema, and says the decoder."""
+    assert not ON_OUTCOMES.is_valid(value)
+    assert decode(value, channel=OUTCOMES).failures
 
 
 #: What no schema can say: clocks, sums, calendars.

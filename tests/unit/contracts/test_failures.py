@@ -29,6 +29,7 @@ def test_the_codes_are_frozen() -> None:
         "no_customer",
         "timestamp_out_of_range",
         "timestamp_in_future",
+        "not_an_outcome",
         "wrong_partition",
         "not_processed",
     }

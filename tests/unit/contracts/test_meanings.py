@@ -8,6 +8,9 @@ from streamproc.contracts.meanings import (
     CHANNELS,
     CONSENT_CHANNELS,
     IDENTIFY,
+    ORIGINS,
+    OUTCOME,
+    OUTCOME_CODES,
     EventMeaning,
     Meanings,
     MeaningTable,
@@ -45,8 +48,8 @@ def test_bits_of_consent() -> None:
 
 
 def _plain(table: MeaningTable) -> EventRows:
-    """EVENT_DTYPE[channels, codes]"""
-    return np.frombuffer(table.plain, EVENT_DTYPE).reshape(len(CHANNELS), -1)
+    """EVENT_DTYPE[origins, codes]"""
+    return np.frombuffer(table.plain, EVENT_DTYPE).reshape(len(ORIGINS), -1)
 
 
 def test_the_table_has_the_default_of_every_channel() -> None:
@@ -61,6 +64,19 @@ def test_the_table_has_the_default_of_every_channel() -> None:
         plain = _plain(table)[channels, code]
         assert plain["channel"].tolist() == [0, 1, 2]
         assert plain["activity"].tolist() == activity
+
+
+def test_an_outcome_means_the_same_everywhere() -> None:
+    """Whatever the rules file says of its name; and on the topic of outcomes all events are looked at."""
+    table = Meanings({"Action Opened": EventMeaning(order=True, counts="searches")}, "EUR").table
+    assert table.codes["Action Opened"] == OUTCOME_CODES[1]
+    plain = _plain(table)[:, OUTCOME_CODES]
+    for name in ("counted", "activity", "order", "name"):
+        assert not plain[name].any()
+    assert (plain["tally"] == -1).all()
+    looks = np.frombuffer(table.looks, np.uint8).reshape(len(ORIGINS), -1)
+    assert (looks[:, OUTCOME_CODES] == OUTCOME).all()
+    assert (looks[ORIGINS.index("outcomes")] == OUTCOME).all()
 
 
 def test_a_channel_of_its_own_decides_about_activity() -> None:

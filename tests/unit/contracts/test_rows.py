@@ -25,7 +25,7 @@ def begun(events: list[Event], **other: Any) -> Begun:
     """As of web events of topic 1, or of what `other` says."""
     given: dict[str, Any] = {
         "records": [Record(100 + place, b"") for place in range(len(events))],
-        "channels": [0] * len(events),
+        "origins": [0] * len(events),
         "codes": _TABLE.codes,
         "plain": _TABLE.plain,
         "looks": _TABLE.looks,
@@ -73,9 +73,9 @@ def test_who_needs_another_look_is_told() -> None:
     "other",
     [
         {"records": []},
-        {"channels": []},
-        {"channels": [3]},
-        {"channels": [-1]},
+        {"origins": []},
+        {"origins": [4]},
+        {"origins": [-1]},
         {"plain": _TABLE.plain[:-1]},
         {"looks": _TABLE.looks[:-1]},
         {"codes": {"x": len(_TABLE.looks)}},
@@ -84,7 +84,7 @@ def test_who_needs_another_look_is_told() -> None:
 def test_what_does_not_fit_is_refused(other: dict[str, Any]) -> None:
     """Compiled code would read beyond its end."""
     event = Event(type="track", message_id="m", timestamp=datetime(2026, 1, 1, tzinfo=UTC), event="x")
-    with pytest.raises(ValueError, match=r"rows|channel"):
+    with pytest.raises(ValueError, match=r"rows|origin"):
         begun([event], **other)
 
 

@@ -3,9 +3,11 @@
 import numpy as np
 
 from streamproc.features.frame import Frame
+from streamproc.features.registry import FEATURES
 from streamproc.rules.model import Funnel, with_funnels
 from streamproc.windows.panes import DAY_MS
-from streamproc.windows.table import FUNNEL_DTYPE, new_customers
+from streamproc.windows.table import FUNNEL_DTYPE, WORD_DTYPE, new_customers
+from streamproc.windows.words import SUPPRESSED
 
 
 def test_a_funnel_that_once_had_more_steps_is_done() -> None:
@@ -19,3 +21,13 @@ def test_a_funnel_that_once_had_more_steps_is_done() -> None:
     assert frame.value(steps).tolist() == [2, 1]
     assert frame.value(left).tolist() == [0, 1]
     assert frame.exact(left).all()
+
+
+def test_who_is_on_the_suppression_list() -> None:
+    """By the latest word; without one, nobody is."""
+    table = new_customers(["a", "b", "c"])
+    table.words = np.array([(0, SUPPRESSED, 0, 1, 5, 1), (1, SUPPRESSED, 0, 0, 5, 1)], WORD_DTYPE)
+    frame = Frame(table, np.full(3, 20_000 * DAY_MS))
+    feature = FEATURES["suppressed"]
+    assert frame.value(feature).tolist() == [1, 0, 0]
+    assert frame.exact(feature).all()

@@ -22,10 +22,10 @@ def test_the_names_are_those_of_the_contract() -> None:
     """Twenty tallies, each with an age, three windows and a total.
 
     Of the others: thirteen ages; eleven sums in five windows and active days in three; five totals; the
-    pause, two kinds of views, two of the cart, tickets and five consents; ten that may have no value.
+    pause, two kinds of views, two of the cart, tickets, five consents and suppression; ten that may have no value.
     """
     assert len(TALLIES) == 20
-    others = 13 + 11 * 5 + 3 + 5 + (1 + 2 + 2 + 1 + 5) + 10
+    others = 13 + 11 * 5 + 3 + 5 + (1 + 2 + 2 + 1 + 5 + 1) + 10
     assert len(FEATURES) == len(set(FEATURES)) == 20 * 5 + others
     for name in (
         "web_events_total",

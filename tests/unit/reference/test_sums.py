@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 
 from hypothesis import given, settings
 
+from tests.reference.campaigns_outcomes import OUTCOMES
 from tests.reference.meanings import TALLIES, Meaning
 from tests.reference.merge import Applied, apply_order
 from tests.reference.model import Reference
@@ -12,6 +13,14 @@ from tests.reference.rules import Rules, read_rules
 from tests.reference.strategies import MONTHS, Scenario, scenarios
 from tests.unit.reference.life import D, H, M
 
+OF_OUTCOMES = {
+    ("Action Delivered", "email"): "emails",
+    ("Action Opened", "email"): "email_opens",
+    ("Action Clicked", "email"): "email_clicks",
+    ("Action Delivered", "push"): "pushes",
+    ("Action Opened", "push"): "push_taps",
+    ("Action Clicked", "push"): "push_taps",
+}
 SPANS = {"1h": (5 * M, 12), "24h": (H, 24), "7d": (D, 7), "30d": (D, 30), "90d": (D, 90)}
 
 
@@ -42,7 +51,8 @@ def test_order_free_features_follow_from_the_events_alone(scenario: Scenario) ->
         now_ms = result.as_of_ms[partition_of(name, scenario.partitions)]
         features = result.features[name]
         first_ms = min(one.event.ts_ms for one in events)
-        counted = [one for one in events if one.event.type != "identify"]
+        said = [one for one in events if one.event.type != "identify"]
+        counted = [one for one in said if one.event.name not in OUTCOMES]
         active = [one for one in counted if is_activity(one, rules.meaning(one.event.name))]
         orders = [one for one in counted if rules.meaning(one.event.name).order]
         days = {one.event.ts_ms // D for one in active}
@@ -54,7 +64,7 @@ def test_order_free_features_follow_from_the_events_alone(scenario: Scenario) ->
         )
         assert features["events_total"] == (len(counted), True)
         assert features["active_days_total"] == (len(days), True)
-        tallied = {tally: [one for one in counted if counts_as(one, tally, rules)] for tally in TALLIES}
+        tallied = {tally: [one for one in said if counts_as(one, tally, rules)] for tally in TALLIES}
         for tally, ones in tallied.items():
             assert features[f"{tally}_total"] == (len(ones), True)
             assert features[f"{tally}_recency"] == age(ones, first_ms, now_ms)
@@ -79,7 +89,9 @@ def is_activity(one: Applied, meaning: Meaning) -> bool:
 
 
 def counts_as(one: Applied, tally: str, rules: Rules) -> bool:
-    """By its name, or by its valence."""
+    """By its name, or by its valence; an outcome by its name and channel."""
+    if one.event.name in OUTCOMES:
+        return tally == OF_OUTCOMES.get((one.event.name or "", one.event.properties["channel"]))
     meaning = rules.meaning(one.event.name)
     return tally in (meaning.counts, {"negative": "negatives", "positive": "positives"}.get(meaning.valence))
 

@@ -13,11 +13,12 @@ def test_names_carry_the_prefix() -> None:
         "acme.events.web",
         "acme.events.app",
         "acme.events.support",
+        "acme.actions.outcomes",
         "acme.streamproc.rekey",
     )
     assert topics.signals == ("acme.segments.changes", "acme.churn.risk", "acme.actions.reactivation")
     assert topics.failed == "acme.events.failed"
-    assert topics.outcomes == "acme.actions.outcomes"
+    assert topics.events == (*topics.channels, topics.outcomes)
     assert len(set(topics.all)) == 9
 
 

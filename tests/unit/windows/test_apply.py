@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamproc.contracts.columns import EventColumns
-from streamproc.contracts.meanings import CONSENT_CHANNELS
+from streamproc.contracts.meanings import CONSENT_CHANNELS, TALLIES
 from streamproc.windows.apply import LATENESS_PANES, Applied, Measures, apply_events
-from streamproc.windows.panes import DAY_MS, HOUR_MS
+from streamproc.windows.panes import DAY_MS, HOUR_MS, NEVER
 from streamproc.windows.table import CustomerTable, new_customers
-from streamproc.windows.words import CONSENT
+from streamproc.windows.words import ANSWERED, CONSENT
 from tests.unit.events import PLAIN
 from tests.unit.events import events as plain_events
 
@@ -103,3 +103,26 @@ def test_of_equal_words_on_consent_the_first_applied_holds() -> None:
     table.ring = table.ring[:0]
     live(event(message=7, consent=said(False)), table=table)
     assert consents(table) == {EMAIL: True}
+
+
+def test_an_outcome_is_seen_but_no_activity() -> None:
+    """It counts as a tally and says words; a repeat of it does nothing."""
+    emails = list(TALLIES).index("emails")
+    outcome = event(
+        message=7,
+        counted=False,
+        activity=False,
+        tally=emails,
+        answered=EMAIL,
+        consent=said(False),
+        contact=EMAIL,
+    )
+    table, applied = live(outcome, outcome)
+    assert (applied.applied.tolist(), applied.repeats) == ([True, False], 1)
+    head = table.head[0]
+    assert (head["first_seen_ms"], head["last_activity_ms"], head["events"]) == (NOW_MS, NEVER, 0)
+    assert head["last_ms"].tolist() == [NEVER] * 3
+    assert table.tallies.tolist() == [(0, emails, 1, NOW_MS)]
+    assert [(word["about"], word["key"]) for word in table.words] == [(CONSENT, EMAIL), (ANSWERED, EMAIL)]
+    assert consents(table) == {EMAIL: False}
+    assert [len(rows) for rows in (table.hours, table.views, table.categories, table.funnels)] == [0] * 4

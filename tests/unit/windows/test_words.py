@@ -6,8 +6,21 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamproc.windows.panes import NEVER
 from streamproc.windows.table import WORD_DTYPE, Table
-from streamproc.windows.words import CONSENT, SURVEY, TICKET, TICKETS_MAX, follow_words
+from streamproc.windows.words import (
+    ANSWERED,
+    CONSENT,
+    SUPPRESSED,
+    SURVEY,
+    TICKET,
+    TICKETS_MAX,
+    TIME_ZONE,
+    answered_ms,
+    follow_words,
+    suppressed,
+    time_zones,
+)
 from tests.unit.events import events
 
 NOTHING = np.empty(0, WORD_DTYPE)
@@ -90,3 +103,73 @@ def test_the_word_that_holds_is_the_greatest_and_of_equal_ones_the_first(
         (customer, SURVEY, what, value, at_ms, tie)
         for (customer, what), ((at_ms, tie), value) in sorted(holds.items())
     ]
+
+
+def quiet(at_ms: int, message: int, **says: int) -> dict[str, Any]:
+    nothing = {"suppressed": 0, "time_zone": 0, "answered": -1, "consent": -1}
+    return {**nothing, **says, "counted": False, "ts_ms": at_ms, "message_hash": message}
+
+
+def test_what_identify_calls_and_outcomes_say() -> None:
+    """The latest word on the suppression list, on the time zone, and through each channel an answer."""
+    words = follow(
+        NOTHING,
+        quiet(5, 1, suppressed=1),
+        quiet(7, 2, suppressed=-1),
+        quiet(6, 3, suppressed=1, time_zone=77),
+        quiet(4, 4, time_zone=88),
+        quiet(8, 5, answered=0),
+        quiet(3, 6, answered=0),
+        quiet(9, 7, answered=4, consent=0b01),
+    )
+    said = [(word["about"], word["key"], word["value"], word["ts_ms"]) for word in words]
+    assert said == [
+        (CONSENT, 0, 0, 9), (SUPPRESSED, 0, 0, 7), (TIME_ZONE, 0, 77, 6), (ANSWERED, 0, 1, 8), (ANSWERED, 4, 1, 9),
+    ]  # fmt: skip
+    assert suppressed(words, 2).tolist() == [False, False]
+    assert suppressed(follow(words, quiet(8, 9, suppressed=1)), 2).tolist() == [True, False]
+    assert time_zones(words, 2).tolist() == [77, 0]
+    assert answered_ms(words, 2).T.tolist() == [[8, NEVER, NEVER, NEVER, 9], [NEVER] * 5]
+
+
+#: (customer, suppressed, time zone, answered, when, message), of each few, so that they meet.
+QUIET = st.lists(
+    st.tuples(
+        st.integers(0, 2),
+        st.integers(-1, 1),
+        st.integers(0, 2),
+        st.integers(-1, 4),
+        st.integers(0, 4),
+        st.integers(0, 9),
+    ),
+    max_size=20,
+)
+
+
+@given(said=QUIET, cut=st.integers(0, 20), seed=st.randoms())
+def test_quiet_words_do_not_depend_on_the_order(
+    said: list[tuple[int, int, int, int, int, int]], cut: int, seed: Any
+) -> None:
+    """Where no two have the same rank; whatever is applied together."""
+    once = list({(one[0], one[4], one[5]): one for one in said}.values())
+    shuffled = seed.sample(once, len(once))
+    expected = _follow_quiet([once])
+    assert _follow_quiet([shuffled[:cut], shuffled[cut:]]).tolist() == expected.tolist()
+    latest: dict[tuple[int, int], tuple[int, int, int]] = {}
+    for customer, listed, *_, at_ms, message in once:
+        if listed:
+            latest[customer, 0] = max(latest.get((customer, 0), (-1, -1, 0)), (at_ms, message, listed))
+    listed_now = [latest.get((customer, 0), (0, 0, 0))[2] == 1 for customer in range(3)]
+    assert suppressed(expected, 3).tolist() == listed_now
+
+
+def _follow_quiet(parts: list[list[tuple[int, int, int, int, int, int]]]) -> Table:
+    words = NOTHING
+    for part in parts:
+        customer, listed, zone, answered, ts_ms, message = zip(*part, strict=True) if part else [()] * 6
+        new = events(
+            ["c"] * len(part), ts_ms, counted=False, suppressed=listed, time_zone=zone, answered=answered,
+            message_hash=message,
+        )  # fmt: skip
+        words = follow_words(words, np.array(customer, np.int64), new, 3)
+    return words
