@@ -34,7 +34,7 @@ from streamproc.transport.topics import check_group, describe
 _log = structlog.get_logger(__name__)
 
 _TICK_S: Final = 1.0
-#: So often offsets are told to Kafka, and failures to the log.
+#: So often offsets are told to Kafka and asked of it, and failures are told to the log.
 _TELL_TICKS: Final = 5
 _SHOWN: Final = 3
 #: What is under way at the end has so long.
@@ -186,6 +186,8 @@ class _Watch:
             if ticks % _TELL_TICKS == 0:
                 self._tell_failures()
                 await self._reader.commit()
+                if (unread := await self._reader.unread()) is not None:
+                    self._metrics.set("webhook_unread_records", unread)
             await asyncio.sleep(_TICK_S)
 
     async def _look(self) -> None:
@@ -203,7 +205,6 @@ class _Watch:
         oldest_ms = self._backlog.oldest_ms
         age_s = 0 if oldest_ms is None else max(wall_ms() - oldest_ms, 0) / 1000
         self._metrics.set("webhook_backlog_records", len(self._backlog))
-        self._metrics.set("webhook_unread_records", self._reader.unread())
         self._metrics.set("webhook_oldest_seconds", age_s)
         self._metrics.set("webhook_full", int(self._reader.is_full))
         self._metrics.set("webhook_disabled", int(self._delivery.disabled is not None))

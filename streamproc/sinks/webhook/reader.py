@@ -32,8 +32,8 @@ _BYTES_MAX: Final = 64 * 1024 * 1024
 _ROOM_FREE: Final = 0.1
 #: Attempts under way when a partition is taken away: less than Kafka waits for us.
 _LET_GO_S: Final = 3.0
-#: Kafka need not know it.
-_COMMIT_S: Final = 5.0
+#: What is only told or asked for others to see must not hold us up.
+_ASIDE_S: Final = 5.0
 _PAUSE_S: Final = 1.0
 
 
@@ -110,16 +110,22 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
         if not offsets:
             return
         try:
-            await asyncio.wait_for(self._consumer.commit(offsets), _COMMIT_S)
+            await asyncio.wait_for(self._consumer.commit(offsets), _ASIDE_S)
         except (CommitFailedError, IllegalStateError):  # a rebalance is under way: the next owner will tell
             return
         except (KafkaError, TimeoutError) as error:
             _log.warning("Kafka does not take offsets", error=repr(error))
 
-    def unread(self) -> int:
-        """Records of the partitions in our hands that are not read yet, as far as Kafka has told."""
-        ends = ((self._consumer.highwater(place), held.next_offset) for place, held in self._held.items())
-        return sum(max(end - at, 0) for end, at in ends if end is not None)
+    async def unread(self) -> int | None:
+        """Records of the partitions in our hands that are not read yet; None: Kafka does not say."""
+        held = dict(self._held)
+        try:
+            ends: dict[TopicPartition, int] = await asyncio.wait_for(
+                self._consumer.end_offsets(list(held)), _ASIDE_S
+            )
+        except (KafkaError, TimeoutError):
+            return None
+        return sum(max(end - held[place].next_offset, 0) for place, end in ends.items())
 
     # -- what Kafka calls
 
