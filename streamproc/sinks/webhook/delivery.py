@@ -2,10 +2,10 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -106,15 +106,14 @@ class Delivery:
     def enable(self) -> None:
         """The receiver wants messages again: all that wait are due now."""
         self.disabled, self._gone = None, False
-        self._resume_ms = 0
+        self._resume_ms, self._allowed = 0, self._manner.parallel
         self._backlog.hasten()
         self.wake()
 
-    async def give_up_ended(self) -> None:
-        """Messages whose time is over are not sent any more."""
+    def give_up_ended(self) -> None:
+        """Begin to give up the messages whose time is over."""
         for partition, messages in self._backlog.ended(wall_ms()).items():
-            if (claim := self.claims.get(partition)) is not None:
-                await self._give_up(claim, messages)
+            self._begin(partition, self._give_up(self.claims[partition], messages))
 
     # -- which, and when
 
@@ -127,9 +126,12 @@ class Delivery:
             and (taken := self._backlog.take(now_ms)) is not None
         ):
             partition, message = taken
-            attempt = asyncio.create_task(self._attempt(self.claims[partition], message))
-            self._attempts[attempt] = partition
-            attempt.add_done_callback(lambda _: self.wake())
+            self._begin(partition, self._attempt(self.claims[partition], message))
+
+    def _begin(self, partition: int, work: Coroutine[Any, Any, None]) -> None:
+        attempt = asyncio.create_task(work)
+        self._attempts[attempt] = partition
+        attempt.add_done_callback(lambda _: self.wake())
 
     async def _rest(self) -> None:
         """Until something is due, or something has happened."""

@@ -30,6 +30,8 @@ _BODY_BYTES_MAX: Final = 1_024
 _SHOWN: Final = 200
 #: An answer that was cut off here is enough to know what became of the message.
 _BODY_TIMEOUT_S: Final = 2.0
+#: Less than the usual servers keep an idle connection: a POST into one that they just close would fail.
+_KEEP_ALIVE_S: Final = 4.0
 _HEADERS: Final = {
     "Content-Type": "application/json",
     "User-Agent": f"streamproc/{__version__}",
@@ -95,6 +97,7 @@ async def open_post(
     connector = TCPConnector(
         resolver=resolver if allow_private else PublicResolver(resolver),
         use_dns_cache=False,
+        keepalive_timeout=_KEEP_ALIVE_S,
         limit=parallel,
     )
     async with ClientSession(

@@ -125,7 +125,8 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
             )
         except (KafkaError, TimeoutError):
             return None
-        return sum(max(end - held[place].next_offset, 0) for place, end in ends.items())
+        unread: int = sum(max(end - held[place].next_offset, 0) for place, end in ends.items())
+        return unread
 
     # -- what Kafka calls
 
@@ -199,7 +200,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
         if self.is_full and room >= max(most * _ROOM_FREE, 1):
             _log.info("there is room in the backlog: reading goes on", messages=len(self._backlog))
             self.is_full = False
-            self._consumer.resume(*self._held)
+            self._consumer.resume(*self._held.keys() & self._consumer.assignment())
         elif not self.is_full and room <= 0:
             _log.warning(
                 "the backlog is full: reading pauses, Kafka holds the rest",
@@ -207,7 +208,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
                 bytes=self._backlog.bytes,
             )
             self.is_full = True
-            self._consumer.pause(*self._held)
+            self._consumer.pause(*self._held.keys() & self._consumer.assignment())
         return room
 
     def _is_next(self, place: TopicPartition, held: _Held, offset: int) -> bool:

@@ -84,6 +84,11 @@ def test_retry_after_in_seconds_or_as_a_date(text: str | None, expected_ms: int)
     assert parse_retry_after(text, NOW_MS) == expected_ms
 
 
+@given(st.text(st.sampled_from("0123456789 :,+-GMTJanMonFebé."), max_size=40))
+def test_no_wish_is_an_error(text: str) -> None:
+    assert 0 <= parse_retry_after(text, NOW_MS) <= 24 * HOUR_MS
+
+
 @pytest.mark.parametrize(
     ("status", "result", "ill"),
     [
