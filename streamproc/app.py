@@ -9,13 +9,12 @@ from typing import Any, cast
 
 import faust
 import structlog
-from aiohttp import web
 from aiokafka.structs import TopicPartition
 from prometheus_client import ProcessCollector
 
 from streamproc.agents import create_agents
 from streamproc.api.access import create_guard
-from streamproc.api.health import create_http_app
+from streamproc.api.health import create_http_app, serving
 from streamproc.churn.model import load_model
 from streamproc.clock import wall_ms
 from streamproc.contracts.failures import FailureReason
@@ -122,7 +121,10 @@ class Worker:
                 store, Outlet(producer), self._definitions, settings, self.metrics, self._until_ms
             )
             app = self._create_app(shards)
-            await self._serve_http(stack, Heartbeat(shards, redis))
+            heartbeat = Heartbeat(shards, redis)
+            guard = create_guard(settings.http_host, settings.http_token)
+            http_app = create_http_app(self.metrics, heartbeat.live, heartbeat.ready, guard)
+            await stack.enter_async_context(serving(http_app, settings.http_host, settings.http_port))
             self._note_definitions(self._definitions)
             shards.control(Controls.of(await store.controls()))
             watches = (
@@ -221,23 +223,6 @@ class Worker:
                 if isinstance(reason, StreamprocError)
                 else StreamprocError(f"the worker failed: {reason!r}")
             )
-
-    async def _serve_http(self, stack: AsyncExitStack, heartbeat: Heartbeat) -> None:
-        if self._settings.http_port == 0:
-            return
-        guard = create_guard(self._settings.http_host, self._settings.http_token)
-        runner = web.AppRunner(
-            create_http_app(self.metrics, heartbeat.live, heartbeat.ready, guard), access_log=None
-        )
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        try:
-            await web.TCPSite(runner, self._settings.http_host, self._settings.http_port).start()
-        except OSError as error:
-            raise StreamprocError(
-                f"port {self._settings.http_port} on {self._settings.http_host} cannot be used: {error.strerror}",
-                fix="set STREAMPROC_HTTP_PORT to a free port, or to 0 for no HTTP server",
-            ) from error
 
     async def _watch_definitions(self, shards: Shards) -> None:
         """Reload rules, cut-offs and model when their files change; what is of no use leaves the old ones in force."""

@@ -3,6 +3,7 @@
 Metrics move once per commit or relay batch, never per event. docs/metrics.md is generated from `CATALOGUE`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -24,7 +25,8 @@ class Definition:
     labels: tuple[str, ...] = ()
 
 
-CATALOGUE: Final = (
+#: What `streamproc worker` exports.
+WORKER: Final = (
     Definition("counter", "events_accepted_total", "Valid events read", ("topic",)),
     Definition("counter", "events_repeated_total", "Events recognised as repeats by their messageId"),
     Definition("counter", "events_too_late_total", "Events older than the largest window; not applied"),
@@ -90,13 +92,46 @@ CATALOGUE: Final = (
     Definition("counter", "swept_customers_total", "Customers re-evaluated because the rules changed"),
 )
 
+#: What `streamproc webhooks` exports, a process of its own.
+WEBHOOKS: Final = (
+    Definition(
+        "counter",
+        "webhook_attempts_total",
+        "Attempts to deliver, by what came of them: 2xx, 1xx, 3xx, 4xx, 5xx, gone (410), timeout, connection, "
+        "certificate, address (not a public one)",
+        ("result",),
+    ),
+    Definition("counter", "webhook_delivered_total", "Webhooks that the receiver has taken"),
+    Definition(
+        "counter",
+        "webhook_given_up_total",
+        "Webhooks that are not sent any more: expired (the action), too_long (tried for too long), unreadable "
+        "(no signal)",
+        ("reason",),
+    ),
+    Definition("histogram", "webhook_attempt_seconds", "Time of one attempt"),
+    Definition("gauge", "webhook_backlog_records", "Webhooks that wait to be delivered"),
+    Definition("gauge", "webhook_unread_records", "Records that are not read yet"),
+    Definition("gauge", "webhook_oldest_seconds", "Age of the webhook that has waited longest"),
+    Definition("gauge", "webhook_full", "1: the backlog is full, and reading pauses"),
+    Definition("gauge", "webhook_disabled", "1: the receiver has said 410 Gone, and nothing is sent"),
+    Definition(
+        "counter", "webhook_offsets_lost_total", "Records that Kafka no longer had when they were to be read"
+    ),
+    Definition("counter", "webhook_waits_total", "Times Redis did not answer within the retries"),
+)
+
+CATALOGUE: Final = (*WORKER, *WEBHOOKS)
+
 
 class Metrics:
-    """The catalogue, made countable. One instance per process (or per test)."""
+    """A part of the catalogue, made countable. One instance per process (or per test)."""
 
-    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+    def __init__(
+        self, registry: CollectorRegistry | None = None, catalogue: Sequence[Definition] = WORKER
+    ) -> None:
         self.registry = registry if registry is not None else CollectorRegistry()
-        self._metrics = {definition.name: self._make(definition) for definition in CATALOGUE}
+        self._metrics = {definition.name: self._make(definition) for definition in catalogue}
         self._children: dict[tuple[str, tuple[str, ...]], Metric] = {}
 
     def count(self, name: str, amount: float = 1, *labels: str) -> None:

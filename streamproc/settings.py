@@ -57,6 +57,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     session_timeout_ms: Annotated[int, msgspec.Meta(ge=1_000)] = 10_000
     heartbeat_ms: Annotated[int, msgspec.Meta(ge=100)] = 2_000
     lost_records: Literal["fail", "skip"] = "fail"  # when Kafka no longer has the stored offset
+    webhook_url: Secret = ""  # a URL may hold a token
+    webhook_secret: Secret = ""  # whsec_...; several, separated by white space: all sign
+    webhook_allow_private: Literal["no", "yes"] = "no"  # addresses that are not public, and http without TLS
+    webhook_parallel: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 8  # requests under way, a process
+    webhook_backlog: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = (
+        10_000  # messages that wait, a process
+    )
+    webhook_timeout_ms: Annotated[int, msgspec.Meta(ge=1)] = 20_000  # of one request
+    webhook_pause_ms: Annotated[int, msgspec.Meta(ge=1)] = 5_000  # before the second attempt
+    webhook_patience_ms: Annotated[int, msgspec.Meta(ge=1)] = 86_400_000  # from reading to giving up
 
     @property
     def rules_path(self) -> Path | None:

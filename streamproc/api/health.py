@@ -1,16 +1,18 @@
-"""`/livez`, `/readyz`, `/metrics` of a worker.
+"""`/livez`, `/readyz`, `/metrics` of a worker, and of the webhooks.
 
 Alive means that something moves: a shard that has work but commits nothing for long is dead, whatever its process
 says. Ready means that shards are held and their stores answer.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from streamproc.errors import StreamprocError
 from streamproc.metrics import Metrics
 
 
@@ -22,10 +24,34 @@ class Health:
     detail: str
 
 
+@asynccontextmanager
+async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[None]:
+    """Serve at this address until the context ends; with port 0 nothing is served.
+
+    Raises StreamprocError if the port cannot be used.
+    """
+    if port == 0:
+        yield
+        return
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise StreamprocError(
+                f"port {port} on {host} cannot be used: {error.strerror}",
+                fix="set STREAMPROC_HTTP_PORT to a free port, or to 0 for no HTTP server",
+            ) from error
+        yield
+    finally:
+        await runner.cleanup()
+
+
 def create_http_app(
     metrics: Metrics, live: Callable[[], Health], ready: Callable[[], Health], guard: Middleware
 ) -> web.Application:
-    """The routes of a worker's HTTP server. `live` and `ready` are asked at each request that `guard` lets in."""
+    """The routes of a process's HTTP server. `live` and `ready` are asked at each request that `guard` lets in."""
 
     async def livez(_: web.Request) -> web.Response:
         return _answer(live())

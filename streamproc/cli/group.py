@@ -31,6 +31,7 @@ from streamproc.cli.simulate import simulate_command
 from streamproc.cli.state import state_group
 from streamproc.cli.topics import topics_group
 from streamproc.cli.validate import validate_command
+from streamproc.cli.webhooks import webhooks_group
 from streamproc.cli.worker import worker_command
 from streamproc.contracts.printable import printable
 from streamproc.errors import StreamprocError
@@ -78,6 +79,7 @@ for _command in (
     campaigns_group,
     features_command,
     failed_group,
+    webhooks_group,
     state_group,
     backtest_command,
     cutoffs_command,

@@ -226,10 +226,10 @@ class RedisLink:
 
 
 class Script:
-    """A Lua file of this package, and the name a server gives it."""
+    """A Lua file of a package, and the name a server gives it."""
 
-    def __init__(self, name: str) -> None:
-        self.source = files("streamproc.state").joinpath(f"{name}.lua").read_bytes()
+    def __init__(self, name: str, package: str = "streamproc.state") -> None:
+        self.source = files(package).joinpath(f"{name}.lua").read_bytes()
         self.sha = hashlib.sha1(self.source, usedforsecurity=False).hexdigest()
         self.load: Command = (b"SCRIPT", b"LOAD", self.source)
 

@@ -192,11 +192,15 @@ class Installation:
 
     def worker(self, *arguments: str, **settings: object) -> WorkerProcess:
         """Start `streamproc worker`. It has an HTTP port unless `http_port` is given."""
+        return self.begin("worker", *arguments, **settings)
+
+    def begin(self, *arguments: str, **settings: object) -> WorkerProcess:
+        """Start a command that runs until it is stopped, as `worker`."""
         port = free_port()
         log = self.directory / f"worker-{len(self.workers)}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [*DIE_WITH_PARENT, sys.executable, "-m", self.program, "worker", *arguments],
+                [*DIE_WITH_PARENT, sys.executable, "-m", self.program, *arguments],
                 env=self.environment(**{"http_port": port, **settings}),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

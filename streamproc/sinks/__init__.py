@@ -1,0 +1,1 @@
+"""Other ways out than Kafka."""

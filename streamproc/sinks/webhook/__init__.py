@@ -1,0 +1,1 @@
+"""Signals by signed POSTs, after Standard Webhooks: https://www.standardwebhooks.com"""
