@@ -83,7 +83,7 @@ class _Desk:
         campaign, journey = self._campaigns[place], self._journeys.setdefault(place, Journey())
         refusal = self._refusal_at_door(campaign, journey)
         if refusal == "in_journey":
-            self._suppress(place, refusal)
+            self._say(self._suppressed(place, refusal))
             return
         if refusal is None and journey.is_open:
             self._end(place, "superseded")
@@ -136,9 +136,10 @@ class _Desk:
         winner = min(above, key=self._rank, default=best)
         for place in rivals:
             if place != winner:
-                self._refuse(place, "outranked", closing=True, outranked_by=self._campaigns[winner].key)
+                key = self._campaigns[winner].key
+                self._refuse(place, "outranked", closing=True, outranked_by=key, channel=wishes[place])
             elif not self._rulings.spend(self._campaigns[place], self._now_ms, self._facts.customer):
-                self._refuse(place, "budget")
+                self._refuse(place, "budget", channel=wishes[place])
             else:
                 self._ask(place, wishes[place])
 
@@ -268,29 +269,26 @@ class _Desk:
         closing: bool = False,
         waited_for: WaitedFor | None = None,
         outranked_by: str | None = None,
+        channel: str | None = None,
     ) -> None:
         journey = self._journeys[place]
         is_last = closing or journey.step + 1 >= len(self._campaigns[place].steps)
-        closes = is_last and not journey.has_asked
-        self._suppress(place, abort_type, closes=closes, waited_for=waited_for, outranked_by=outranked_by)
-        self._go_on(place, closing=closing)
-
-    def _suppress(
-        self,
-        place: int,
-        abort_type: AbortType,
-        *,
-        closes: bool = False,
-        waited_for: WaitedFor | None = None,
-        outranked_by: str | None = None,
-    ) -> None:
-        journey = self._journeys[place]
-        said = Said(place, "suppressed", journey.seq, journey.entered_ms, journey.step + 1, journey.arm)
+        said = self._suppressed(place, abort_type)
         self._say(
             said._replace(
-                abort_type=abort_type, closes=closes, waited_for=waited_for, outranked_by=outranked_by
+                channel=channel,
+                waited_for=waited_for,
+                outranked_by=outranked_by,
+                closes=is_last and not journey.has_asked,
             )
         )
+        self._go_on(place, closing=closing)
+
+    def _suppressed(self, place: int, abort_type: AbortType) -> Said:
+        journey = self._journeys[place]
+        step = journey.step + 1
+        said = Said(place, "suppressed", journey.seq, journey.entered_ms, step, journey.arm)
+        return said._replace(abort_type=abort_type)
 
     def _go_on(self, place: int, *, closing: bool) -> None:
         """To the next step; behind the last one, the ladder is closed."""

@@ -43,7 +43,10 @@ def signal_bytes(run: Run) -> dict[int, list[OutRecord]]:
 
 def without_bytes(signal: dict[str, Any]) -> dict[str, Any]:
     """Only what both sides name."""
-    return {name: signal[name] for name in _COMPARED}
+    action = signal.get("action")
+    return {name: signal[name] for name in _COMPARED} | {
+        "action": None if action is None else {name: action[name] for name in action if name != "action_id"}
+    }
 
 
 def difference(customer: str, got: dict[str, Any], want: dict[str, Any]) -> str:

@@ -30,6 +30,7 @@ _KINDS = {
     "Churn Risk Changed": "churn",
     "Reactivation Requested": "requested",
     "Reactivation Suppressed": "suppressed",
+    "Reactivation Ended": "ended",
 }
 
 
@@ -77,7 +78,7 @@ class Run:
             self.bands[customer] = None if band == NEVER else BANDS[band]
             self.memberships[customer] = {}
         for member in table.members:
-            if member["entered_ms"] != NEVER:
+            if member["entered_ms"] != NEVER and int(member["segment"]) in keys:  # else it is a watch
                 inside = self.memberships[ids[member["row"]]]
                 inside[keys[int(member["segment"])]] = (int(member["entered_ms"]), int(member["entry_seq"]))
 
@@ -230,7 +231,27 @@ def as_said(record: OutRecord) -> dict[str, Any]:
         "cause": context["cause"],
         "causation_id": headers["ce_causationid"].decode(),
         "version": context["version"],
+        "action": None if is_audience or kind == "churn" else action_as_said(properties, kind),
     }
+
+
+def action_as_said(properties: dict[str, Any], kind: str) -> dict[str, Any]:
+    """What is said of an action, but for its id."""
+    names = (
+        "entry", "step", "steps", "channel", "variant", "holdout", "reason", "offer", "waited_for", "outranked_by",
+        "closes",
+    )  # fmt: skip
+    said = {name: properties[name] for name in names}
+    said["expires_ms"] = instant_ms_or_none(properties["expires_at"])
+    if kind == "ended":
+        said |= {name: properties[name] for name in ("outcome", "goal", "requests")}
+        said["first_requested_ms"] = instant_ms_or_none(properties["first_requested_at"])
+        said["converted_ms"] = instant_ms_or_none(properties["converted_at"])
+    return said
+
+
+def instant_ms_or_none(text: str | None) -> int | None:
+    return None if text is None else instant_ms(text)
 
 
 def instant_ms(text: str) -> int:

@@ -49,7 +49,7 @@ ZONES = tuple(sorted({place.zone for place in PLACES}))
 class Scale:
     """How long a life is, and how long things take in it.
 
-    before_ms, after_ms: the pivot. gaps_ms: from one event of a customer's to the next. spells: the durations of triggers.
+    before_ms, after_ms: the pivot. gaps_ms: from one event of a customer's to the next. spells: durations of triggers.
     """
 
     before_ms: int

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from tests.reference.campaigns import Campaign, ContactPolicy, Step
+from tests.reference.campaigns import BEST_HOUR, Campaign, ContactPolicy, Step
 from tests.reference.churn import BANDS
 from tests.reference.contact import choose_channel, in_quiet_hours, in_slot, next_minute, zone_of
 from tests.reference.customer import Customer, Journey
@@ -64,11 +64,20 @@ class Gate:
         zone = zone_of(customer, self.policy)
         if campaign.mode == "paused" or self.is_paused(campaign, now_ms):
             return "paused"
-        if not in_slot(campaign.steps[journey.step], customer, now_ms, zone):
+        if not self.in_slot(campaign.steps[journey.step], customer, now_ms, zone):
             return "slot"
         if self.policy.quiet is not None and in_quiet_hours(self.policy.quiet, now_ms, zone):
             return "quiet_hours"
         return None
+
+    def in_slot(self, step: Step, customer: Customer, now_ms: int, zone: str) -> bool:
+        """Whether it is the step's hour, or the step need not wait for it: a best hour that begins in quiet hours."""
+        if in_slot(step, customer, now_ms, zone):
+            return True
+        if step.at != BEST_HOUR or self.policy.quiet is None:
+            return False
+        begins_ms = next_minute(now_ms, lambda at_ms: in_slot(step, customer, at_ms, zone))
+        return begins_ms is not None and in_quiet_hours(self.policy.quiet, begins_ms, zone)
 
     def is_paused(self, campaign: Campaign, now_ms: int) -> bool:
         return any(begin <= now_ms < end for begin, end in self.pauses.get(campaign.key, []))

@@ -61,7 +61,7 @@ class Journeys:
     # ---- the journey's end
 
     def end_in_time(self, customer: Customer, campaign: Campaign, now_ms: int) -> Iterator[Action]:
-        """Convert, or end with the window; a step that was still to come expires then."""
+        """Convert, or end with the window."""
         past = self.past(customer, campaign)
         journey = past.journey
         if journey is None or journey.first_ms is None or campaign.goal == "none":
@@ -72,10 +72,6 @@ class Journeys:
             yield self.ended(customer, campaign, journey, "converted", goal_ms)
             past.journey = None
         elif now_ms >= end_ms:
-            if is_ladder_open(campaign, journey):
-                yield self.signal(
-                    customer, campaign, journey.entry, journey.step, "suppressed", abort_type="expired"
-                )
             yield self.ended(customer, campaign, journey, "not_converted")
             past.journey = None
 
@@ -87,7 +83,7 @@ class Journeys:
         outcome: str,
         converted_ms: int | None = None,
     ) -> Action:
-        """The end of a journey; a ghost's requests were never published, so it names none."""
+        """The end of a journey."""
         assert journey.asked is not None
         step = journey.asked - 1
         action = self.signal(customer, campaign, journey.entry, step, "ended")
@@ -97,9 +93,8 @@ class Journeys:
             requests=journey.requests,
             first_requested_ms=journey.first_ms,
             converted_ms=converted_ms,
+            closes=True,
         )
-        if action["action"]["holdout"]:
-            action["action"]["action_id"] = None
         return action
 
     # ---- entry
@@ -109,11 +104,13 @@ class Journeys:
         past = self.past(customer, campaign)
         if campaign.when is not None and truth(campaign.when, lookup) != TRUE:
             return
+        if past.journey is not None and is_ladder_open(campaign, past.journey):
+            entry, step = past.journey.entry, past.journey.step
+            yield self.signal(customer, campaign, entry, step, "suppressed", abort_type="in_journey")
+            return
         past.entries += 1
         abort_type = None
-        if past.journey is not None and is_ladder_open(campaign, past.journey):
-            abort_type = "in_journey"
-        elif past.requested_ms is not None and campaign.again_ms is None:
+        if past.requested_ms is not None and campaign.again_ms is None:
             abort_type = "never_again"
         elif past.requested_ms is not None and past.requested_ms > now_ms - (campaign.again_ms or 0):
             abort_type = "cooldown"
@@ -139,7 +136,7 @@ class Journeys:
             journey = self.past(customer, other).journey
             is_greater = other.priority > campaigns[place].priority
             is_first = is_greater or (other.priority == campaigns[place].priority and n < place)
-            has_steps = journey is not None and is_ladder_open(other, journey)
+            has_steps = journey is not None and is_ladder_open(other, journey) and other.mode != "paused"
             if (other.key in wanting and is_first) or (has_steps and is_greater):
                 before.append((-other.priority, n))
         return campaigns[min(before)[1]].key if before else None

@@ -9,7 +9,7 @@ from tests.reference.churn import BANDS, ChurnModel, History, next_band
 from tests.reference.customer import Customer, Membership
 from tests.reference.expression import FALSE, TRUE, UNKNOWN, Lookup, truth
 from tests.reference.features import Value, feature
-from tests.reference.rules import Once, Rules, Segment
+from tests.reference.rules import Rules, Segment
 
 Signal = dict[str, Any]
 
@@ -54,7 +54,6 @@ class Evaluator:
         lookup = self.lookup(customer, now_ms)
         signals = self.move_segments(customer, now_ms, lookup)
         moved = {(signal["kind"], signal["key"]) for signal in signals}
-        entered = {key for kind, key in moved if kind == "entered"}
         watched = self.move_watches(customer, lookup)
         before = customer.band
         signals += self.move_band(customer, now_ms)
@@ -64,12 +63,6 @@ class Evaluator:
             if campaign.key in watched or is_triggered(campaign, moved, before, customer.band)
         }
         signals += self.journeys.evaluate(customer, now_ms, triggered, lookup)
-        for campaign in self.rules.once:
-            kind, target = campaign.on
-            by_entry = kind == "enter" and target in entered
-            by_band = kind == "band" and rose_to(target, before, customer.band)
-            if by_entry or by_band:
-                signals.append(act(customer, campaign, now_ms))
         for signal in signals:
             customer.version += 1
             signal.update(common, version=customer.version)
@@ -209,26 +202,3 @@ def rose_to(target: str, before: str | None, after: str | None) -> bool:
     """Whether a band change crossed `target` upwards; no band is below every band."""
     level: dict[str | None, int] = {None: -1, **{band: number for number, band in enumerate(BANDS)}}
     return level[before] < level[target] <= level[after]
-
-
-def act(customer: Customer, campaign: Once, now_ms: int) -> Signal:
-    """Request what a triggered campaign asks for, or say why not."""
-    last = customer.last_request.get(campaign.key)
-    abort_type = None
-    if last is not None and last > now_ms - campaign.cooldown_ms:
-        abort_type = "cooldown"
-    elif not customer.consents_to(campaign.channel):
-        abort_type = "no_consent"
-    else:
-        customer.last_request[campaign.key] = now_ms
-    return {
-        "topic": ACTIONS_TOPIC,
-        "kind": "requested" if abort_type is None else "suppressed",
-        "key": campaign.key,
-        "previous": None,
-        "risk": None,
-        "rule_version": campaign.version,
-        "entry_seq": None,
-        "entered_at_ms": None,
-        "abort_type": abort_type,
-    }

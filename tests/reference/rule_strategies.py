@@ -234,7 +234,7 @@ def campaigns(draw: st.DrawFn, number: int, segment_count: int) -> dict[str, Any
         "channel": draw(st.sampled_from(CONSENT_CHANNELS[:2])),
         "reason": "for tests",
         "expires_after": "7d",
-        "cooldown": draw(st.sampled_from(COOLDOWNS)),
+        "reentry": f"after {draw(st.sampled_from(COOLDOWNS))}",
     }
 
 

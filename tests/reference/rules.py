@@ -27,17 +27,6 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Once:
-    """A campaign of before, with a cooldown. `on` is ("enter", segment) or ("band", band)."""
-
-    key: str
-    version: int
-    on: tuple[str, str]
-    channel: str
-    cooldown_ms: int
-
-
-@dataclass(frozen=True, slots=True)
 class Funnel:
     """A way of several steps, each the name of an event, to be gone within some time of the first."""
 
@@ -56,7 +45,6 @@ class Rules:
     meanings: dict[str, Meaning]
     segments: tuple[Segment, ...]
     campaigns: tuple[Campaign, ...]
-    once: tuple[Once, ...]
     contact: ContactPolicy
     funnels: tuple[Funnel, ...]
     min_history_ms: int
@@ -82,8 +70,7 @@ def read_rules(source: str | Path) -> Rules:
         session_gap_ms=parse_duration(raw["session_gap"]) if "session_gap" in raw else SESSION_GAP_MS,
         meanings=read_meanings(raw.get("events") or {}),
         segments=tuple(read_segment(one) for one in raw.get("segments") or []),
-        campaigns=tuple(read_campaign(one) for one in raw.get("campaigns") or [] if "cooldown" not in one),
-        once=tuple(read_once(one) for one in raw.get("campaigns") or [] if "cooldown" in one),
+        campaigns=tuple(read_campaign(one) for one in raw.get("campaigns") or []),
         contact=read_policy(raw.get("contact") or {}),
         funnels=tuple(read_funnel(one) for one in raw.get("funnels") or []),
         min_history_ms=parse_duration(churn["min_history"]),
@@ -102,18 +89,6 @@ def read_segment(raw: dict[str, Any]) -> Segment:
         min_dwell_ms=parse_duration(raw.get("min_dwell", 0)),
         group=raw.get("group"),
         priority=raw.get("priority", 0),
-    )
-
-
-def read_once(raw: dict[Any, Any]) -> Once:
-    # YAML 1.1 reads the bare key `on` as true
-    kind, target = (raw["on"] if "on" in raw else raw[True]).split()
-    return Once(
-        key=raw["key"],
-        version=raw.get("version", 1),
-        on=(kind, target),
-        channel=raw["channel"],
-        cooldown_ms=parse_duration(raw.get("cooldown", 0)),
     )
 
 

@@ -1,4 +1,4 @@
-"""Random lives with campaigns: the model of journeys keeps its promises, and what checks them finds where it does not."""
+"""Random lives with campaigns: the model of journeys keeps its promises, and its checks find where it does not."""
 
 from random import Random
 
