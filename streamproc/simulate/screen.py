@@ -24,13 +24,20 @@ from streamproc.simulate.watch import Change, Tally
 #: From best to worst.
 BANDS: Final = ("low", "medium", "high", "critical")
 _BAND_STYLE: Final = {"low": "green", "medium": "yellow", "high": "dark_orange", "critical": "red"}
-_KIND_STYLE: Final = {"entered": "green", "left": "default", "requested": "magenta", "suppressed": "magenta"}
+_KIND_STYLE: Final = {
+    "entered": "green",
+    "left": "default",
+    "requested": "magenta",
+    "suppressed": "magenta",
+    "ended": "magenta",
+}
 _KIND_WORD: Final = {
     "entered": "enters",
     "left": "leaves",
     "risk": "risk is",
     "requested": "request",
     "suppressed": "withheld",
+    "ended": "ends",
 }
 _LEGEND: Final = """\
 What you will see here:
@@ -38,6 +45,7 @@ What you will see here:
   silence   nothing happened, and that changed it: the time had come
   request   a reactivation is asked for: a message to marketing's tools
   withheld  it would be, but something forbids it: no consent, a cooldown
+  ends      what came of a request: whether the customer is back
 """
 _CAUSE_WORD: Final = {"time": "silence", "event": "event"}
 
@@ -241,7 +249,7 @@ def _bars(items: Iterable[tuple[str, int, str]]) -> RenderableType:
 
 
 def _actions(tally: Tally, rows: int) -> RenderableType:
-    """By campaign: how often it was requested, and how often not, with the reason."""
+    """By campaign: how often it was requested, and what stopped it how often, with the reason."""
     cells: list[tuple[str, str]] = []
     for campaign in dict.fromkeys(campaign for _, campaign, _ in tally.actions):
         requested = tally.actions["requested", campaign, ""]

@@ -25,7 +25,7 @@ class Change(NamedTuple):
     at: str
     version: int
     customer: str
-    kind: str  # entered, left, risk, requested, suppressed
+    kind: str  # entered, left, risk, requested, suppressed, ended
     what: str  # the segment, band or campaign
     cause: str  # event, time or another
     why: str
@@ -59,8 +59,8 @@ _read_failed: Final = msgspec.json.Decoder(FailedEvent).decode
 class Tally:
     """Signals, added up.
 
-    sizes: by segment. bands: customers by churn band. actions: by (outcome, campaign, abort type). causes: of
-    all signals. refused: events by reason. stories: every customer's changes.
+    sizes: by segment. bands: customers by churn band. actions: by (kind, campaign, abort type or outcome). causes:
+    of all signals. refused: events by reason. stories: every customer's changes.
     """
 
     signals: int = 0
@@ -126,18 +126,31 @@ class Tally:
 
     def _action(self, signal: _Signal) -> tuple[str, str, str]:
         properties = signal.properties
-        abort_type = properties["abort_type"] or ""
-        kind = "suppressed" if abort_type else "requested"
-        self.actions[kind, properties["campaign"], abort_type] += 1
-        channel = properties["channel"]
-        why = (
-            f"{abort_type.replace('_', ' ')} ({channel})"
-            if abort_type
-            else f"{channel}: {properties['reason']}"
-        )
-        return kind, properties["campaign"], why
+        campaign, kind = properties["campaign"], _ACTION_KINDS[signal.event]
+        came_of_it = properties["abort_type"] or properties["outcome"] or ""
+        self.actions[kind, campaign, came_of_it] += 1
+        if kind == "requested":
+            return kind, campaign, f"{properties['channel']}: {properties['reason']}"
+        why = came_of_it.replace("_", " ")
+        if properties["waited_for"]:
+            why += f", waited for {_WAITED_FOR[properties['waited_for']]}"
+        if properties["outranked_by"]:
+            why += f" by {properties['outranked_by']}"
+        return kind, campaign, why
 
 
+#: What is said of an action, by the signal's event.
+_ACTION_KINDS: Final = {
+    "Reactivation Requested": "requested",
+    "Reactivation Suppressed": "suppressed",
+    "Reactivation Ended": "ended",
+}
+_WAITED_FOR: Final = {
+    "paused": "its campaign, which is paused",
+    "held": "the breaker",
+    "slot": "its hour",
+    "quiet_hours": "the end of quiet hours",
+}
 _READERS: Final = {AUDIENCE_TOPIC: Tally._audience, CHURN_TOPIC: Tally._churn, ACTION_TOPIC: Tally._action}
 
 

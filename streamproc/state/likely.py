@@ -23,7 +23,7 @@ _KNOWN: Final = (
     "losing_interest", "frequent_buyer", "occasional_buyer", "one_time_buyer", "never_bought", "high_value", "champion",
     "deal_hunter", "refunder", "cart_abandoner", "checkout_abandoner", "onboarding_stuck", "app_first", "web_first",
     "content_fan", "needs_help", "promoter", "passive", "detractor", "advocate", "winback_dormant",
-    "rescue_high_risk", "onboarding/1",
+    "rescue_high_risk", "onboarding/1", "recover_cart", "watch/recover_cart",
 )  # fmt: skip
 
 

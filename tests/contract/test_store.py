@@ -155,6 +155,29 @@ async def test_wipe_forgets_the_shard_and_fences_its_owner(store: Store) -> None
     assert await store.wipe(5) == 0
 
 
+async def test_controls_are_what_was_said_last(store: Store) -> None:
+    """By name, until it is taken back."""
+    assert await store.controls() == {}
+    await store.set_control("winback", "dry")
+    await store.set_control("winback", "paused")
+    await store.set_control("*released", "1790000000000")
+    assert await store.controls() == {"winback": "paused", "*released": "1790000000000"}
+    await store.set_control("winback", None)
+    await store.set_control("winback", None)
+    assert await store.controls() == {"*released": "1790000000000"}
+
+
+async def test_controls_are_of_no_shard(store: Store) -> None:
+    """They fence no owner, and outlive a shard that is wiped."""
+    head = await acquire(store)
+    await store.set_control("winbäck", "paused")
+    head = await store.commit(head, some_commit())
+    await store.set_control("other", "dry")
+    assert await store.reload(head) == head
+    await store.wipe(0)
+    assert await store.controls() == {"winbäck": "paused", "other": "dry"}
+
+
 async def test_reading_an_unknown_shard(store: Store) -> None:
     assert await store.read_head(9) is None
     assert await store.get(9, b"ann") is None

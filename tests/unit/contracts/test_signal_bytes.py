@@ -17,15 +17,17 @@ from streamproc.contracts.signal_bytes import (
     reason_column,
     six_decimals,
 )
-from streamproc.contracts.signal_forms import Action, AudienceChange, evidence_form
+from streamproc.contracts.signal_forms import AudienceChange, evidence_form
 from streamproc.contracts.signal_types import BANDS, RESERVED_AUDIENCE_KEY, Evidence, Reason
-from streamproc.contracts.signals import action_signal, audience_signal, churn_signal
+from streamproc.contracts.signals import Action, action_signal, audience_signal, churn_signal
 
 #: Some that JSON escapes, some that mean something in a form, and some that are longer than a byte can say.
 TEXTS = st.one_of(st.text(max_size=20), st.sampled_from(['"\\\n\0', "%b %s %", "é🎁", "x" * 300]))
 CUSTOMERS = st.one_of(TEXTS, TEXTS.map("anon:{}".format))
 #: Beyond the years that ISO 8601 has, too.
 INSTANTS = st.integers(-(10**15), 10**15)
+#: Where a column says with a negative number that there is none.
+MAYBE_INSTANTS = st.one_of(st.integers(0, 10**15), st.none())
 COUNTS = st.integers(0, 2**53)
 NUMBERS = st.floats(-1e9, 1e9)
 EVIDENCE = st.lists(
@@ -67,15 +69,32 @@ RISK = {
     "reasons": REASONS,
 }
 DECISION = {
-    "abort_type": st.one_of(TEXTS, st.none()),
-    "campaign": TEXTS,
-    "campaign_version": COUNTS,
-    "campaign_seq": COUNTS,
-    "channel": TEXTS,
-    "reason": TEXTS,
-    "offer": st.one_of(TEXTS, st.none()),
-    "expires_at_ms": INSTANTS,
-    "trigger": TEXTS,
+    "action": st.builds(
+        Action,
+        kind=st.sampled_from(("requested", "suppressed", "ended")),
+        campaign=TEXTS,
+        campaign_version=COUNTS,
+        trigger=TEXTS,
+        goal=TEXTS,
+        step=COUNTS,
+        steps=COUNTS,
+        reason=TEXTS,
+        offer=st.one_of(TEXTS, st.none()),
+        variant=st.one_of(TEXTS, st.none()),
+        holdout=st.booleans(),
+        closes=st.booleans(),
+        channel=st.one_of(TEXTS, st.none()),
+        abort_type=st.one_of(TEXTS, st.none()),
+        waited_for=st.one_of(TEXTS, st.none()),
+        outranked_by=st.one_of(TEXTS, st.none()),
+        outcome=st.one_of(TEXTS, st.none()),
+    ),
+    "entry": COUNTS,
+    "entered_ms": INSTANTS,
+    "expires_at_ms": MAYBE_INSTANTS,
+    "requests": st.one_of(COUNTS, st.none()),
+    "first_requested_at_ms": MAYBE_INSTANTS,
+    "converted_at_ms": MAYBE_INSTANTS,
 }
 
 
@@ -90,6 +109,10 @@ def column(signals: list[dict[str, Any]], name: str) -> list[Any]:
 
 def instants(signals: list[dict[str, Any]], name: str) -> Any:
     return np.array([signal[name] or 0 for signal in signals], np.int64)
+
+
+def instants_or_never(signals: list[dict[str, Any]], name: str) -> Any:
+    return np.array([-1 if signal[name] is None else signal[name] for signal in signals], np.int64)
 
 
 def encoded(signals: list[dict[str, Any]], name: str) -> list[bytes]:
@@ -149,12 +172,16 @@ def test_churn_signals(signals: list[dict[str, Any]], model_version: str, horizo
 def test_action_signals(signals: list[dict[str, Any]]) -> None:
     assert action_records(
         about(signals),
-        [Action(**{name: one[name] for name in Action._fields}) for one in signals],
+        column(signals, "action"),
         versions=column(signals, "version"),
-        campaign_seq=column(signals, "campaign_seq"),
-        expires_ms=instants(signals, "expires_at_ms"),
+        entry=column(signals, "entry"),
+        entered_ms=instants(signals, "entered_ms"),
+        expires_ms=instants_or_never(signals, "expires_at_ms"),
+        requests=column(signals, "requests"),
+        first_requested_ms=instants_or_never(signals, "first_requested_at_ms"),
+        converted_ms=instants_or_never(signals, "converted_at_ms"),
         evidence=encoded(signals, "evidence"),
-    ) == [action_signal(**one, requested=one["abort_type"] is None).pack() for one in signals]
+    ) == [action_signal(**one).pack() for one in signals]
 
 
 @given(EVIDENCE)

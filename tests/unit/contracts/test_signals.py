@@ -8,6 +8,7 @@ import pytest
 
 from streamproc.contracts.signal_types import ActionSignal, AudienceSignal, ChurnSignal
 from streamproc.contracts.signals import (
+    Action,
     Evidence,
     OutRecord,
     Reason,
@@ -60,28 +61,48 @@ def churn(**changes: Any) -> OutRecord:
     return churn_signal(**{**arguments, **changes})
 
 
+REQUEST = Action(
+    kind="requested",
+    campaign="win_back",
+    campaign_version=1,
+    trigger="enter dormant",
+    goal="activity",
+    step=1,
+    steps=2,
+    reason="silent",
+    offer=None,
+    variant=None,
+    holdout=False,
+    closes=False,
+    channel="email",
+)
+NO_CONSENT: dict[str, Any] = {
+    "kind": "suppressed",
+    "abort_type": "no_consent",
+    "channel": None,
+    "closes": True,
+}
+
+
 def action(**changes: Any) -> OutRecord:
-    """A request, with changes."""
+    """A request, with changes of what was decided and of all else."""
     arguments: dict[str, Any] = {
         "customer": "u1",
         "at_ms": AT_MS,
         "version": 17,
         "cause": "time",
         "causation_id": f"time/{AT_MS}",
-        "requested": True,
-        "abort_type": None,
-        "campaign": "win_back",
-        "campaign_version": 1,
-        "campaign_seq": 1,
-        "channel": "email",
-        "reason": "silent",
-        "offer": None,
+        "entry": 1,
+        "entered_ms": AT_MS - 1_000,
         "expires_at_ms": AT_MS + 86_400_000,
-        "trigger": "enter dormant",
+        "requests": None,
+        "first_requested_at_ms": None,
+        "converted_at_ms": None,
         "next_check_at_ms": None,
         "evidence": EVIDENCE,
     }
-    return action_signal(**{**arguments, **changes})
+    decided = {name: changes.pop(name) for name in Action._fields if name in changes}
+    return action_signal(**{**arguments, "action": REQUEST._replace(**decided), **changes})
 
 
 def id_of(record: OutRecord) -> bytes:
@@ -92,6 +113,10 @@ def id_of(record: OutRecord) -> bytes:
 def value_of(record: OutRecord) -> Any:
     """The decoded value."""
     return json.loads(record.value)
+
+
+def action_id_of(record: OutRecord) -> str:
+    return str(value_of(record)["properties"]["action_id"])
 
 
 def test_an_audience_signal_is_frozen() -> None:
@@ -143,14 +168,17 @@ def test_an_action_signal_is_frozen() -> None:
     assert record.topic == "actions.reactivation"
     assert dict(record.headers)["ce_type"] == b"io.streamproc.reactivation.requested"
     assert record.value == (
-        b'{"type":"track","event":"Reactivation Requested","messageId":"5cab265412b6a1b6fc965c964f351965",'
+        b'{"type":"track","event":"Reactivation Requested","messageId":"adf4cecae821433221ef1d7017fdc53e",'
         b'"userId":"u1",'
-        b'"timestamp":"2026-03-01T12:00:00.000Z","properties":{"action_id":"d1ca0d55fbc66b7fe77b1b56d8a3a3b5",'
-        b'"campaign":"win_back","campaign_version":1,"step":1,"channel":"email","variant":null,'
-        b'"holdout":false,"reason":"silent","offer":null,"expires_at":"2026-03-02T12:00:00.000Z",'
-        b'"abort_type":null},"context":{"streamproc":{"cause":"time","version":17,"rule_version":1,'
-        b'"entry_seq":1,"trigger":"enter dormant","next_check_at":null,"evidence":[{"feature":"recency",'
-        b'"value":15,"op":">","threshold":14,"unit":"ms","holds":true,"exact":true}]}}}'
+        b'"timestamp":"2026-03-01T12:00:00.000Z","properties":{"action_id":"60fd16288f05cb6710050fce627b4ace",'
+        b'"campaign":"win_back","campaign_version":1,"entry":1,"step":1,"steps":2,"channel":"email",'
+        b'"variant":null,"holdout":false,"reason":"silent","offer":null,'
+        b'"expires_at":"2026-03-02T12:00:00.000Z","abort_type":null,"waited_for":null,"outranked_by":null,'
+        b'"closes":false,"outcome":null,"goal":"activity","requests":null,"first_requested_at":null,'
+        b'"converted_at":null},"context":{"streamproc":{"cause":"time","version":17,"rule_version":1,'
+        b'"trigger":"enter dormant","entered_at":"2026-03-01T11:59:59.000Z","next_check_at":null,'
+        b'"evidence":[{"feature":"recency","value":15,"op":">","threshold":14,"unit":"ms","holds":true,'
+        b'"exact":true}]}}}'
     )
 
 
@@ -174,8 +202,8 @@ def test_equal_changes_give_equal_bytes(make: Any) -> None:
             "causation_id": "time/1",
         }.items()),
         *((action, {name: value}) for name, value in {
-            "customer": "u2", "campaign": "x", "campaign_version": 2, "campaign_seq": 2, "requested": False,
-            "causation_id": "time/1",
+            "customer": "u2", "campaign": "x", "campaign_version": 2, "step": 2, "entry": 2, "kind": "ended",
+            "abort_type": "budget", "outcome": "done", "causation_id": "time/1",
         }.items()),
     ],
 )  # fmt: skip
@@ -186,11 +214,41 @@ def test_another_change_has_another_id(make: Any, change: dict[str, Any]) -> Non
 
 def test_the_action_id_is_that_of_the_request_whatever_its_outcome() -> None:
     """The messageId is not."""
-    requested, suppressed = action(), action(requested=False, abort_type="no_consent")
-    assert value_of(requested)["properties"]["action_id"] == value_of(suppressed)["properties"]["action_id"]
+    requested, suppressed = action(), action(**NO_CONSENT)
+    assert id_of(requested) != id_of(suppressed)
+    assert action_id_of(requested) == action_id_of(suppressed)
     assert value_of(suppressed)["event"] == "Reactivation Suppressed"
     assert value_of(suppressed)["properties"]["abort_type"] == "no_consent"
     assert dict(suppressed.headers)["ce_type"] == b"io.streamproc.reactivation.suppressed"
+
+
+def test_an_ended_entry_has_the_action_id_of_its_last_request() -> None:
+    """And tells how many there were, and what came of them."""
+    ended = action(
+        kind="ended", step=2, outcome="converted", channel=None, closes=True, expires_at_ms=None, requests=2,
+        first_requested_at_ms=AT_MS - 900, converted_at_ms=AT_MS - 1,
+    )  # fmt: skip
+    assert action_id_of(ended) == action_id_of(action(step=2))
+    assert value_of(ended)["event"] == "Reactivation Ended"
+    assert dict(ended.headers)["ce_type"] == b"io.streamproc.reactivation.ended"
+    properties = value_of(ended)["properties"]
+    assert properties["requests"] == 2
+    assert properties["first_requested_at"] == "2026-03-01T11:59:59.100Z"
+    assert properties["converted_at"] == "2026-03-01T11:59:59.999Z"
+    assert properties["expires_at"] is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"customer": "u2"}, {"campaign": "x"}, {"step": 2}, {"entry": 2}, {"entered_ms": AT_MS}],
+)
+def test_another_step_or_entry_has_another_action_id(change: dict[str, Any]) -> None:
+    assert action_id_of(action(**change)) != action_id_of(action())
+
+
+def test_another_version_of_the_campaign_leaves_the_action_id() -> None:
+    """So that an outcome finds its action, and nobody acts twice, when the file changes in between."""
+    assert action_id_of(action(campaign_version=2, causation_id="x")) == action_id_of(action())
 
 
 @pytest.mark.parametrize(

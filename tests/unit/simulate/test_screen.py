@@ -27,6 +27,7 @@ def full_tally() -> Tally:
         tally.sizes[f"segment_with_a_long_name_{number}"] = 10**number % 1_000_003
         tally.actions["requested", f"campaign_with_a_long_name_{number}", ""] = number
         tally.actions["suppressed", f"campaign_with_a_long_name_{number}", "no_consent"] = number
+        tally.actions["ended", f"campaign_with_a_long_name_{number}", "not_converted"] = number
         tally.latest.append(
             Change(
                 "2026-03-01T12:00:00.000Z",
@@ -69,10 +70,11 @@ def test_it_shows_what_matters() -> None:
         "06 Jan 1970",
         "1 of 2 events",
         "7/s",
-        "5 signals, 80% out of silence",
+        "6 signals, 67% out of silence",
         "dormant",
         "high",
         "✗ no consent",
+        "ends     win_back",
         "enters   dormant",
         "recency 14d ≥ 14d",
         "[with brackets]",

@@ -6,7 +6,7 @@ import pytest
 
 from streamproc.contracts import samples
 from streamproc.contracts.outbox import OutRecord
-from streamproc.contracts.signals import Evidence, action_signal, audience_signal, churn_signal
+from streamproc.contracts.signals import Action, Evidence, action_signal, audience_signal, churn_signal
 from streamproc.simulate.watch import Tally, sentence
 
 DAY_MS = 86_400_000
@@ -40,27 +40,38 @@ def churn(*, band: str, previous: str | None, version: int) -> OutRecord:
     )
 
 
-def action(*, abort_type: str | None, version: int) -> OutRecord:
+REQUEST = Action(
+    kind="requested",
+    campaign="winback",
+    campaign_version=1,
+    trigger="enter dormant",
+    goal="activity",
+    step=1,
+    steps=1,
+    reason="No visit for 30 days",
+    offer=None,
+    variant=None,
+    holdout=False,
+    closes=False,
+    channel="email",
+)
+
+
+def action(*, version: int, **decided: Any) -> OutRecord:
     arguments = {
-        "campaign": "winback",
-        "campaign_version": 1,
-        "campaign_seq": 1,
-        "channel": "email",
-        "reason": "No visit for 30 days",
-        "offer": None,
-        "expires_at_ms": 0,
-        "trigger": "enter dormant",
+        "entry": 1,
+        "entered_ms": 0,
+        "expires_at_ms": None,
+        "requests": None,
+        "first_requested_at_ms": None,
+        "converted_at_ms": None,
         "evidence": [],
     }
-    return action_signal(
-        **{
-            **COMMON,
-            **arguments,
-            "requested": abort_type is None,
-            "abort_type": abort_type,
-            "version": version,
-        }
-    )
+    return action_signal(**{**COMMON, **arguments, "action": REQUEST._replace(**decided), "version": version})
+
+
+def withheld(abort_type: str, *, version: int, **decided: Any) -> OutRecord:
+    return action(kind="suppressed", abort_type=abort_type, channel=None, version=version, **decided)
 
 
 def tally_of(*records: OutRecord) -> Tally:
@@ -91,13 +102,28 @@ def test_a_customer_is_in_one_band() -> None:
 
 
 def test_actions_by_campaign_and_what_stopped_them() -> None:
-    """Requested and withheld."""
-    tally = tally_of(action(abort_type=None, version=1), action(abort_type="no_consent", version=2))
+    """Requested, withheld, and ended."""
+    tally = tally_of(
+        action(version=1),
+        withheld("no_consent", version=2),
+        withheld("expired", waited_for="quiet_hours", version=3),
+        withheld("outranked", outranked_by="cart", version=4),
+        action(kind="ended", outcome="not_converted", channel=None, version=5),
+    )
     assert dict(tally.actions) == {
         ("requested", "winback", ""): 1,
         ("suppressed", "winback", "no_consent"): 1,
+        ("suppressed", "winback", "expired"): 1,
+        ("suppressed", "winback", "outranked"): 1,
+        ("ended", "winback", "not_converted"): 1,
     }
-    assert [change.why for change in tally.latest] == ["email: No visit for 30 days", "no consent (email)"]
+    assert [change.why for change in tally.latest] == [
+        "email: No visit for 30 days",
+        "no consent",
+        "expired, waited for the end of quiet hours",
+        "outranked by cart",
+        "not converted",
+    ]
 
 
 def test_a_repeat_is_dropped() -> None:
@@ -113,14 +139,14 @@ def test_a_repeat_is_dropped() -> None:
 def test_all_signals_and_failed_events_can_be_read() -> None:
     """The samples of the contract."""
     tally = tally_of(*(record for records in samples.records().values() for record in records))
-    assert tally.signals == 5
+    assert tally.signals == 6
     assert dict(tally.refused) == {"invalid_field": 1}
 
 
 def test_a_story_is_in_the_order_of_versions_and_not_too_long() -> None:
     """Of the customer with the most kinds of changes."""
     records = (
-        action(abort_type=None, version=3),
+        action(version=3),
         audience(entered=True, version=1),
         churn(band="high", previous=None, version=2),
         audience(entered=True, version=1, customer="bob"),

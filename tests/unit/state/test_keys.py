@@ -24,6 +24,10 @@ def test_keys_are_named_as_documented() -> None:
     assert keys.due(28_333_333) == b"sp:prod.:streamproc:{3}:due:28333333"
 
 
+def test_what_operators_say_is_of_all_shards() -> None:
+    assert Keyspace("prod.", "streamproc").controls == b"sp:prod.:streamproc:controls"
+
+
 def test_the_prefix_may_be_empty() -> None:
     assert Keyspace("", "g").shard(0).head == b"sp::g:{0}:head"
 
