@@ -168,11 +168,11 @@ def _study_of_files(
 ) -> Study:
     history = History.of(1)
     read_history(history, files, topic, progress)
-    task = progress.add_task("decoding", total=history.records)
+    task = progress.add_task("decoding", total=history.lines.records)
     now_ms = wall_ms()
     events = decoded(history, definitions, now_ms, lambda done: progress.advance(task, done))
     progress.remove_task(task)
-    tell_refused(history, events.refused, events.first_refused)
+    tell_refused(history.lines, events.refused, events.first_refused)
     as_of_ms = as_of_default(events, horizon_days) if date is None else date.at_ms
     check_as_of(events, as_of_ms, horizon_days)
     task = progress.add_task("replaying", total=None)
