@@ -7,8 +7,6 @@ from itertools import accumulate
 from statistics import median
 from typing import Final
 
-import orjson
-
 from streamproc.transitions.publish import Signal
 from streamproc.windows.panes import DAY_MS
 
@@ -208,9 +206,8 @@ class Follower:
 
     def _ask(self, signal: Signal) -> None:
         requests = self.figures.campaigns.setdefault(signal.key, Requests())
-        if signal.kind == "suppressed":
-            reason = orjson.loads(signal.record.value or b"")["properties"]["abort_type"]
-            requests.suppressed[reason] += 1
+        if signal.abort_type is not None:
+            requests.suppressed[signal.abort_type] += 1
             return
         requests.requested[signal.at_ms // DAY_MS] += 1
         if (signal.key, signal.customer) not in self._asked:

@@ -25,12 +25,13 @@ _TOGETHER: Final = 4_000
 class WholeLives:
     """The customers of a lot under one version of the rules, until an instant (epoch ms).
 
-    counts: what has happened so far.
+    records: whether signals get theirs. counts: what has happened so far.
     """
 
     lot: Lot
     definitions: Definitions
     until_ms: int
+    records: bool
     counts: Lives = field(default_factory=Lives)
 
     def signals(self) -> Iterator[list[Signal]]:
@@ -42,7 +43,10 @@ class WholeLives:
             table = new_customers(self.lot.ids[begin:end])
             table.origin = self.lot.partition[begin:end]
             limit_ms = np.full(end - begin, self.until_ms, np.int64)
-            for signals, _ in rounds(table, events, plan, limit_ms, self.definitions, origins, self.counts):
+            lives = rounds(
+                table, events, plan, limit_ms, self.definitions, origins, self.counts, records=self.records
+            )
+            for signals, _ in lives:
                 yield signals
 
     @property

@@ -125,12 +125,11 @@ def _live(trial: Trial, share: Sequence[int], advance: Callable[[int], None]) ->
     for place, chronicle in enumerate(trial.chronicles):
         same = trial.chronicles.index(chronicle)
         lots.append(lots[same] if same < place else chronicle.lot(share))
-    followers = [
-        _followed(
-            WholeLives(lot, definitions, trial.until_ms), advance, trial.signals if not version else None
-        )
-        for version, (lot, definitions) in enumerate(zip(lots, trial.versions, strict=True))
-    ]
+    followers = []
+    for version, (lot, definitions) in enumerate(zip(lots, trial.versions, strict=True)):
+        open_part = trial.signals if version == 0 else None
+        lives = WholeLives(lot, definitions, trial.until_ms, records=open_part is not None)
+        followers.append(_followed(lives, advance, open_part))
     findings = Findings([follower.end(trial.until_ms) for follower in followers])
     if len(followers) > 1:
         findings.differences, divergences = diverging(followers)

@@ -173,11 +173,13 @@ def rounds(
     definitions: Definitions,
     origins: Sequence[Origin],
     lives: Lives,
+    *,
+    records: bool = True,
 ) -> Iterator[tuple[list[Signal], Done | None]]:
     """Round by round the signals, those of one customer in their order, and who has nothing left to do.
 
     `limit_ms`: int64[n], up to where each customer's time moves. `table` is used up. What happens
-    is counted in `lives`.
+    is counted in `lives`. `records`: whether signals get theirs.
     """
     steps, next_step, last_step = _steps(len(table), plan)
     while len(table):
@@ -212,7 +214,7 @@ def rounds(
             next_step, last_step, limit_ms = next_step[order], last_step[order], limit_ms[order]
         signals: list[Signal] = []
         if len(now):
-            signals = evaluate(evaluated, now_ms, definitions, origins)
+            signals = evaluate(evaluated, now_ms, definitions, origins, records=records)
             lives.evaluations += len(now)
         yield signals, finished
         table = concat([evaluated, table.take(waiting)]) if len(waiting) else evaluated

@@ -19,7 +19,7 @@ from streamproc.rules.model import Campaign, Trigger
 from streamproc.transitions.bulletin import Actions, Bulletin, Risks, Signal, crossings
 from streamproc.transitions.definitions import Definitions, Origin
 from streamproc.transitions.memberships import Memberships, Moved
-from streamproc.transitions.moves import Moves, explain_moves, retirements
+from streamproc.transitions.moves import Moves, explain_moves, moves_in_order, retirements
 from streamproc.windows.panes import INF, NEVER
 from streamproc.windows.table import CustomerTable
 
@@ -56,18 +56,29 @@ class Outcome:
 
 
 def publish(
-    outcome: Outcome, table: CustomerTable, definitions: Definitions, origins: Sequence[Origin]
+    outcome: Outcome,
+    table: CustomerTable,
+    definitions: Definitions,
+    origins: Sequence[Origin],
+    *,
+    records: bool = True,
 ) -> list[Signal]:
-    """The signals of one evaluation, those of one customer in order.
+    """The signals of one evaluation, those of one customer in order. `records`: whether they get theirs.
 
     Counts them in `version` and notes campaigns in `table`.
     """
     rows = outcome.changed_rows()
     if not len(rows):
         return []
-    changed = _occasions(rows, outcome, table, origins)
-    bulletin = Bulletin(table, origins, lambda of, _: changed.take(np.searchsorted(rows, of).tolist()))
-    _Teller(outcome, definitions, bulletin).tell(table)
+    tell = None
+    if records:
+        changed = _occasions(rows, outcome, table, origins)
+
+        def tell(of: Ints, _: Sequence[int]) -> Occasions:
+            return changed.take(np.searchsorted(rows, of).tolist())
+
+    bulletin = Bulletin(table, outcome.now_ms, origins, tell)
+    _Teller(outcome, definitions, bulletin, records).tell(table)
     return bulletin.read()
 
 
@@ -103,13 +114,18 @@ class _Teller:
     outcome: Outcome
     definitions: Definitions
     bulletin: Bulletin
+    records: bool
 
     def tell(self, table: CustomerTable) -> None:
         """Exits in file order, entries in file order, churn, actions in file order."""
         outcome, plan = self.outcome, self.definitions.plan
         retired = retirements(outcome.memberships.retired, self.definitions.retired)
         self.bulletin.put_moves(retired, because="definition")
-        moves = explain_moves(outcome.moved, plan, outcome.evaluation)
+        moves = (
+            explain_moves(outcome.moved, plan, outcome.evaluation)
+            if self.records
+            else moves_in_order(outcome.moved, plan)
+        )
         self.bulletin.put_moves(moves)
         self._tell_actions(table, moves, self._tell_bands())
 
@@ -123,9 +139,13 @@ class _Teller:
         if not len(rows):
             return _Triggers(rows, [])
         after, before, risk = outcome.band_after[rows], outcome.band_before[rows], outcome.score.risk[rows]
+        rose = after > before
+        if not self.records:
+            nothing = [b""] * len(rows)
+            self.bulletin.put_risks(Risks(rows, risk, after, before, nothing, nothing), "churn", model)
+            return _at(_Triggers(rows, nothing), np.flatnonzero(rose))
         rises = np.array([0.0, *policy.thresholds])
         falls = np.array([*(round(threshold - policy.hysteresis, 6) for threshold in policy.thresholds), 0.0])
-        rose = after > before
         ops = [">=" if upwards else "<" for upwards in rose.tolist()]
         thresholds = np.where(rose, rises[after], falls[after])
         crossed = crossings(risk, ops, thresholds, repeat(True, len(rows)))
