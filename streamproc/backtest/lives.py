@@ -17,8 +17,8 @@ from streamproc.transitions.definitions import Definitions, Origin
 from streamproc.transitions.publish import Signal
 from streamproc.windows.table import CustomerTable, new_customers
 
-#: Customers who are taken together: the more, the less each costs, and the more memory they take.
-_TOGETHER: Final = 4_000
+#: Customers who are taken together: the more, the less each round costs them, and the more memory they take.
+_TOGETHER: Final = 2_000
 
 
 @dataclass(slots=True)

@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from streamproc.app import load_definitions
 from streamproc.backtest.chart import check_picture, check_pictures, save, sizes
 from streamproc.backtest.chronicle import Chronicle
 from streamproc.backtest.history import HistoricEvent, Lines
@@ -36,6 +35,7 @@ from streamproc.clock import monotonic_s, wall_ms
 from streamproc.contracts.instants import to_iso
 from streamproc.contracts.printable import printable
 from streamproc.errors import StreamprocError
+from streamproc.loading import load_definitions
 from streamproc.rules.literals import LiteralError, parse_duration
 from streamproc.settings import load_settings
 from streamproc.simulate.cdnow import load_cdnow

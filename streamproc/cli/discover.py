@@ -11,7 +11,6 @@ import orjson
 from rich.console import Console
 from rich.progress import Progress
 
-from streamproc.app import load_definitions
 from streamproc.backtest.history import History
 from streamproc.cli.discover_figures import as_json as found_as_json
 from streamproc.cli.discover_figures import show
@@ -34,6 +33,7 @@ from streamproc.discovery.living import study_of_living
 from streamproc.discovery.study import CUSTOMERS_MAX, CUSTOMERS_MIN, Study, TargetName
 from streamproc.discovery.suggest import suggest
 from streamproc.errors import StreamprocError
+from streamproc.loading import load_definitions
 from streamproc.rules.load import ruleset_text
 from streamproc.settings import Settings, load_settings
 from streamproc.state.redis_store import RedisStore
