@@ -125,8 +125,9 @@ class Chronicler:
 
     partitions: int
     _codes: dict[str, int] = field(default_factory=dict)
-    _customer: list[Ints] = field(default_factory=list)
-    _rows: list[EventRows] = field(default_factory=list)
+    # They grow where they are: joined at the end, they would be there twice.
+    _customer: bytearray = field(default_factory=bytearray)
+    _rows: bytearray = field(default_factory=bytearray)
     _stray_keys: list[bytes] = field(default_factory=list)
     _strays: "array[int]" = field(default_factory=lambda: array("q"))  # topic, line, topic, line ...
     _refused: list[Refused] = field(default_factory=list)
@@ -135,8 +136,8 @@ class Chronicler:
         """Put in what the next block holds."""
         codes = self._codes
         code_of = np.array([codes.setdefault(one, len(codes)) for one in parcel.ids], np.int64)
-        self._customer.append(code_of[parcel.customer])
-        self._rows.append(parcel.rows)
+        self._customer += code_of[parcel.customer].data
+        self._rows += parcel.rows.data
         self._refused = [*self._refused, *parcel.first_refused][:LISTED]
         for stray in parcel.strays:
             self._stray_keys.append(stray.key)
@@ -144,16 +145,13 @@ class Chronicler:
 
     def end(self) -> Chronicle:
         """All of it. Nothing can be added then."""
-        buffers: list[Any] = self._rows
-        rows = np.frombuffer(bytearray().join(buffers), EVENT_DTYPE)  # numpy would join field by field
-        self._rows.clear()
         strays = np.array(self._strays, np.int64).reshape(-1, 2)
         strays[:, 0] += partitions_of(self._stray_keys, self.partitions) * len(SOURCES)
         return Chronicle(
             list(self._codes),
             partitions_of([one.encode() for one in self._codes], self.partitions),
-            np.concatenate([np.empty(0, np.int64), *self._customer]),
-            rows,
+            np.frombuffer(self._customer, np.int64),
+            np.frombuffer(self._rows, EVENT_DTYPE),
             strays,
             self._refused,
         )

@@ -7,10 +7,12 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from streamproc.errors import StreamprocError
 
+#: A process makes many objects and no cycles: it looks for these after so many objects only.
+_GARBAGE_OBJECTS: Final = 50_000
 #: What a process does: it has a link to the first one.
 Work = Callable[[Connection], None]
 
@@ -74,6 +76,7 @@ def receive(link: Connection) -> Any:
 
 
 def _do(work: Work, link: Connection) -> None:
+    gc.set_threshold(_GARBAGE_OBJECTS, 20, 20)
     try:
         work(link)
     except KeyboardInterrupt:

@@ -110,7 +110,7 @@ class Figures:
 
     def overlaps(self) -> Iterator[tuple[str, str, int, float]]:
         """Pairs of segments, how long customers were in both (ms), and what part that is of the time in either."""
-        for (one, other), both_ms in self.together_ms.most_common():
+        for (one, other), both_ms in sorted(self.together_ms.items(), key=lambda item: (-item[1], item[0])):
             either_ms = self.segments[one].inside_ms + self.segments[other].inside_ms - both_ms
             yield one, other, both_ms, both_ms / either_ms if either_ms else 0.0
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamproc.contracts.events import CATEGORY_BYTES
+from streamproc.contracts.rows import pick as pick_ids
 from streamproc.windows.merge import find, pick
 from streamproc.windows.panes import INF, NEVER, PANE_DTYPE, as_numbers
 
@@ -139,8 +140,9 @@ class CustomerTable:
             taken = np.empty(find(as_numbers(table), runs, places), table.dtype)
             pick(as_numbers(table), runs, places, as_numbers(taken))
             sparse[name] = taken
-        ids = [self.ids[row] for row in rows.tolist()]
-        return CustomerTable(ids, self.head.take(rows), **sparse, origin=self.origin[rows])
+        return CustomerTable(
+            pick_ids(self.ids, rows), self.head.take(rows), **sparse, origin=self.origin[rows]
+        )
 
 
 def new_heads(n: int) -> Table:
