@@ -15,14 +15,12 @@ from prometheus_client import ProcessCollector
 from streamproc.agents import create_agents
 from streamproc.api.access import create_guard
 from streamproc.api.health import create_http_app, serving
-from streamproc.churn.model import load_model
 from streamproc.clock import wall_ms
 from streamproc.contracts.failures import FailureReason
 from streamproc.errors import StreamprocError
+from streamproc.loading import load_definitions
 from streamproc.metrics import Metrics
 from streamproc.quota import Controls
-from streamproc.rules.cutoff_values import load_cutoffs
-from streamproc.rules.load import load_ruleset
 from streamproc.rules.versions import check_change
 from streamproc.settings import Settings
 from streamproc.shards import Shards
@@ -56,15 +54,6 @@ _LAST_COMMIT_S = 5.0
 _GARBAGE_OBJECTS = 50_000
 #: Signals wait so long for those of other shards, to be one request with them.
 _LINGER_MS = 2
-
-
-def load_definitions(settings: Settings) -> Definitions:
-    """The rules, with their cut-offs, and the model that the settings name.
-
-    Raises StreamprocError that lists what is wrong with them.
-    """
-    rules = load_ruleset(settings.rules_path, load_cutoffs(settings.cutoffs_path))
-    return Definitions(rules, load_model(settings.model_path))
 
 
 def _collect_garbage_seldom() -> None:

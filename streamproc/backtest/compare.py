@@ -1,12 +1,11 @@
 """Two versions of the rules on the same customers: who was in a segment at other times, and why.
 
 Who differs is told at the first instant at which one version moves a customer and the other does not. Why is asked of
-both there: the customer's own events are replayed up to that instant, and the rule that decides is explained.
+both there: the customer's own life is gone through up to that instant, and the rule that decides is explained.
 """
 
-from array import array
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import nsmallest
 from typing import Final
@@ -15,16 +14,15 @@ import numpy as np
 import xxhash
 from msgspec import Struct
 
+from streamproc.backtest.chronicle import Lot
 from streamproc.backtest.figures import Follower
-from streamproc.backtest.history import Log, Logs
-from streamproc.backtest.replay import Replay
+from streamproc.backtest.lives import state_at
 from streamproc.contracts.signal_types import Evidence
 from streamproc.features.frame import Frame
 from streamproc.rules.evaluate import FALSE, TRUE, Evaluation
 from streamproc.rules.expression import Expr
 from streamproc.rules.model import Segment
 from streamproc.transitions.definitions import Definitions
-from streamproc.transport.lines import customer_key
 from streamproc.windows.panes import NEVER
 
 #: Of each segment so many customers are told, chosen by a hash of the id.
@@ -121,50 +119,28 @@ def _first(one: Moves, other: Moves, segment: str, customer: str) -> Divergence 
     return Divergence(rank, segment, customer, at_ms, moved, entered=same % 2 == 0)
 
 
-async def explain(
-    divergences: Sequence[Divergence],
-    versions: Sequence[Definitions],
-    logs: Logs,
-    template: Replay,
+def explain(
+    divergences: Sequence[Divergence], versions: Sequence[Definitions], lots: Sequence[Lot]
 ) -> list[Difference]:
-    """Why they are. `logs`: those of the partition that `template` has replayed."""
-    own = _logs_of({divergence.customer for divergence in divergences}, logs)
+    """Why they are. `lots`: the events of their customers, by version."""
+    places = [{customer: place for place, customer in enumerate(lot.ids)} for lot in lots]
     found = []
     for divergence in divergences:
-        sides = [
-            await _side(divergence, definitions, own[divergence.customer], template)
-            for definitions in versions
-        ]
-        found.append(Difference(divergence, (sides[0], sides[1])))
+        one, other = (
+            _side(divergence, definitions, lot, of_lot.get(divergence.customer))
+            for definitions, lot, of_lot in zip(versions, lots, places, strict=True)
+        )
+        found.append(Difference(divergence, (one, other)))
     return found
 
 
-def _logs_of(customers: Collection[str], logs: Logs) -> dict[str, Logs]:
-    """Each customer's own records."""
-    wanted = {customer.encode(): customer for customer in customers}
-    found: dict[str, Logs] = {customer: {} for customer in customers}
-    if not wanted:
-        return found
-    for topic, log in logs.items():
-        for value, line in zip(log.values, log.lines, strict=True):
-            customer = wanted.get(customer_key(value) or b"")
-            if customer is not None:
-                own = found[customer].setdefault(topic, Log([], array("q")))
-                own.values.append(value)
-                own.lines.append(line)
-    return found
-
-
-async def _side(divergence: Divergence, definitions: Definitions, own: Logs, template: Replay) -> Side:
+def _side(divergence: Divergence, definitions: Definitions, lot: Lot, customer: int | None) -> Side:
     segment = _segment(definitions, divergence.segment)
     if segment is None:
         return Side(inside=False, evidence=[], note="these rules have no such segment")
-    replay = template.anew(definitions)
-    async for _ in replay.through(_before(own, divergence.at_ms, replay)):
-        pass
-    async for _ in replay.until(divergence.at_ms):
-        pass
-    table = await replay.customer(divergence.customer)
+    if customer is None:
+        return Side(inside=False, evidence=[], note="by these rules no event of the customer is accepted")
+    table = state_at(lot, customer, definitions, divergence.at_ms)
     mine = table.members[table.members["segment"] == segment.id]
     inside = bool(len(mine)) and int(mine["entered_ms"][0]) != NEVER
     evaluation = Evaluation(Frame(table, np.array([divergence.at_ms])), definitions.plan.program)
@@ -188,16 +164,6 @@ def _note(segment: Segment, evaluation: Evaluation, *, entered: bool, inside: bo
             "is held by its min dwell, or its group" if inside else "another segment of its group came first"
         )
     return ""
-
-
-def _before(own: Logs, at_ms: int, replay: Replay) -> Logs:
-    """The records that were applied before an instant: those of events before it."""
-    found: Logs = {}
-    for topic, log in own.items():
-        kept = [place for place, ts_ms in replay.times(topic, log) if ts_ms < at_ms]
-        if kept:
-            found[topic] = Log([log.values[i] for i in kept], array("q", [log.lines[i] for i in kept]))
-    return found
 
 
 def _segment(definitions: Definitions, key: str) -> Segment | None:

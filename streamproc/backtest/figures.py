@@ -7,8 +7,6 @@ from itertools import accumulate
 from statistics import median
 from typing import Final
 
-import orjson
-
 from streamproc.transitions.publish import Signal
 from streamproc.windows.panes import DAY_MS
 
@@ -112,7 +110,7 @@ class Figures:
 
     def overlaps(self) -> Iterator[tuple[str, str, int, float]]:
         """Pairs of segments, how long customers were in both (ms), and what part that is of the time in either."""
-        for (one, other), both_ms in self.together_ms.most_common():
+        for (one, other), both_ms in sorted(self.together_ms.items(), key=lambda item: (-item[1], item[0])):
             either_ms = self.segments[one].inside_ms + self.segments[other].inside_ms - both_ms
             yield one, other, both_ms, both_ms / either_ms if either_ms else 0.0
 
@@ -208,9 +206,8 @@ class Follower:
 
     def _ask(self, signal: Signal) -> None:
         requests = self.figures.campaigns.setdefault(signal.key, Requests())
-        if signal.kind == "suppressed":
-            reason = orjson.loads(signal.record.value or b"")["properties"]["abort_type"]
-            requests.suppressed[reason] += 1
+        if signal.abort_type is not None:
+            requests.suppressed[signal.abort_type] += 1
             return
         requests.requested[signal.at_ms // DAY_MS] += 1
         if (signal.key, signal.customer) not in self._asked:

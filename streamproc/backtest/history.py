@@ -42,15 +42,43 @@ class Place(NamedTuple):
 
 
 @dataclass(slots=True)
-class History:
-    """The logs of all partitions. Lines that cannot be records are in none; `bad_lines` has the first of them."""
+class Lines:
+    """What is known of the lines of files, which are counted through all of them.
 
-    partitions: list[Logs]
+    read: all of them; records: those that are one; refused: those that cannot be; bad_lines: the first of these.
+    """
+
+    read: int = 0
     records: int = 0
     refused: int = 0
     bad_lines: list[BadLine] = field(default_factory=list)
     _files: list[tuple[int, str]] = field(default_factory=list)
-    _lines: int = 0
+
+    def begin(self, name: str) -> int:
+        """What comes is of this file. Returns the number of its first line."""
+        self._files.append((self.read, name))
+        return self.read + 1
+
+    def place(self, line: int) -> Place:
+        """The file of a line, and its number there."""
+        at = bisect_right(self._files, line - 1, key=lambda file: file[0]) - 1
+        begin, name = self._files[at]
+        return Place(name, line - begin)
+
+    def refuse(self, line: int, message: str) -> None:
+        """Note a line that cannot be a record, and why."""
+        self.refused += 1
+        if len(self.bad_lines) < _LISTED:
+            file, number = self.place(line)
+            self.bad_lines.append(BadLine(file, number, "invalid_line", "$", message))
+
+
+@dataclass(slots=True)
+class History:
+    """The logs of all partitions. Lines that cannot be records are in none; `lines` has the first of them."""
+
+    partitions: list[Logs]
+    lines: Lines = field(default_factory=Lines)
 
     @classmethod
     def of(cls, partitions: int) -> "History":
@@ -59,35 +87,30 @@ class History:
 
     def read(self, file: IO[bytes], name: str, topic: str, advance: Callable[[int], None]) -> None:
         """Append the records of a file. `topic`: of lines without an envelope; `advance` is told the bytes done."""
-        self._files.append((self._lines, name))
-        begin = self._lines
+        first = self.lines.begin(name)
         for lines, size in numbered_lines(file, _CHUNK_LINES):
             events, numbers = [], []
             for number, text in lines:
+                line = first + number - 1
                 try:
                     topic_of_line, value = open_line(text, topic)
                 except LineError as error:
-                    self._refuse(BadLine(name, number, "invalid_line", "$", str(error)))
+                    self.lines.refuse(line, str(error))
                     continue
                 events.append(HistoricEvent(topic_of_line, value or b""))
-                numbers.append(begin + number)
+                numbers.append(line)
             self._append(events, numbers)
-            self._lines = begin + lines[-1][0] if lines else self._lines
+            self.lines.read = first + lines[-1][0] - 1 if lines else self.lines.read
             advance(size)
 
     def put(self, events: Iterable[HistoricEvent], name: str) -> None:
         """Append events that stand in no file, as lines of `name`."""
-        self._files.append((self._lines, name))
+        line = self.lines.begin(name)
         rest = iter(events)
         while some := list(islice(rest, _CHUNK_LINES)):
-            self._append(some, range(self._lines + 1, self._lines + len(some) + 1))
-            self._lines += len(some)
-
-    def place(self, line: int) -> Place:
-        """File and number of a line, as a log has it."""
-        at = bisect_right(self._files, line - 1, key=lambda file: file[0]) - 1
-        begin, name = self._files[at]
-        return Place(name, line - begin)
+            self._append(some, range(line, line + len(some)))
+            line += len(some)
+        self.lines.read = line - 1
 
     def _append(self, events: Sequence[HistoricEvent], lines: Sequence[int]) -> None:
         # Where no customer can be read, the engine refuses the event wherever it is.
@@ -101,9 +124,4 @@ class History:
                 log = logs[event.topic] = Log()
             log.values.append(event.value)
             log.lines.append(line)
-        self.records += len(events)
-
-    def _refuse(self, bad: BadLine) -> None:
-        self.refused += 1
-        if len(self.bad_lines) < _LISTED:
-            self.bad_lines.append(bad)
+        self.lines.records += len(events)

@@ -1,37 +1,26 @@
 """A partition's history through the worker's own shard, under the event clock, in memory and without servers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from itertools import islice
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from streamproc.backtest.history import Log, Logs
-from streamproc.contracts.decode import decode_chunk
-from streamproc.contracts.failures import Failure
+from streamproc.backtest.blocks import LISTED, Refused
+from streamproc.backtest.history import Logs
 from streamproc.metrics import Metrics
 from streamproc.pipeline import Batch, Shard
 from streamproc.settings import Settings
-from streamproc.sources import SOURCES, origins_of
-from streamproc.state.layout import LAYOUT_VERSION, unpack
+from streamproc.sources import SOURCES
+from streamproc.state.layout import LAYOUT_VERSION
 from streamproc.state.memory_store import MemoryStore
 from streamproc.together import Together
 from streamproc.transitions.definitions import Definitions
 from streamproc.transitions.publish import Signal
-from streamproc.windows.table import CustomerTable
 
 #: Records of a topic that are queued at a time, and that one batch may take: more cost less each, up to about here.
 _CHUNK_RECORDS: Final = 8_000
-#: Refused events that are listed.
-_LISTED: Final = 20
-
-
-class Refused(NamedTuple):
-    """An event that the engine refused, by the line where it stands."""
-
-    line: int
-    failure: Failure
 
 
 class _Record(NamedTuple):
@@ -94,28 +83,6 @@ class Replay:
         while self.time_ms and (batch := await shard.take_ticks((), until_ms)) is not None:
             yield await self._step(shard, batch, {})
 
-    def anew(self, definitions: Definitions) -> "Replay":
-        """A replay of the same partition under other rules, with nothing read."""
-        return Replay(definitions, self._wall_now_ms, self.partition, self._partitions)
-
-    def times(self, topic: str, log: Log) -> Iterator[tuple[int, int]]:
-        """Places of the accepted events of a log, and when they happened (epoch ms)."""
-        records = [_Record(offset, None, value) for offset, value in enumerate(log.values)]
-        code = SOURCES.index(topic)
-        decoded = decode_chunk(
-            records,
-            topic=code,
-            origin=origins_of(code, records),
-            meanings=self._definitions.ruleset.meanings,
-            wall_now_ms=self._wall_now_ms,
-        )
-        return zip(decoded.index.tolist(), decoded.columns.ts_ms.tolist(), strict=True)
-
-    async def customer(self, customer: str) -> CustomerTable:
-        """The state of a customer, as the last batch left it."""
-        assert self._shard is not None
-        return unpack([customer], await self.store.load(self._shard.head, [customer.encode()]))
-
     async def _begin(self) -> Shard:
         head = await self.store.acquire(
             self.partition, generation=1, member="backtest", partitions=self._partitions, layout=LAYOUT_VERSION,
@@ -132,7 +99,7 @@ class Replay:
         if batch.slice is not None:
             self.events += batch.slice.records
             self.refused += len(batch.slice.failures)
-            for topic, failure, record in batch.slice.failures[: _LISTED - len(self.first_refused)]:
+            for topic, failure, record in batch.slice.failures[: LISTED - len(self.first_refused)]:
                 self.first_refused.append(Refused(logs[SOURCES[topic]].lines[record.offset], failure))
         self.repeats += lives.repeats
         self.too_late += lives.too_late

@@ -1,50 +1,52 @@
 """A backtest: all partitions of a history under one or two versions of the rules, on all cores.
 
 Customers of different partitions have nothing to do with each other, so partitions are shared out among processes,
-which inherit the history. They meet once: when all have read it, silence begins for all at the same instant.
+which inherit the history. Where silence ends for all is known before they begin.
 """
 
-import asyncio
-import multiprocessing
-import os
-import traceback
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import chain
+from functools import partial
 from multiprocessing.connection import Connection, wait
-from typing import IO, Final, NamedTuple
+from typing import IO, Final
 
-import orjson
+import numpy as np
 
-from streamproc.backtest.compare import Differences, Divergence, chosen, diverging, explain
+from streamproc.backtest.blocks import LISTED, Refused
+from streamproc.backtest.chronicle import Chronicle, Lot
+from streamproc.backtest.compare import Differences, chosen, diverging, explain
+from streamproc.backtest.crew import cores, crew, receive
 from streamproc.backtest.figures import Figures, Follower
-from streamproc.backtest.history import History
-from streamproc.backtest.replay import Refused, Replay
-from streamproc.errors import StreamprocError
-from streamproc.together import Together
+from streamproc.backtest.lives import WholeLives
+from streamproc.backtest.signal_file import SignalFile
 from streamproc.transitions.definitions import Definitions
-from streamproc.transitions.publish import Signal
 from streamproc.windows.panes import DAY_MS
 
-#: Customers who are evaluated in one go: the more, the less each costs, up to about here.
-_CUSTOMERS_MAX: Final = 50_000
-#: Refused events that are told.
-_LISTED: Final = 20
+#: A process tells its progress after so many events.
+_TOLD_EVENTS: Final = 2_000
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What is to be tried. versions: the rules, and those to compare them with if there are any.
+    """What is to be tried. versions: the rules, and those to compare them with if there are any; chronicles: what
+    happened, by each of them, in so many partitions.
 
-    silence_ms: how long time goes on after the day (UTC) of the last event. wall_now_ms: what lies behind is refused.
-    signals: where to write what the first version publishes, a part for each partition; None: nowhere.
+    silence_ms: how long time goes on after the day (UTC) of the last event. signals: where to write what the first
+    version publishes, a part for each partition; None: nowhere.
     """
 
-    history: History
+    chronicles: Sequence[Chronicle]
+    partitions: int
     versions: Sequence[Definitions]
     silence_ms: int
-    wall_now_ms: int
     signals: Callable[[int], IO[bytes]] | None = None
+
+    @property
+    def until_ms(self) -> int:
+        """Where time ends; 0: no event was accepted."""
+        last_ms = max(chronicle.time_ms for chronicle in self.chronicles)
+        return (last_ms // DAY_MS + 1) * DAY_MS + self.silence_ms if last_ms else 0
 
 
 @dataclass
@@ -62,7 +64,6 @@ class Findings:
             mine.absorb(theirs)
         for segment, differences in other.differences.items():
             self.differences.setdefault(segment, Differences()).absorb(differences)
-        self.first_refused = sorted([*self.first_refused, *other.first_refused], key=_line)[:_LISTED]
 
 
 def run(trial: Trial, advance: Callable[[int], None], processes: int | None = None) -> Findings:
@@ -71,205 +72,87 @@ def run(trial: Trial, advance: Callable[[int], None], processes: int | None = No
     `advance` is told the events that are done, of each version; before that, no other thread should run. Raises
     StreamprocError where signals cannot be written.
     """
-    partitions = [place for place, logs in enumerate(trial.history.partitions) if logs]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    count = max(1, min(processes or cores, len(partitions)))
-    # The largest first, in turns, so that all have about as much to do.
-    partitions.sort(
-        key=lambda place: -sum(len(log.values) for log in trial.history.partitions[place].values())
-    )
-    shares = [partitions[first::count] for first in range(count)]
-    if count == 1 or "fork" not in multiprocessing.get_all_start_methods():
-        return asyncio.run(_Share(trial, partitions, advance, lambda time_ms: time_ms).run())
-    return _run_together(trial, shares, advance)
+    findings = Findings([Figures() for _ in trial.versions], until_ms=trial.until_ms)
+    for share in _found(trial, advance, cores() if processes is None else processes):
+        findings.absorb(share)
+    findings.first_refused = trial.chronicles[0].first_refused[:LISTED]
+    for figures, chronicle in zip(findings.figures, trial.chronicles, strict=True):
+        figures.events, figures.refused = len(chronicle.rows) + chronicle.refused, chronicle.refused
+        advance(chronicle.refused)
+    return findings
 
 
-class _Share:
-    """Some partitions, in one process. `meet`: tells the own time, and gives the latest of all."""
-
-    def __init__(
-        self,
-        trial: Trial,
-        partitions: Sequence[int],
-        advance: Callable[[int], None],
-        meet: Callable[[int], int],
-    ) -> None:
-        self._trial, self._partitions, self._advance, self._meet = trial, partitions, advance, meet
-
-    async def run(self) -> Findings:
-        """All of it."""
-        trial = self._trial
-        together = Together(_CUSTOMERS_MAX)
-        lives = [
-            [_Life(definitions, trial, partition, together) for definitions in trial.versions]
-            for partition in self._partitions
-        ]
-        everybody = list(chain.from_iterable(lives))
-        await asyncio.gather(*(life.read(self._advance) for life in everybody))
-        last_ms = self._meet(max((life.replay.time_ms for life in everybody), default=0))
-        findings = Findings([Figures() for _ in trial.versions])
-        if last_ms:
-            findings.until_ms = (last_ms // DAY_MS + 1) * DAY_MS + trial.silence_ms
-        await asyncio.gather(*(life.wait(findings.until_ms) for life in everybody))
-        divergences: dict[int, list[Divergence]] = {}
-        for partition, of_partition in zip(self._partitions, lives, strict=True):
-            ended = Findings([life.end(findings.until_ms) for life in of_partition])
-            ended.first_refused = list(of_partition[0].replay.first_refused)
-            if len(of_partition) > 1:
-                followers = [life.follower for life in of_partition]
-                ended.differences, divergences[partition] = diverging(followers)
-            findings.absorb(ended)
-        told = set(chosen(chain.from_iterable(divergences.values())))
-        for partition, of_partition in zip(self._partitions, lives, strict=True):
-            mine = [each for each in divergences.get(partition, ()) if each in told]
-            logs = trial.history.partitions[partition]
-            for found in await explain(mine, trial.versions, logs, of_partition[0].replay):
-                findings.differences[found.divergence.segment].tell(found)
-        return findings
-
-
-class _Life:
-    """A partition under one version of the rules."""
-
-    def __init__(self, definitions: Definitions, trial: Trial, partition: int, together: Together) -> None:
-        partitions = trial.history.partitions
-        self.replay = Replay(definitions, trial.wall_now_ms, partition, len(partitions), together)
-        self.follower = Follower()
-        self._logs = partitions[partition]
-        is_first = definitions is trial.versions[0]
-        self._out = trial.signals(partition) if trial.signals is not None and is_first else None
-
-    async def read(self, advance: Callable[[int], None]) -> None:
-        """All events. `advance` is told those that are done."""
-        done = 0
-        async for signals in self.replay.through(self._logs):
-            self._take(signals)
-            advance(self.replay.events - done)
-            done = self.replay.events
-
-    async def wait(self, until_ms: int) -> None:
-        """The silence behind them."""
-        async for signals in self.replay.until(until_ms):
-            self._take(signals)
-
-    def _take(self, signals: list[Signal]) -> None:
-        self.follower.add(signals)
-        if self._out is not None:
-            try:
-                self._out.writelines(map(as_line, signals))
-            except OSError as error:
-                fix = "make room where temporary files are (TMPDIR)"
-                raise StreamprocError(
-                    f"cannot keep the signals: {error.strerror or error}", fix=fix
-                ) from None
-
-    def end(self, until_ms: int) -> Figures:
-        """All figures."""
-        if self._out is not None:
-            self._out.close()
-        figures, replay = self.follower.end(until_ms), self.replay
-        figures.events, figures.refused = replay.events, replay.refused
-        figures.repeats, figures.too_late = replay.repeats, replay.too_late
-        return figures
-
-
-def as_line(signal: Signal) -> bytes:
-    """A signal as a line of JSON: topic, key, headers and value of its record."""
-    record = signal.record
-    head = {
-        "topic": record.topic,
-        "key": (record.key or b"").decode(),
-        "headers": {name: (value or b"").decode() for name, value in record.headers},
-        "value": orjson.Fragment(record.value or b"null"),
-    }
-    return orjson.dumps(head, option=orjson.OPT_APPEND_NEWLINE)
-
-
-class _Drained(NamedTuple):
-    """All is read, up to this instant."""
-
-    time_ms: int
-
-
-class _Failed(NamedTuple):
-    """Why a process could not go on. `fix`: None for a defect of ours."""
-
-    message: str
-    fix: str | None
-
-    def error(self) -> Exception:
-        """To be raised instead."""
-        return RuntimeError(self.message) if self.fix is None else StreamprocError(self.message, fix=self.fix)
-
-
-def _run_together(trial: Trial, shares: Sequence[Sequence[int]], advance: Callable[[int], None]) -> Findings:
-    # Forked, so that the history is not copied.
-    context = multiprocessing.get_context("fork")
-    links: list[Connection] = []
-    processes = []
-    try:
-        for share in shares:
-            mine, theirs = context.Pipe()
-            process = context.Process(target=_work, args=(trial, share, theirs), daemon=True)
-            process.start()
-            theirs.close()  # or the end of the process would not be noticed
-            links.append(mine)
-            processes.append(process)
+def _found(trial: Trial, advance: Callable[[int], None], processes: int) -> list[Findings]:
+    """What each process finds."""
+    shares = _shares(trial, processes)
+    if len(shares) <= 1:
+        return [_live(trial, share, advance) for share in shares]
+    with crew([partial(_work, trial, share) for share in shares]) as links:
         return _gathered(links, advance)
-    finally:
-        for process in processes:
-            process.terminate()
-            process.join()
 
 
-def _gathered(connections: list[Connection], advance: Callable[[int], None]) -> Findings:
-    drained: list[int] = []
-    whole: Findings | None = None
-    waiting = list(connections)
+def _shares(trial: Trial, processes: int) -> list[list[int]]:
+    """The partitions that have events, in shares of about as many."""
+    sizes = np.sum([chronicle.sizes(trial.partitions) for chronicle in trial.chronicles], axis=0)
+    ranked = [place for place in np.argsort(-sizes, kind="stable").tolist() if sizes[place]]
+    # The largest first, in turns.
+    return [share for share in (ranked[first::processes] for first in range(processes)) if share]
+
+
+def _gathered(links: Sequence[Connection], advance: Callable[[int], None]) -> list[Findings]:
+    found: list[Findings] = []
+    waiting = list(links)
     while waiting:
         for ready in wait(waiting):
             assert isinstance(ready, Connection)
-            try:
-                message = ready.recv()
-            except EOFError:
-                raise RuntimeError("a process of the backtest was killed; was there enough memory?") from None
-            match message:
-                case int(events):
-                    advance(events)
-                case _Drained(time_ms):
-                    drained.append(time_ms)
-                    if len(drained) == len(connections):
-                        for connection in connections:
-                            connection.send(max(drained))
-                case _Failed() as failed:
-                    raise failed.error()
-                case Findings():
-                    waiting.remove(ready)
-                    if whole is None:
-                        whole = message
-                    else:
-                        whole.absorb(message)
-    assert whole is not None
-    return whole
+            message = receive(ready)
+            if isinstance(message, Findings):
+                found.append(message)
+                waiting.remove(ready)
+            else:
+                advance(message)
+    return found
 
 
 def _work(trial: Trial, share: Sequence[int], link: Connection) -> None:
     """In a process of its own."""
-
-    def meet(time_ms: int) -> int:
-        link.send(_Drained(time_ms))
-        latest_ms: int = link.recv()
-        return latest_ms
-
-    try:
-        link.send(asyncio.run(_Share(trial, share, link.send, meet).run()))
-    except KeyboardInterrupt:
-        pass  # the parent tells
-    except StreamprocError as error:
-        link.send(_Failed(error.message, error.fix))
-    except BaseException:
-        link.send(_Failed(traceback.format_exc(), None))
+    link.send(_live(trial, share, link.send))
 
 
-def _line(refused: Refused) -> int:
-    return refused.line
+def _live(trial: Trial, share: Sequence[int], advance: Callable[[int], None]) -> Findings:
+    """All that happens in some partitions, by each version."""
+    lots: list[Lot] = []
+    for place, chronicle in enumerate(trial.chronicles):
+        same = trial.chronicles.index(chronicle)
+        lots.append(lots[same] if same < place else chronicle.lot(share))
+    followers = []
+    for version, (lot, definitions) in enumerate(zip(lots, trial.versions, strict=True)):
+        open_part = trial.signals if version == 0 else None
+        lives = WholeLives(lot, definitions, trial.until_ms, records=open_part is not None)
+        followers.append(_followed(lives, advance, open_part))
+    findings = Findings([follower.end(trial.until_ms) for follower in followers])
+    if len(followers) > 1:
+        findings.differences, divergences = diverging(followers)
+        for found in explain(chosen(divergences), trial.versions, lots):
+            findings.differences[found.divergence.segment].tell(found)
+    return findings
+
+
+def _followed(
+    lives: WholeLives, advance: Callable[[int], None], open_part: Callable[[int], IO[bytes]] | None
+) -> Follower:
+    follower, told = Follower(), 0
+    with ExitStack() as stack:
+        file = None if open_part is None else stack.enter_context(SignalFile(open_part))
+        for signals in lives.signals():
+            follower.add(signals)
+            if file is not None:
+                file.add(signals)
+            if lives.events - told >= _TOLD_EVENTS:
+                advance(lives.events - told)
+                told = lives.events
+        advance(lives.events - told)
+        if file is not None:
+            file.write()
+    follower.figures.repeats, follower.figures.too_late = lives.counts.repeats, lives.counts.too_late
+    return follower

@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from streamproc.app import load_definitions
 from streamproc.backtest.chart import check_picture, check_pictures, save, sizes
-from streamproc.backtest.history import HistoricEvent, History
+from streamproc.backtest.chronicle import Chronicle
+from streamproc.backtest.history import HistoricEvent, Lines
+from streamproc.backtest.reading import ChronicleReader
 from streamproc.backtest.run import Findings, Trial, run
 from streamproc.cli.backtest_json import as_json as found_as_json
 from streamproc.cli.backtest_page import write_page
@@ -34,6 +35,7 @@ from streamproc.clock import monotonic_s, wall_ms
 from streamproc.contracts.instants import to_iso
 from streamproc.contracts.printable import printable
 from streamproc.errors import StreamprocError
+from streamproc.loading import load_definitions
 from streamproc.rules.literals import LiteralError, parse_duration
 from streamproc.settings import load_settings
 from streamproc.simulate.cdnow import load_cdnow
@@ -119,15 +121,15 @@ def backtest_command(
     if plot is not None:
         check_picture(plot)
     versions = _versions(rules, against)
-    history = _history(events, data, topic, partitions)
     began_s = monotonic_s()
+    lines, chronicles = _read(events, data, topic, partitions, versions)
     with _signal_parts(signals, partitions) as open_part:
-        trial = Trial(history, [version.definitions for version in versions], silence, wall_ms(), open_part)
-        findings = _replayed(trial)
-    tell_refused(history, findings.figures[0].refused, findings.first_refused)
+        definitions = [version.definitions for version in versions]
+        findings = _replayed(Trial(chronicles, partitions, definitions, silence, open_part), lines.records)
+    tell_refused(lines, findings.figures[0].refused, findings.first_refused)
     if not findings.until_ms:
         fix = "`streamproc validate FILE` says what is wrong with each line"
-        raise StreamprocError(f"no line is an event that is accepted ({history.records:,} read)", fix=fix)
+        raise StreamprocError(f"no line is an event that is accepted ({lines.records:,} read)", fix=fix)
     rulesets, names = (
         [version.definitions.ruleset for version in versions],
         [version.name for version in versions],
@@ -143,9 +145,9 @@ def backtest_command(
         _print(Console(), summary, sheets(findings, rulesets, names))
 
 
-def _replayed(trial: Trial) -> Findings:
+def _replayed(trial: Trial, records: int) -> Findings:
     progress = progress_bar()
-    task = progress.add_task("replaying", total=trial.history.records * len(trial.versions))
+    task = progress.add_task("replaying", total=records * len(trial.versions))
 
     def advance(events: int) -> None:
         progress.start()  # its thread begins when the processes have been forked
@@ -181,14 +183,18 @@ def _version(rules: Path | None) -> _Version:
     return _Version("the playbook" if path is None else Path(path).name, load_definitions(settings))
 
 
-def _history(files: Sequence[Path], data: str | None, topic: str, partitions: int) -> History:
-    history = History.of(partitions)
-    if data is not None:
-        history.put(_published(data), data)
-        return history
-    with progress_bar() as progress:
-        read_history(history, files, topic, progress)
-    return history
+def _read(
+    files: Sequence[Path], data: str | None, topic: str, partitions: int, versions: Sequence[_Version]
+) -> tuple[Lines, list[Chronicle]]:
+    """The events, by each version of the rules."""
+    meanings = [version.definitions.ruleset.meanings for version in versions]
+    with ChronicleReader(partitions, meanings, wall_ms()) as reader:
+        if data is not None:
+            reader.put(_published(data), data)
+        else:
+            with progress_bar() as progress:
+                read_history(reader, files, topic, progress)
+        return reader.lines, reader.chronicles()
 
 
 def _published(name: str) -> Iterator[HistoricEvent]:

@@ -155,15 +155,17 @@ class _Sampling:
         replay = Replay(self.definitions, wall_ms())
         with progress_bar() as progress:
             read_history(history, files, topic, progress)
-            task = progress.add_task("replaying", total=history.records)
+            task = progress.add_task("replaying", total=history.lines.records)
             async for _ in replay.through(history.partitions[0]):
                 progress.update(task, completed=replay.events)
         async for _ in replay.until((replay.time_ms // TICK_MS + 1) * TICK_MS):
             pass  # what happened last is evaluated when its tick is over
-        tell_refused(history, replay.refused, replay.first_refused)
+        tell_refused(history.lines, replay.refused, replay.first_refused)
         if not replay.time_ms:
             fix = "`streamproc validate FILE` says what is wrong with each line"
-            raise StreamprocError(f"no line is an event that is accepted ({history.records:,} read)", fix=fix)
+            raise StreamprocError(
+                f"no line is an event that is accepted ({history.lines.records:,} read)", fix=fix
+            )
         names = ", ".join(name_of(path) for path in files[:_NAMED])
         more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
         await self._take(replay.store, names + more, in_hash_order=False)

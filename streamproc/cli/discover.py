@@ -11,7 +11,6 @@ import orjson
 from rich.console import Console
 from rich.progress import Progress
 
-from streamproc.app import load_definitions
 from streamproc.backtest.history import History
 from streamproc.cli.discover_figures import as_json as found_as_json
 from streamproc.cli.discover_figures import show
@@ -34,6 +33,7 @@ from streamproc.discovery.living import study_of_living
 from streamproc.discovery.study import CUSTOMERS_MAX, CUSTOMERS_MIN, Study, TargetName
 from streamproc.discovery.suggest import suggest
 from streamproc.errors import StreamprocError
+from streamproc.loading import load_definitions
 from streamproc.rules.load import ruleset_text
 from streamproc.settings import Settings, load_settings
 from streamproc.state.redis_store import RedisStore
@@ -168,11 +168,11 @@ def _study_of_files(
 ) -> Study:
     history = History.of(1)
     read_history(history, files, topic, progress)
-    task = progress.add_task("decoding", total=history.records)
+    task = progress.add_task("decoding", total=history.lines.records)
     now_ms = wall_ms()
     events = decoded(history, definitions, now_ms, lambda done: progress.advance(task, done))
     progress.remove_task(task)
-    tell_refused(history, events.refused, events.first_refused)
+    tell_refused(history.lines, events.refused, events.first_refused)
     as_of_ms = as_of_default(events, horizon_days) if date is None else date.at_ms
     check_as_of(events, as_of_ms, horizon_days)
     task = progress.add_task("replaying", total=None)

@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from streamproc.api.checkup import Finding, ShardFacts, judge_shards, judge_topics
-from streamproc.app import load_definitions
 from streamproc.clock import wall_ms
 from streamproc.errors import StreamprocError
+from streamproc.loading import load_definitions
 from streamproc.settings import Settings, load_settings, misspelt
 from streamproc.sources import SOURCES
 from streamproc.state.redis_store import RedisStore

@@ -9,8 +9,9 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from streamproc.backtest.history import History
-from streamproc.backtest.replay import Refused
+from streamproc.backtest.blocks import Refused
+from streamproc.backtest.history import History, Lines
+from streamproc.backtest.reading import ChronicleReader
 from streamproc.cli.rules_file import rules_path
 from streamproc.clock import wall_ms
 from streamproc.contracts.meanings import ORIGINS
@@ -74,7 +75,9 @@ def read_events(files: Sequence[Path], topic: str, rules: Path | None, progress:
     return reading
 
 
-def read_history(history: History, files: Sequence[Path], topic: str, progress: Progress) -> None:
+def read_history(
+    history: History | ChronicleReader, files: Sequence[Path], topic: str, progress: Progress
+) -> None:
     """Append the lines of all files, one after the other. `topic`: of lines without an envelope."""
     for path in files:
         with click.open_file(str(path), "rb") as file:
@@ -88,14 +91,14 @@ def read_history(history: History, files: Sequence[Path], topic: str, progress: 
             progress.remove_task(task)
 
 
-def tell_refused(history: History, refused: int, first_refused: Iterable[Refused]) -> None:
+def tell_refused(lines: Lines, refused: int, first_refused: Iterable[Refused]) -> None:
     """Say on standard error which lines are no records, and which events the engine refused (so many)."""
-    listed = [*history.bad_lines]
+    listed = [*lines.bad_lines]
     for line, failure in first_refused:
-        file, number = history.place(line)
+        file, number = lines.place(line)
         listed.append(BadLine(file, number, failure.reason, failure.field, failure.message))
     listed.sort(key=lambda bad: (bad.file, bad.line))
-    tell_bad_lines(listed[:_LISTED], history.refused + refused, history.records - refused)
+    tell_bad_lines(listed[:_LISTED], lines.refused + refused, lines.records - refused)
 
 
 def tell_bad_lines(listed: Sequence[BadLine], refused: int, events: int) -> None:

@@ -4,6 +4,8 @@ Exit codes: 0 done; 1 it failed, or what was checked is bad; 2 a mistake in the 
 """
 
 import sys
+from importlib import import_module
+from typing import Final
 
 import click
 import structlog
@@ -11,28 +13,6 @@ from rich.console import Console
 from rich.markup import escape
 
 from streamproc import __version__
-from streamproc.cli.backtest import backtest_command
-from streamproc.cli.campaigns import campaigns_group
-from streamproc.cli.config import config_group
-from streamproc.cli.cutoffs import cutoffs_command
-from streamproc.cli.demo import demo_command
-from streamproc.cli.discover import discover_command
-from streamproc.cli.doctor import doctor_command
-from streamproc.cli.failed import failed_group
-from streamproc.cli.features import features_command
-from streamproc.cli.fit import fit_command
-from streamproc.cli.profile import profile_group
-from streamproc.cli.publish import publish_command
-from streamproc.cli.schemas import schemas_command
-from streamproc.cli.score import score_command
-from streamproc.cli.segments import segments_group
-from streamproc.cli.servers import servers_command
-from streamproc.cli.simulate import simulate_command
-from streamproc.cli.state import state_group
-from streamproc.cli.topics import topics_group
-from streamproc.cli.validate import validate_command
-from streamproc.cli.webhooks import webhooks_group
-from streamproc.cli.worker import worker_command
 from streamproc.contracts.printable import printable
 from streamproc.errors import StreamprocError
 
@@ -53,42 +33,56 @@ Settings come from the environment:
 Start with:  streamproc demo
 """
 
+#: The commands: modules beside this one, and what of each is called so.
+_COMMANDS: Final = {
+    "demo": "demo_command",
+    "servers": "servers_command",
+    "worker": "worker_command",
+    "doctor": "doctor_command",
+    "config": "config_group",
+    "publish": "publish_command",
+    "simulate": "simulate_command",
+    "validate": "validate_command",
+    "topics": "topics_group",
+    "profile": "profile_group",
+    "segments": "segments_group",
+    "campaigns": "campaigns_group",
+    "features": "features_command",
+    "failed": "failed_group",
+    "webhooks": "webhooks_group",
+    "state": "state_group",
+    "backtest": "backtest_command",
+    "cutoffs": "cutoffs_command",
+    "fit": "fit_command",
+    "score": "score_command",
+    "discover": "discover_command",
+    "schemas": "schemas_command",
+}
+
+
+class _Group(click.Group):
+    """Imports a command when it is called: what one of them needs takes others as long as their work."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"streamproc.cli.{cmd_name}"), _COMMANDS[cmd_name])
+        return command
+
 
 @click.group(
-    epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=_Group,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="streamproc")
 def group() -> None:
     """Customer segments, churn risk and reactivation requests, from events in Kafka, in near real time."""
     # What a command prints must be what was asked for; `worker` sets up logs of its own.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-
-
-for _command in (
-    demo_command,
-    servers_command,
-    worker_command,
-    doctor_command,
-    config_group,
-    publish_command,
-    simulate_command,
-    validate_command,
-    topics_group,
-    profile_group,
-    segments_group,
-    campaigns_group,
-    features_command,
-    failed_group,
-    webhooks_group,
-    state_group,
-    backtest_command,
-    cutoffs_command,
-    fit_command,
-    score_command,
-    discover_command,
-    schemas_command,
-):
-    group.add_command(_command)
 
 
 def main() -> None:

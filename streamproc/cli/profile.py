@@ -13,12 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from streamproc.api.profile import CustomerUnknown, describe_customer, find_customer
-from streamproc.app import load_definitions
 from streamproc.cli.facts import readable
 from streamproc.cli.story import print_story
 from streamproc.clock import wall_ms
 from streamproc.contracts.printable import printable_json, printable_values
 from streamproc.features.registry import Feature
+from streamproc.loading import load_definitions
 from streamproc.settings import Settings, load_settings
 from streamproc.state.redis_store import RedisStore
 

@@ -13,13 +13,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from streamproc.app import load_definitions
 from streamproc.backtest.preview import Preview, SegmentPreview, count_customers, preview
 from streamproc.cli.event_files import progress_bar
 from streamproc.cli.facts import because
 from streamproc.cli.rules_file import with_rules
 from streamproc.contracts.printable import printable, printable_json
 from streamproc.errors import StreamprocError
+from streamproc.loading import load_definitions
 from streamproc.pipeline import segment_names
 from streamproc.rules.cutoff_values import load_cutoffs
 from streamproc.rules.load import check_text, load_ruleset

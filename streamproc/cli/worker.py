@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 import click
 import structlog
 
-from streamproc.app import Worker, load_definitions
+from streamproc.app import Worker
 from streamproc.cli.logs import set_up_logs
 from streamproc.errors import StreamprocError
+from streamproc.loading import load_definitions
 from streamproc.settings import load_settings, misspelt
 
 

@@ -8,8 +8,9 @@ from typing import Final, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from streamproc.backtest.blocks import Refused
 from streamproc.backtest.history import History, Log, Logs
-from streamproc.backtest.replay import Refused, Replay
+from streamproc.backtest.replay import Replay
 from streamproc.contracts.decode import decode_chunk
 from streamproc.contracts.instants import to_iso
 from streamproc.discovery.study import Study, Target, TargetName, capped, inside, sampled
@@ -98,7 +99,9 @@ def decoded(
             advance(len(records))
     if not codes:
         fix = "`streamproc validate FILE` says what is wrong with each line"
-        raise StreamprocError(f"no line is an event that is accepted ({history.records:,} read)", fix=fix)
+        raise StreamprocError(
+            f"no line is an event that is accepted ({history.lines.records:,} read)", fix=fix
+        )
     who, ts_ms, active, ordered, money, message, topics, places = map(
         np.concatenate, zip(*parts, strict=True)
     )

@@ -4,7 +4,7 @@ Customers do not depend on each other, so all of them move one step a round, as 
 one event and need one round; the rounds end when nobody has anything left up to the limit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import NamedTuple
@@ -155,8 +155,32 @@ def _advance(
     definitions: Definitions,
     origins: Sequence[Origin],
 ) -> Lives:
-    """`limit_ms`: int64[n], up to where each customer's time moves."""
     lives = Lives()
+    for signals, done in rounds(table, events, plan, limit_ms, definitions, origins, lives):
+        lives.signals += signals
+        if done is not None:
+            lives.done.append(done)
+    # The signals of one customer at one instant stand in their order already.
+    lives.signals.sort(key=attrgetter("at_ms", "customer"))
+    return lives
+
+
+def rounds(
+    table: CustomerTable,
+    events: EventColumns | None,
+    plan: Plan,
+    limit_ms: Ints,
+    definitions: Definitions,
+    origins: Sequence[Origin],
+    lives: Lives,
+    *,
+    records: bool = True,
+) -> Iterator[tuple[list[Signal], Done | None]]:
+    """Round by round the signals, those of one customer in their order, and who has nothing left to do.
+
+    `limit_ms`: int64[n], up to where each customer's time moves. `table` is used up. What happens
+    is counted in `lives`. `records`: whether signals get theirs.
+    """
     steps, next_step, last_step = _steps(len(table), plan)
     while len(table):
         now_ms = table.head["next_check_ms"].copy()
@@ -177,23 +201,23 @@ def _advance(
         # A step of repeats only leaves a customer as it was, with timers that may come before the limit.
         left = (next_step < last_step) | (table.head["next_check_ms"] <= limit_ms)
         now, waiting = np.flatnonzero(due), np.flatnonzero(left & ~due)
-        evaluated = table
+        evaluated, finished = table, None
         if len(now) < len(table):
             done = ~(due | left)
             if done.any():
-                lives.done.append(Done(table, done))
+                finished = Done(table, done)
             order = np.concatenate((now, waiting))
             if not len(order):
+                yield [], finished
                 break
             evaluated, now_ms = table.take(now), now_ms[now]
             next_step, last_step, limit_ms = next_step[order], last_step[order], limit_ms[order]
+        signals: list[Signal] = []
         if len(now):
-            lives.signals += evaluate(evaluated, now_ms, definitions, origins)
+            signals = evaluate(evaluated, now_ms, definitions, origins, records=records)
             lives.evaluations += len(now)
+        yield signals, finished
         table = concat([evaluated, table.take(waiting)]) if len(waiting) else evaluated
-    # The signals of one customer at one instant stand in their order already.
-    lives.signals.sort(key=attrgetter("at_ms", "customer"))
-    return lives
 
 
 def _apply(

@@ -35,7 +35,8 @@ Versions = Sequence[int]
 class Signal(Struct, frozen=True, gc=False):
     """An outgoing signal: when, for whom, what (`kind`), and of which segment, band or campaign (`key`).
 
-    `packed`: its record, as `OutRecord.pack` gives it. `origin`: as in CustomerTable.
+    `packed`: its record, as `OutRecord.pack` gives it; empty where nobody reads it. `origin`: as in CustomerTable.
+    `abort_type`: why an action was suppressed.
     """
 
     at_ms: int
@@ -45,6 +46,7 @@ class Signal(Struct, frozen=True, gc=False):
     key: str
     packed: bytes
     origin: int = 0
+    abort_type: str | None = None
 
     @property
     def record(self) -> OutRecord:
@@ -78,13 +80,22 @@ class Actions(NamedTuple):
 
 
 class Bulletin:
-    """Signals, many of one kind put in at a time. A customer's stay in the order in which they are put in."""
+    """Signals, many of one kind put in at a time. A customer's stay in the order in which they are put in.
+
+    What they carry along (reasons, evidence) is not looked at where they get no records.
+    """
 
     def __init__(
-        self, table: CustomerTable, origins: Sequence[Origin], tell: Callable[[Ints, Versions], Occasions]
+        self,
+        table: CustomerTable,
+        now_ms: Ints,
+        origins: Sequence[Origin],
+        tell: Callable[[Ints, Versions], Occasions] | None,
     ) -> None:
-        """`tell`: the occasions of signals, by the rows of their customers in `table` and by their versions."""
-        self._counters, self._origin, self._tell = table.head["version"], table.origin, tell
+        """`now_ms`: int64[n], of the customers of `table`. `tell`: the occasions of signals, by the rows of their
+        customers and by their versions; None: they get no records.
+        """
+        self._table, self._now_ms, self._tell = table, now_ms, tell
         self._rewound = np.array([version_of(origin.rewinds, 0) for origin in origins], np.int64)
         self._rows: list[Ints] = []
         self._signals: list[Signal] = []
@@ -93,55 +104,58 @@ class Bulletin:
         """Audience signals. `kind` None: of their own. `because`: what led to all of them."""
         if not len(moves.rows):
             return
-        versions, about = self._next(moves.rows)
-        packed = audience_records(
-            about if because is None else about.because(because),
-            moves.changes,
-            versions=versions,
-            entry_seq=moves.entry_seq.tolist(),
-            entered_ms=moves.entered_ms,
-            displaced_by=moves.displaced_by,
-            evidence=moves.evidence,
-        )
+        versions, packed = self._next(moves.rows), None
+        if self._tell is not None:
+            about = self._tell(moves.rows, versions)
+            packed = audience_records(
+                about if because is None else about.because(because),
+                moves.changes,
+                versions=versions,
+                entry_seq=moves.entry_seq.tolist(),
+                entered_ms=moves.entered_ms,
+                displaced_by=moves.displaced_by,
+                evidence=moves.evidence,
+            )
         kinds = [kind or ("entered" if change.entered else "exited") for change in moves.changes]
-        keys = [change.key for change in moves.changes]
-        self._put(moves.rows, about, AUDIENCE_TOPIC, kinds, keys, packed)
+        self._put(moves.rows, AUDIENCE_TOPIC, kinds, [change.key for change in moves.changes], packed)
 
     def put_risks(self, risks: Risks, kind: str, model: ChurnModel) -> None:
         """Churn signals."""
-        versions, about = self._next(risks.rows)
+        versions, packed = self._next(risks.rows), None
         bands = risks.band.tolist()
-        packed = churn_records(
-            about,
-            model_version=model.version,
-            horizon_days=model.horizon_days,
-            versions=versions,
-            risks=six_decimals(risks.risk).tolist(),
-            bands=bands,
-            previous_bands=risks.band_before.tolist(),
-            reasons=risks.reasons,
-            evidence=risks.evidence,
-        )
-        self._put(risks.rows, about, CHURN_TOPIC, repeat(kind), [BANDS[band] for band in bands], packed)
+        if self._tell is not None:
+            packed = churn_records(
+                self._tell(risks.rows, versions),
+                model_version=model.version,
+                horizon_days=model.horizon_days,
+                versions=versions,
+                risks=six_decimals(risks.risk).tolist(),
+                bands=bands,
+                previous_bands=risks.band_before.tolist(),
+                reasons=risks.reasons,
+                evidence=risks.evidence,
+            )
+        self._put(risks.rows, CHURN_TOPIC, repeat(kind), [BANDS[band] for band in bands], packed)
 
     def put_actions(self, actions: Actions) -> None:
         """Action signals."""
-        versions, about = self._next(actions.rows)
-        packed = action_records(
-            about,
-            actions.said,
-            versions=versions,
-            entry=actions.entry,
-            entered_ms=actions.entered_ms,
-            expires_ms=actions.expires_ms,
-            requests=actions.requests,
-            first_requested_ms=actions.first_requested_ms,
-            converted_ms=actions.converted_ms,
-            evidence=actions.evidence,
-        )
-        kinds = [said.kind for said in actions.said]
-        keys = [said.campaign for said in actions.said]
-        self._put(actions.rows, about, ACTION_TOPIC, kinds, keys, packed)
+        versions, packed = self._next(actions.rows), None
+        if self._tell is not None:
+            packed = action_records(
+                self._tell(actions.rows, versions),
+                actions.said,
+                versions=versions,
+                entry=actions.entry,
+                entered_ms=actions.entered_ms,
+                expires_ms=actions.expires_ms,
+                requests=actions.requests,
+                first_requested_ms=actions.first_requested_ms,
+                converted_ms=actions.converted_ms,
+                evidence=actions.evidence,
+            )
+        kinds, keys = [said.kind for said in actions.said], [said.campaign for said in actions.said]
+        aborts = [said.abort_type for said in actions.said]
+        self._put(actions.rows, ACTION_TOPIC, kinds, keys, packed, aborts)
 
     def read(self) -> list[Signal]:
         """All of them, by row."""
@@ -150,27 +164,31 @@ class Bulletin:
         order = np.argsort(np.concatenate(self._rows), kind="stable")
         return [self._signals[place] for place in order.tolist()]
 
-    def _next(self, rows: Ints) -> tuple[list[int], Occasions]:
-        """The versions and occasions of the next signals, whose customers are at `rows`, in rising order."""
+    def _next(self, rows: Ints) -> list[int]:
+        """The versions of the next signals, whose customers are at `rows`, in rising order."""
         # 0 for the first signal of a customer, 1 for the second, and so on.
         turn = np.arange(len(rows)) - np.searchsorted(rows, rows)
-        counters = self._counters[rows] + 1 + turn
-        self._counters[rows] = counters  # where a row is repeated, the last one counts
-        versions: list[int] = (counters | self._rewound[self._origin[rows]]).tolist()
-        return versions, self._tell(rows, versions)
+        counted = self._table.head["version"]
+        counters = counted[rows] + 1 + turn
+        counted[rows] = counters  # where a row is repeated, the last one counts
+        versions: list[int] = (counters | self._rewound[self._table.origin[rows]]).tolist()
+        return versions
 
     def _put(
         self,
         rows: Ints,
-        about: Occasions,
         topic: str,
         kinds: Iterable[str],
         keys: Sequence[str],
-        packed: Sequence[bytes],
+        packed: Iterable[bytes] | None,
+        aborts: Iterable[str | None] = repeat(None),
     ) -> None:
         self._rows.append(rows)
-        origins = self._origin[rows].tolist()
-        self._signals += map(Signal, about.at_ms, about.customer, repeat(topic), kinds, keys, packed, origins)
+        table = self._table
+        customers = [table.ids[row] for row in rows.tolist()]
+        at_ms, origins = self._now_ms[rows].tolist(), table.origin[rows].tolist()
+        records = repeat(b"") if packed is None else packed
+        self._signals += map(Signal, at_ms, customers, repeat(topic), kinds, keys, records, origins, aborts)
 
 
 def crossings(risk: Floats, ops: Iterable[str], thresholds: Floats, holds: Iterable[bool]) -> list[bytes]:

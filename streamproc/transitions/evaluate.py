@@ -37,11 +37,17 @@ Bools = NDArray[np.bool_]
 
 
 def evaluate(
-    table: CustomerTable, now_ms: Ints, definitions: Definitions, origins: Sequence[Origin]
+    table: CustomerTable,
+    now_ms: Ints,
+    definitions: Definitions,
+    origins: Sequence[Origin],
+    *,
+    records: bool = True,
 ) -> list[Signal]:
     """Evaluate every customer of `table` at its own instant `now_ms` (int64[n]); update `table` in place.
 
-    `origins`: of the shards that `table.origin` tells apart.
+    `origins`: of the shards that `table.origin` tells apart. `records`: whether the signals get theirs, and what is in
+    them; that decides nothing.
 
     Returns the signals, those of one customer in order. Sets every customer's `next_check_ms`.
     """
@@ -59,7 +65,7 @@ def evaluate(
     head["next_check_ms"] = _next_check_ms(table, frame, outcome, held_until_ms, definitions.plan)
     head["band"] = outcome.band_after
     write_memberships(table, outcome.memberships)
-    signals = publish(outcome, decided, table, definitions, origins)
+    signals = publish(outcome, decided, table, definitions, origins, records=records)
     head["rules"] = definitions.fingerprint
     head["cause_offset"] = NEVER
     return signals

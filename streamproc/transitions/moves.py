@@ -1,7 +1,7 @@
 """Entries into segments and exits from them, with the reason why: all of them found and explained in one go."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from streamproc.windows.table import Table
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+
+_NO_EVIDENCE: Final = b"[]"
 
 
 class Moves(NamedTuple):
@@ -38,15 +40,22 @@ class Moves(NamedTuple):
         return np.flatnonzero(self.entered & (self.place == place))
 
 
+def moves_in_order(moved: Moved, plan: SegmentPlan) -> Moves:
+    """What customers left and entered: of each first the exits, in file order, then the entries; no reasons."""
+    order = np.argsort(2 * moved.members["row"] + moved.entered, kind="stable")
+    place, entered, members = moved.place[order], moved.entered[order], moved.members[order]
+    return moves_of(plan, place, entered, members, [_NO_EVIDENCE] * len(order))
+
+
 def explain_moves(moved: Moved, plan: SegmentPlan, evaluation: Evaluation) -> Moves:
-    """What customers left and entered: of each first the exits, in file order, then the entries.
+    """The same with the reasons.
 
     An exit is explained by the rule for leaving, or by the member of the group that took the place.
     """
-    order = np.argsort(2 * moved.members["row"] + moved.entered, kind="stable")
-    place, entered, members = moved.place[order], moved.entered[order], moved.members[order]
+    moves = moves_in_order(moved, plan)
+    place, entered = moves.place, moves.entered
     rule = np.where(entered, place, place + len(plan.segments))
-    moves = moves_of(plan, place, entered, members, evaluation.explain(plan.reasons, rule, members["row"]))
+    moves = moves._replace(evidence=evaluation.explain(plan.reasons, rule, moves.rows))
     left = np.flatnonzero(~entered)
     node, mirror = plan.leave.node[place[left]], plan.leave.mirror[place[left], 0]
     truth = np.abs(evaluation.node_truths[node, moves.rows[left]] - mirror)
@@ -85,7 +94,7 @@ def retirements(retired: Table, names: Mapping[int, tuple[str, int]]) -> Moves:
         for (key, version), is_told in zip(known, told, strict=True)
         if is_told
     ]
-    nowhere, nothing, nobody = np.full(len(left), -1), [b"[]"] * len(left), [None] * len(left)
+    nowhere, nothing, nobody = np.full(len(left), -1), [_NO_EVIDENCE] * len(left), [None] * len(left)
     never = np.zeros(len(left), np.bool_)
     return Moves(
         left["row"], nowhere, never, changes, left["entry_seq"], left["entered_ms"], nothing, list(nobody)

@@ -17,7 +17,7 @@ from streamproc.transitions.bulletin import Bulletin, Risks, Signal, crossings
 from streamproc.transitions.campaigns import Decided
 from streamproc.transitions.definitions import Definitions, Origin
 from streamproc.transitions.memberships import Memberships, Moved
-from streamproc.transitions.moves import explain_moves, retirements
+from streamproc.transitions.moves import explain_moves, moves_in_order, retirements
 from streamproc.transitions.verdicts import Grounds, actions_of
 from streamproc.windows.panes import INF, NEVER
 from streamproc.windows.table import CustomerTable
@@ -60,14 +60,25 @@ def publish(
     table: CustomerTable,
     definitions: Definitions,
     origins: Sequence[Origin],
+    *,
+    records: bool = True,
 ) -> list[Signal]:
-    """The signals of one evaluation, those of one customer in order; counts them in `version`."""
+    """The signals of one evaluation, those of one customer in order. `records`: whether they get theirs.
+
+    Counts them in `version`.
+    """
     rows = np.union1d(outcome.changed_rows(), decided.rows)
     if not len(rows):
         return []
-    changed = _occasions(rows, outcome, table, origins)
-    bulletin = Bulletin(table, origins, lambda of, _: changed.take(np.searchsorted(rows, of).tolist()))
-    _Teller(outcome, definitions, bulletin).tell(table, decided)
+    tell = None
+    if records:
+        changed = _occasions(rows, outcome, table, origins)
+
+        def tell(of: Ints, _: Sequence[int]) -> Occasions:
+            return changed.take(np.searchsorted(rows, of).tolist())
+
+    bulletin = Bulletin(table, outcome.now_ms, origins, tell)
+    _Teller(outcome, definitions, bulletin, records).tell(table, decided)
     return bulletin.read()
 
 
@@ -96,6 +107,7 @@ class _Teller:
     outcome: Outcome
     definitions: Definitions
     bulletin: Bulletin
+    records: bool
 
     def tell(self, table: CustomerTable, decided: Decided) -> None:
         """Exits in file order, entries in file order, churn, actions in file order."""
@@ -103,13 +115,19 @@ class _Teller:
         retired = retirements(outcome.memberships.retired, definitions.retired)
         self.bulletin.put_moves(retired, because="definition")
         visible = outcome.moved.below(len(definitions.ruleset.segments))
-        self.bulletin.put_moves(explain_moves(visible, definitions.plan, outcome.evaluation))
+        self.bulletin.put_moves(
+            explain_moves(visible, definitions.plan, outcome.evaluation)
+            if self.records
+            else moves_in_order(visible, definitions.plan)
+        )
         self._tell_bands()
         if decided.said:
             policy = definitions.ruleset.churn
             grounds = Grounds(definitions.plan, outcome.evaluation, outcome.score.risk, policy)
-            actions = actions_of(decided, table, outcome.now_ms, definitions.campaigns, grounds)
-            self.bulletin.put_actions(actions)
+            told = actions_of(
+                decided, table, outcome.now_ms, definitions.campaigns, grounds if self.records else None
+            )
+            self.bulletin.put_actions(told)
 
     def _tell_bands(self) -> None:
         """Whose band is another.
@@ -121,9 +139,13 @@ class _Teller:
         if not len(rows):
             return
         after, before, risk = outcome.band_after[rows], outcome.band_before[rows], outcome.score.risk[rows]
+        rose = after > before
+        if not self.records:
+            nothing = [b""] * len(rows)
+            self.bulletin.put_risks(Risks(rows, risk, after, before, nothing, nothing), "churn", model)
+            return
         rises = np.array([0.0, *policy.thresholds])
         falls = np.array([*(round(threshold - policy.hysteresis, 6) for threshold in policy.thresholds), 0.0])
-        rose = after > before
         ops = [">=" if upwards else "<" for upwards in rose.tolist()]
         thresholds = np.where(rose, rises[after], falls[after])
         crossed = crossings(risk, ops, thresholds, repeat(True, len(rows)))

@@ -34,7 +34,7 @@ Ints = NDArray[np.int64]
 def restate(table: CustomerTable, now_ms: Ints, definitions: Definitions, origin: Origin) -> list[Signal]:
     """The segments and the band that each customer of `table` is in, at `now_ms` (int64[n]); counts in `version`."""
     witness = _Witness(table, now_ms, definitions)
-    bulletin = Bulletin(table, (origin,), witness.occasions)
+    bulletin = Bulletin(table, now_ms, (origin,), witness.occasions)
     bulletin.put_moves(witness.segments(), _CAUSE)
     bulletin.put_risks(witness.risks(), _CAUSE, definitions.model)
     return bulletin.read()

@@ -141,33 +141,36 @@ def drop_panes(i64[:, ::1] panes, const i64[:, ::1] oldest):
     return at
 
 
-def find(const i64[:, ::1] table, const i64[::1] customers, i64[::1] begin, i64[::1] end):
-    """Where the rows of each of some customers (ascending) begin and end in `table`; returns how many they are."""
-    cdef Py_ssize_t k, i = 0, size = 0
-    cdef i64 place
-    if not (begin.shape[0] == end.shape[0] == customers.shape[0]):
-        raise ValueError("not one entry a customer")
+def find(const i64[:, ::1] table, const i64[:, ::1] runs, i64[:, ::1] places):
+    """Where the rows of runs of customers begin and end in `table` (`places`); returns how many they are.
+
+    `runs`: rising, of each the first customer and the one after the last.
+    """
+    cdef Py_ssize_t k, side, i = 0, size = 0
+    if not (runs.shape[0] == places.shape[0] and runs.shape[1] == places.shape[1] == 2):
+        raise ValueError("not one entry a run")
     with nogil:
-        for k in range(customers.shape[0]):
-            place = customers[k]
-            i = _gallop(table, i, &place, 0, _compare_rows)
-            begin[k] = i
-            place += 1
-            i = _gallop(table, i, &place, 0, _compare_rows)
-            end[k] = i
-            size += i - begin[k]
+        for k in range(runs.shape[0]):
+            for side in range(2):
+                i = _gallop(table, i, &runs[k, side], 0, _compare_rows)
+                places[k, side] = i
+            size += i - places[k, 0]
     return size
 
 
-def pick(const i64[:, ::1] table, const i64[::1] begin, const i64[::1] end, i64[:, ::1] out):
-    """Copy the rows from each `begin` to its `end` to `out`, as the rows of customers 0, 1 ..."""
+def pick(const i64[:, ::1] table, const i64[:, ::1] runs, const i64[:, ::1] places, i64[:, ::1] out):
+    """Copy the rows at `places`, as `find` gives them, to `out`, as those of customers 0, 1 ..."""
     cdef Py_ssize_t k, i, at = 0
+    cdef i64 customers = 0, shift
     with nogil:
-        for k in range(begin.shape[0]):
-            _copy(table, begin[k], end[k], out, at)
-            for i in range(at, at + end[k] - begin[k]):
-                out[i, ROW] = k
-            at += end[k] - begin[k]
+        for k in range(runs.shape[0]):
+            _copy(table, places[k, 0], places[k, 1], out, at)
+            shift = runs[k, 0] - customers
+            customers += runs[k, 1] - runs[k, 0]
+            if shift:
+                for i in range(at, at + places[k, 1] - places[k, 0]):
+                    out[i, ROW] -= shift
+            at += places[k, 1] - places[k, 0]
 
 
 cdef _check(const i64[:, ::1] stored, const i64[:, ::1] more, const i64[:, ::1] out):

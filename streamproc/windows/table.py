@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamproc.contracts.events import CATEGORY_BYTES
+from streamproc.contracts.rows import pick as pick_ids
 from streamproc.windows.merge import find, pick
 from streamproc.windows.panes import INF, NEVER, PANE_DTYPE, as_numbers
 
@@ -152,14 +153,16 @@ class CustomerTable:
     def take(self, rows: NDArray[np.int64]) -> "CustomerTable":
         """The customers at `rows` (ascending), renumbered from 0."""
         sparse: dict[str, Table] = {}
-        begin, end = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
+        runs = _runs(rows)
+        places = np.empty_like(runs)
         for name in SPARSE_TABLES:
             table: Table = getattr(self, name)
-            taken = np.empty(find(as_numbers(table), rows, begin, end), table.dtype)
-            pick(as_numbers(table), begin, end, as_numbers(taken))
+            taken = np.empty(find(as_numbers(table), runs, places), table.dtype)
+            pick(as_numbers(table), runs, places, as_numbers(taken))
             sparse[name] = taken
-        ids = [self.ids[row] for row in rows.tolist()]
-        return CustomerTable(ids, self.head.take(rows), **sparse, origin=self.origin[rows])
+        return CustomerTable(
+            pick_ids(self.ids, rows), self.head.take(rows), **sparse, origin=self.origin[rows]
+        )
 
 
 def new_heads(n: int) -> Table:
@@ -216,6 +219,15 @@ def concat(tables: Sequence[CustomerTable]) -> CustomerTable:
         **sparse,
         origin=np.concatenate([table.origin for table in tables]),
     )
+
+
+def _runs(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows without a gap in between: of each run the first, and the one after the last."""
+    ends = np.flatnonzero(rows[1:] != rows[:-1] + 1)
+    runs = np.empty((len(ends) + 1 if len(rows) else 0, 2), np.int64)
+    runs[:1, 0], runs[-1:, 1] = rows[:1], rows[-1:] + 1
+    runs[1:, 0], runs[:-1, 1] = rows[ends + 1], rows[ends] + 1
+    return runs
 
 
 def _joined(tables: Sequence[Table]) -> Table:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from streamproc import app
-from streamproc.app import Worker, load_definitions
+from streamproc.app import Worker
+from streamproc.loading import load_definitions
 from streamproc.rules.cutoff_values import encode_cutoffs
 from streamproc.settings import Settings
 from streamproc.transitions.definitions import Definitions

@@ -1,8 +1,10 @@
 """Histories for tests, and what comes of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from streamproc.backtest.chronicle import Chronicle
 from streamproc.backtest.history import HistoricEvent, History
+from streamproc.backtest.reading import ChronicleReader
 from streamproc.backtest.replay import Replay
 from streamproc.transitions.definitions import Definitions
 from streamproc.transitions.publish import Signal
@@ -15,6 +17,16 @@ def history_of(events: Iterable[HistoricEvent], partitions: int = 1) -> History:
     history = History.of(partitions)
     history.put(events, "test")
     return history
+
+
+def chronicles_of(
+    events: Iterable[HistoricEvent], versions: Sequence[Definitions], wall_now_ms: int, partitions: int = 1
+) -> list[Chronicle]:
+    """The same by each version of the rules."""
+    meanings = [version.ruleset.meanings for version in versions]
+    with ChronicleReader(partitions, meanings, wall_now_ms, processes=1) as reader:
+        reader.put(events, "test")
+        return reader.chronicles()
 
 
 async def replayed(

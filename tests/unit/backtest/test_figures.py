@@ -1,17 +1,14 @@
 """Entries, exits, sizes, stays, flapping, overlap and campaigns, from signals."""
 
-import orjson
 import pytest
 
 from streamproc.backtest.figures import Figures, Flow, Follower
-from streamproc.contracts.outbox import OutRecord
 from streamproc.transitions.publish import Signal
 from streamproc.windows.panes import DAY_MS
 
 
-def signal(at_ms: int, customer: str, kind: str, key: str, **properties: object) -> Signal:
-    value = orjson.dumps({"properties": properties})
-    return Signal(at_ms, customer, "t", kind, key, OutRecord("t", customer.encode(), [], value).pack())
+def signal(at_ms: int, customer: str, kind: str, key: str, abort_type: str | None = None) -> Signal:
+    return Signal(at_ms, customer, "t", kind, key, b"", abort_type=abort_type)
 
 
 def followed(*signals: Signal, until_ms: int = 10 * DAY_MS) -> Figures:

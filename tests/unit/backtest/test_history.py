@@ -23,7 +23,7 @@ def test_records_go_where_publish_sends_them() -> None:
     """On the partition of their customer, in the order of the lines."""
     customers = [f"u-{number % 5}" for number in range(20)]
     history = read(*map(page, customers))
-    assert history.records == 20
+    assert history.lines.records == 20
     for partition, logs in enumerate(history.partitions):
         mine = [customer for customer in customers if partition_of(customer.encode(), 3) == partition]
         assert [log.values for log in logs.values()] == ([[page(one) for one in mine]] if mine else [])
@@ -40,14 +40,14 @@ def test_envelopes_say_their_topic() -> None:
 
 def test_lines_that_are_no_records_are_named_and_left_out() -> None:
     history = read(b"", b'{"topic":"events.tv","value":{}}', page("a"), partitions=1)
-    (bad,) = history.bad_lines
-    assert (bad.file, bad.line, history.refused, history.records) == ("a.jsonl", 2, 1, 1)
+    (bad,) = history.lines.bad_lines
+    assert (bad.file, bad.line, history.lines.refused, history.lines.records) == ("a.jsonl", 2, 1, 1)
     assert "events.tv" in bad.message
 
 
 def test_of_many_bad_lines_the_first_are_listed() -> None:
     history = read(*[b'{"topic":"x","value":1}'] * 30)
-    assert (len(history.bad_lines), history.refused) == (20, 30)
+    assert (len(history.lines.bad_lines), history.lines.refused) == (20, 30)
 
 
 def test_every_record_knows_its_line() -> None:
@@ -55,13 +55,13 @@ def test_every_record_knows_its_line() -> None:
     history.read(io.BytesIO(b""), "empty.jsonl", "events.web", lambda _: None)
     history.read(io.BytesIO(b"\n" + page("a")), "b.jsonl", "events.web", lambda _: None)
     history.put([HistoricEvent("events.web", page("a"))] * 2, "ecom")
-    places = [history.place(line) for line in history.partitions[0]["events.web"].lines]
+    places = [history.lines.place(line) for line in history.partitions[0]["events.web"].lines]
     assert places == [("a.jsonl", 1), ("a.jsonl", 3), ("b.jsonl", 2), ("ecom", 1), ("ecom", 2)]
 
 
 @pytest.mark.parametrize("value", [b"{", b"[]", b'{"userId": 5}'])
 def test_what_has_no_customer_is_kept_for_the_engine_to_refuse(value: bytes) -> None:
-    assert read(value).records == 1
+    assert read(value).lines.records == 1
 
 
 def test_the_bytes_that_are_done_are_told() -> None:

@@ -4,6 +4,7 @@ import io
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import orjson
 import pytest
@@ -15,7 +16,7 @@ from streamproc.churn.model import load_model
 from streamproc.rules.load import load_ruleset
 from streamproc.transitions.definitions import Definitions
 from tests.reference.compose import call, encode
-from tests.unit.backtest.histories import DAY_MS, history_of
+from tests.unit.backtest.histories import DAY_MS, chronicles_of
 
 START_MS = 20_514 * DAY_MS
 WALL_NOW_MS = START_MS + 400 * DAY_MS
@@ -53,9 +54,18 @@ def rules(tmp_path: Path) -> Callable[..., Definitions]:
     return make
 
 
+def trial_of(
+    *versions: Definitions,
+    partitions: int,
+    silence_ms: int = 0,
+    signals: Callable[[int], IO[bytes]] | None = None,
+) -> Trial:
+    chronicles = chronicles_of(events(), versions, WALL_NOW_MS, partitions)
+    return Trial(chronicles, partitions, versions, silence_ms, signals)
+
+
 def tried(*versions: Definitions, partitions: int = 4, processes: int = 1) -> Findings:
-    trial = Trial(history_of(events(), partitions), versions, 3 * DAY_MS, WALL_NOW_MS)
-    return run(trial, lambda _: None, processes)
+    return run(trial_of(*versions, partitions=partitions, silence_ms=3 * DAY_MS), lambda _: None, processes)
 
 
 def test_several_processes_find_the_same(rules: Callable[..., Definitions]) -> None:
@@ -80,8 +90,7 @@ def test_figures_do_not_depend_on_partitions(rules: Callable[..., Definitions]) 
 
 def test_progress_is_told_of_each_version(rules: Callable[..., Definitions]) -> None:
     done: list[int] = []
-    trial = Trial(history_of(events(), 2), (rules(), rules(3)), 0, WALL_NOW_MS)
-    run(trial, done.append, 2)
+    run(trial_of(rules(), rules(3), partitions=2), done.append, 2)
     assert sum(done) == 600
 
 
@@ -133,18 +142,17 @@ def test_a_segment_of_one_version_only(rules: Callable[..., Definitions]) -> Non
 
 
 def test_a_history_without_events_ends_nowhere(rules: Callable[..., Definitions]) -> None:
-    findings = run(
-        Trial(history_of([HistoricEvent("events.web", b"{")], 2), (rules(),), 0, WALL_NOW_MS), lambda _: None
-    )
+    version = rules()
+    chronicles = chronicles_of([HistoricEvent("events.web", b"{")], [version], WALL_NOW_MS, 2)
+    findings = run(Trial(chronicles, 2, [version], 0), lambda _: None)
     assert (findings.until_ms, findings.figures[0].refused) == (0, 1)
     assert [refused.line for refused in findings.first_refused] == [1]
 
 
 def test_signals_are_written_by_partition(rules: Callable[..., Definitions], tmp_path: Path) -> None:
-    trial = Trial(
-        history_of(events(), 3), (rules(), rules(3)), 0, WALL_NOW_MS,
-        signals=lambda partition: (tmp_path / str(partition)).open("wb"),
-    )  # fmt: skip
+    trial = trial_of(
+        rules(), rules(3), partitions=3, signals=lambda partition: (tmp_path / str(partition)).open("wb")
+    )
     findings = run(trial, lambda _: None, 2)
     lines = [line for path in tmp_path.glob("[0-9]") for line in path.read_bytes().splitlines()]
     assert len(lines) == findings.figures[0].signals
@@ -157,6 +165,5 @@ def test_an_error_in_a_process_is_an_error(rules: Callable[..., Definitions]) ->
     def broken(partition: int) -> io.BytesIO:
         raise OSError(f"no room for {partition}")
 
-    trial = Trial(history_of(events(), 3), (rules(),), 0, WALL_NOW_MS, signals=broken)
     with pytest.raises(RuntimeError, match="no room for"):
-        run(trial, lambda _: None, 2)
+        run(trial_of(rules(), partitions=3, signals=broken), lambda _: None, 2)

@@ -63,8 +63,9 @@ def test_commands_exist(page: Path) -> None:
         options = {option for parameter in group.params for option in (*parameter.opts, "--help")}
         for word in words:
             if isinstance(command, click.Group) and not word.startswith("-"):
-                assert word in command.commands, f"`{call}`: no command {word}"
-                command = command.commands[word]
+                found = command.get_command(click.Context(command), word)
+                assert found is not None, f"`{call}`: no command {word}"
+                command = found
                 options = {o for p in command.params for o in (*p.opts, *p.secondary_opts)} | {"--help"}
             elif word.startswith("--"):
                 assert word.partition("=")[0] in options, f"`{call}`: no option {word}"

@@ -57,7 +57,9 @@ def test_every_setting_is_listed_with_its_default() -> None:
 def test_every_command_is_listed() -> None:
     """In the table of commands, subcommands too."""
     table = README.partition("## Commands")[2].partition("## Settings")[0]
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         subcommands = command.commands if isinstance(command, click.Group) else {"": command}
         for sub in subcommands:
             assert f"`streamproc {name} {sub}".strip() in table, f"{name} {sub}"

@@ -1,0 +1,66 @@
+"""The whole lives of customers, from their first event to the end of silence, by the worker's own steps.
+
+A worker goes through time batch by batch, because events come so; here all have come. Customers do not depend on each
+other, so many are taken from the beginning to the end together, and nobody's state is put away in between.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from streamproc.backtest.chronicle import Lot
+from streamproc.instants.advance import Lives, Plan, advance, rounds
+from streamproc.sources import SOURCES
+from streamproc.transitions.definitions import Definitions, Origin
+from streamproc.transitions.publish import Signal
+from streamproc.windows.table import CustomerTable, new_customers
+
+#: Customers who are taken together: the more, the less each round costs them, and the more memory they take.
+_TOGETHER: Final = 2_000
+
+
+@dataclass(slots=True)
+class WholeLives:
+    """The customers of a lot under one version of the rules, until an instant (epoch ms).
+
+    records: whether signals get theirs. counts: what has happened so far.
+    """
+
+    lot: Lot
+    definitions: Definitions
+    until_ms: int
+    records: bool
+    counts: Lives = field(default_factory=Lives)
+
+    def signals(self) -> Iterator[list[Signal]]:
+        """What a worker would publish, those of one customer in their order, by and by. `origin` is the partition."""
+        origins = [Origin(SOURCES, one) for one in range(int(self.lot.partition.max(initial=-1)) + 1)]
+        for begin in range(0, len(self.lot.ids), _TOGETHER):
+            end = min(begin + _TOGETHER, len(self.lot.ids))
+            events, plan = self.lot.course(begin, end, self.until_ms)
+            table = new_customers(self.lot.ids[begin:end])
+            table.origin = self.lot.partition[begin:end]
+            limit_ms = np.full(end - begin, self.until_ms, np.int64)
+            lives = rounds(
+                table, events, plan, limit_ms, self.definitions, origins, self.counts, records=self.records
+            )
+            for signals, _ in lives:
+                yield signals
+
+    @property
+    def events(self) -> int:
+        """How many have been gone through."""
+        return self.counts.applied + self.counts.repeats + self.counts.too_late
+
+
+def state_at(lot: Lot, customer: int, definitions: Definitions, at_ms: int) -> CustomerTable:
+    """One customer of a lot (by place) as evaluated at an instant, with nothing that was evaluated later."""
+    events, plan = lot.course(customer, customer + 1, at_ms)
+    before = np.flatnonzero(plan.evaluate_ms <= at_ms)
+    plan = Plan(plan.row[before], plan.apply_ms[before], plan.evaluate_ms[before], at_ms, closed=False)
+    table = new_customers([lot.ids[customer]])
+    origin = Origin(SOURCES, int(lot.partition[customer]))
+    (done,) = advance(table, events.take(before), plan, definitions, origin).done
+    return done.table
