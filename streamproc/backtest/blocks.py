@@ -16,7 +16,7 @@ from streamproc.contracts.columns import EventRows, concat
 from streamproc.contracts.decode import decode_chunk
 from streamproc.contracts.failures import Failure
 from streamproc.contracts.meanings import Meanings
-from streamproc.sources import SOURCES, channels_of
+from streamproc.sources import SOURCES, origins_of
 from streamproc.transport.lines import LineError, customer_key, open_line
 
 #: Bytes of a block, about: some thousand events, which cost least each when they are decoded together.
@@ -114,7 +114,7 @@ def _parcel(
         found = decode_chunk(
             records,
             topic=topic,
-            channel=channels_of(topic, records),
+            origin=origins_of(topic, records),
             meanings=meanings,
             wall_now_ms=wall_now_ms,
         )
@@ -127,7 +127,7 @@ def _parcel(
     events = (
         concat(parts)
         if parts
-        else decode_chunk([], topic=0, channel=0, meanings=meanings, wall_now_ms=0).columns
+        else decode_chunk([], topic=0, origin=0, meanings=meanings, wall_now_ms=0).columns
     )
     codes: dict[str, int] = {}
     customer = [codes.setdefault(one, len(codes)) for one in events.customer]
