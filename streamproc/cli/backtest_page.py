@@ -57,6 +57,8 @@ def _add_sheet(body: ET.Element, sheet: Sheet) -> None:
     ET.SubElement(body, "h2").text = sheet.title
     if sheet.note:
         ET.SubElement(body, "p").text = sheet.note
+    if not sheet.columns:
+        return
     table = ET.SubElement(ET.SubElement(body, "div"), "table")
     _add_row(ET.SubElement(table, "thead"), "th", sheet.columns, sheet.texts)
     rows = ET.SubElement(table, "tbody")

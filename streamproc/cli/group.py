@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 it failed, or what was checked is bad; 2 a mistake in the 
 import sys
 
 import click
+import stamina.instrumentation
 import structlog
 from rich.console import Console
 from rich.markup import escape
@@ -60,6 +61,8 @@ def group() -> None:
     """Customer segments, churn risk and reactivation requests, from events in Kafka, in near real time."""
     # What a command prints must be what was asked for; `worker` sets up logs of its own.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    # Its retries are ours to tell: what waits for Redis says so by itself.
+    stamina.instrumentation.set_on_retry_hooks([])
 
 
 for _command in (
