@@ -89,7 +89,9 @@ def _changes(findings: Findings, rulesets: Sequence[Ruleset], names: Sequence[st
     )  # fmt: skip
     note = f"from {names[1]} to {names[0]}; differ: customers who are inside at other times"
     if unchanged := len(_both(rulesets)) - len(rows):
-        note += f"; {counted(unchanged, 'segment')} the same for everybody"
+        note += (
+            f"; {counted(unchanged, 'segment')} {'is' if unchanged == 1 else 'are'} the same for everybody"
+        )
     return Sheet("Against the other rules", columns if rows else (), rows, note)
 
 

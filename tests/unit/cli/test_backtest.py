@@ -245,5 +245,5 @@ def test_rules_without_segments_and_rules_that_do_the_same(history: str, rules: 
     same.write_text(RULES)
     result = backtest(rules, history, "--against", str(same), "--report", str(tmp_path / "report.html"))
     assert result.exit_code == 0
-    assert "; 3 segments the same for everybody" in result.stdout
+    assert "; 3 segments are the same for everybody" in result.stdout
     assert "differ" not in result.stdout.splitlines()
