@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test unit driver-tests acceptance faults mutants fuzz soak lint format types arrows schemas
-.PHONY: compose-check check kafka redis faust-tests peers bench bench-smoke peers-lock lock clean
+.PHONY: compose-check check kafka redis chromium faust-tests peers bench bench-smoke peers-lock lock clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -23,7 +23,7 @@ setup: .venv/.synced ## Create .venv with exactly the locked packages (the other
 demo: setup ## Run the whole program on real history, without Docker: about two minutes. ARGS="--keep" leaves it up.
 	$(BIN)/streamproc demo $(ARGS)
 
-test: setup kafka redis faust-tests peers ## Run all tests; starts its own Kafka and Redis. ARGS="-k name" chooses.
+test: setup kafka redis chromium faust-tests peers ## Run all tests; starts its own Kafka and Redis. ARGS="-k name" chooses.
 ifeq ($(ARGS),)
 	$(BIN)/pytest $(PURE) -n auto
 	$(BIN)/pytest tests $(addprefix --ignore ,$(PURE))
@@ -107,6 +107,11 @@ kafka: .cache/kafka/.fetched
 
 redis:
 	@bash tests/servers/install-redis.sh
+
+# The browser in which the page of a backtest is looked at. Without it that test fails, and says so.
+
+chromium:
+	@bash tests/browser/install-chromium.sh
 
 # Faust's own tests, from its source distribution; and OpenTracing, with which they measure.
 

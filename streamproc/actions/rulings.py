@@ -40,6 +40,10 @@ class Rulings:
     by_time: list[int] = field(default_factory=list)
     dry: Counter[tuple[str, str]] = field(default_factory=Counter)
 
+    def anew(self) -> "Rulings":
+        """The same, with nothing noted."""
+        return Rulings(self.modes, self.is_held, self.exhausted)
+
     def mode(self, campaign: Campaign) -> Mode:
         """In which it is: what is said here can only hold it back."""
         return self.modes.get(campaign.key, campaign.mode)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _INCHES: Final = (11.0, 2.6)  # of each part: width, height
 _SMALL_INCHES: Final = (3.6, 1.7)
 _COLUMNS: Final = 3
+#: Lines of one colour differ by their style.
+_COLOURS: Final = 10
+_STYLES: Final = ("-", "--", ":", "-.")
 _DPI: Final = 110
 
 Days = NDArray[np.datetime64]
@@ -73,8 +76,9 @@ def sizes(segments: Sequence[Segment], flows: Mapping[str, Flow], until_ms: int)
         if name:
             axes.stackplot(days, rows, labels=labels, step="post")
         else:
-            for label, row in zip(labels, rows, strict=True):
-                axes.step(days, row, where="post", label=label)
+            for line, (label, row) in enumerate(zip(labels, rows, strict=True)):
+                style = _STYLES[line // _COLOURS % len(_STYLES)]
+                axes.step(days, row, style, where="post", label=label)
         axes.set_title(name.replace("_", " ") or "in no group", loc="left", fontsize="medium")
         axes.set_ylabel("customers")
         axes.legend(

@@ -4,12 +4,14 @@ A worker goes through time batch by batch, because events come so; here all have
 other, so many are taken from the beginning to the end together, and nobody's state is put away in between.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
+from streamproc.actions.allowance import Allowance
+from streamproc.actions.rulings import Rulings
 from streamproc.backtest.chronicle import Lot
 from streamproc.instants.advance import Lives, Plan, advance, rounds
 from streamproc.sources import SOURCES
@@ -25,27 +27,44 @@ _TOGETHER: Final = 2_000
 class WholeLives:
     """The customers of a lot under one version of the rules, until an instant (epoch ms).
 
-    records: whether signals get theirs. counts: what has happened so far.
+    records: whether signals get theirs. partitions: how many there are in all. counts: what has happened so far.
     """
 
     lot: Lot
     definitions: Definitions
     until_ms: int
     records: bool
+    partitions: int
     counts: Lives = field(default_factory=Lives)
 
     def signals(self) -> Iterator[list[Signal]]:
         """What a worker would publish, those of one customer in their order, by and by. `origin` is the partition."""
-        origins = [Origin(SOURCES, one) for one in range(int(self.lot.partition.max(initial=-1)) + 1)]
+        yield from self._live(self._rulings(), self.counts, records=self.records)
+
+    def _rulings(self) -> list[Rulings]:
+        """By partition, under which budgets last: customers compete for them, so all lives may have to be lived anew."""
+        campaigns = self.definitions.ruleset.campaigns
+        numbers = range(int(self.lot.partition.max(initial=-1)) + 1)
+        allowances = [Allowance.of(campaigns, number, self.partitions, None) for number in numbers]
+        rulings = [allowance.rulings({}, is_held=False) for allowance in allowances]
+        while any(campaign.budget is not None for campaign in campaigns):
+            for _ in self._live(rulings, Lives(), records=False):
+                pass
+            narrower = [allowance.overdrawn(one) for allowance, one in zip(allowances, rulings, strict=True)]
+            rulings = [other or one.anew() for one, other in zip(rulings, narrower, strict=True)]
+            if not any(narrower):
+                break
+        return rulings
+
+    def _live(self, rulings: Sequence[Rulings], counts: Lives, *, records: bool) -> Iterator[list[Signal]]:
+        origins = [Origin(SOURCES, number, rulings=one) for number, one in enumerate(rulings)]
         for begin in range(0, len(self.lot.ids), _TOGETHER):
             end = min(begin + _TOGETHER, len(self.lot.ids))
             events, plan = self.lot.course(begin, end, self.until_ms)
             table = new_customers(self.lot.ids[begin:end])
             table.origin = self.lot.partition[begin:end]
             limit_ms = np.full(end - begin, self.until_ms, np.int64)
-            lives = rounds(
-                table, events, plan, limit_ms, self.definitions, origins, self.counts, records=self.records
-            )
+            lives = rounds(table, events, plan, limit_ms, self.definitions, origins, counts, records=records)
             for signals, _ in lives:
                 yield signals
 

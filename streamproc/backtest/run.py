@@ -128,7 +128,7 @@ def _live(trial: Trial, share: Sequence[int], advance: Callable[[int], None]) ->
     followers = []
     for version, (lot, definitions) in enumerate(zip(lots, trial.versions, strict=True)):
         open_part = trial.signals if version == 0 else None
-        lives = WholeLives(lot, definitions, trial.until_ms, records=open_part is not None)
+        lives = WholeLives(lot, definitions, trial.until_ms, open_part is not None, trial.partitions)
         followers.append(_followed(lives, advance, open_part))
     findings = Findings([follower.end(trial.until_ms) for follower in followers])
     if len(followers) > 1:

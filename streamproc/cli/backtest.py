@@ -24,13 +24,15 @@ from streamproc.cli.backtest_page import write_page
 from streamproc.cli.backtest_sheets import Sheet, sheets
 from streamproc.cli.event_files import (
     FILE_OR_STDIN,
+    no_events,
     progress_bar,
     read_history,
     tell_refused,
     topic_option,
 )
-from streamproc.cli.rules_file import with_rules
-from streamproc.cli.whole_file import check_writable
+from streamproc.cli.rules_file import rules_path, with_rules
+from streamproc.cli.tables import print_table
+from streamproc.cli.whole_file import check_outputs
 from streamproc.clock import monotonic_s, wall_ms
 from streamproc.contracts.instants import to_iso
 from streamproc.contracts.printable import printable
@@ -114,8 +116,8 @@ def backtest_command(
     rules, events = _split(files)
     if bool(events) == bool(data):
         raise click.UsageError("give files of events, or a published history with --data")
-    for path in filter(None, (report, plot, signals)):
-        check_writable(path)
+    outputs = {"--report": report, "--plot": plot, "--signals": signals}
+    check_outputs(outputs, [*events, rules_path(rules), against])
     if report is not None:
         check_pictures()
     if plot is not None:
@@ -128,8 +130,7 @@ def backtest_command(
         findings = _replayed(Trial(chronicles, partitions, definitions, silence, open_part), lines.records)
     tell_refused(lines, findings.figures[0].refused, findings.first_refused)
     if not findings.until_ms:
-        fix = "`streamproc validate FILE` says what is wrong with each line"
-        raise StreamprocError(f"no line is an event that is accepted ({lines.records:,} read)", fix=fix)
+        raise no_events(events)
     rulesets, names = (
         [version.definitions.ruleset for version in versions],
         [version.name for version in versions],
@@ -233,7 +234,7 @@ def _summary(findings: Findings, seconds: float) -> list[str]:
     figures = findings.figures[0]
     replayed = sum(each.events for each in findings.figures)
     lines = [
-        f"{figures.events:,} events, until {to_iso(findings.until_ms)}; {figures.signals:,} signals "
+        f"{figures.events - figures.refused:,} events, until {to_iso(findings.until_ms)}; {figures.signals:,} signals "
         f"({replayed / max(seconds, 1e-3):,.0f} events/s)"
     ]
     if figures.repeats:
@@ -247,12 +248,14 @@ def _summary(findings: Findings, seconds: float) -> list[str]:
 
 def _print(console: Console, summary: Sequence[str], tables: Iterator[Sheet]) -> None:
     for line in summary:
-        console.print(line, highlight=False, markup=False)
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     for sheet in tables:
         console.print()
         console.print(sheet.title, style="bold cyan", highlight=False, markup=False)
         if sheet.note:
-            console.print(sheet.note, style="dim", highlight=False, markup=False)
+            console.print(sheet.note, style="dim", highlight=False, markup=False, soft_wrap=True)
+        if not sheet.columns:
+            continue
         if sheet.texts == len(sheet.columns):
             _print_blocks(console, sheet)
         else:
@@ -263,10 +266,10 @@ def _print_table(console: Console, sheet: Sheet) -> None:
     table = Table(box=None, header_style="dim", pad_edge=False)
     for place, column in enumerate(sheet.columns):
         is_text = place < sheet.texts
-        table.add_column(column, justify="left" if is_text else "right", no_wrap=is_text)
+        table.add_column(column, justify="left" if is_text else "right", no_wrap=True)
     for row in sheet.rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
-    console.print(table)
+    print_table(console, table)
 
 
 def _print_blocks(console: Console, sheet: Sheet) -> None:

@@ -32,7 +32,7 @@ def _version_json(figures: Figures, ruleset: Ruleset, name: str) -> dict[str, An
     return {
         "rules": name,
         "fingerprint": f"{ruleset.fingerprint:08x}",
-        "events": figures.events,
+        "events": figures.events - figures.refused,
         "refused": figures.refused,
         "repeats": figures.repeats,
         "too_late": figures.too_late,

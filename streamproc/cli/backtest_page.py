@@ -15,13 +15,15 @@ from streamproc.rules.model import Ruleset
 #: Small pictures of one kind, so that a page stays readable.
 _PICTURES: Final = 12
 _STYLE: Final = """
-body { font: 15px/1.45 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #1b1f24 }
+body { font: 15px/1.45 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #1b1f24;
+  overflow-wrap: anywhere }
 h1 { font-size: 1.6rem } h2 { font-size: 1.15rem; margin: 2.2rem 0 .4rem }
 p { margin: .3rem 0; color: #59636e }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums } div { overflow-x: auto }
-th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #e4e8ec; vertical-align: top }
-th { font-weight: 600; color: #59636e } .text { text-align: left } td.text { max-width: 30rem }
-td.text:nth-child(-n+3) { white-space: nowrap }
+th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #e4e8ec; vertical-align: top;
+  white-space: nowrap }
+th { font-weight: 600; color: #59636e } .text { text-align: left }
+td.text:nth-child(n+4) { white-space: normal; min-width: 14rem; max-width: 30rem }
 img { max-width: 100%; display: block; margin: .4rem 0 }
 """
 
@@ -57,6 +59,8 @@ def _add_sheet(body: ET.Element, sheet: Sheet) -> None:
     ET.SubElement(body, "h2").text = sheet.title
     if sheet.note:
         ET.SubElement(body, "p").text = sheet.note
+    if not sheet.columns:
+        return
     table = ET.SubElement(ET.SubElement(body, "div"), "table")
     _add_row(ET.SubElement(table, "thead"), "th", sheet.columns, sheet.texts)
     rows = ET.SubElement(table, "tbody")

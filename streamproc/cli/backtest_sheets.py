@@ -8,7 +8,7 @@ import msgspec
 from streamproc.backtest.compare import Difference, Side
 from streamproc.backtest.figures import Figures, Flow, Requests
 from streamproc.backtest.run import Findings
-from streamproc.cli.facts import because
+from streamproc.cli.facts import because, counted
 from streamproc.cli.times import minute
 from streamproc.contracts.instants import to_iso
 from streamproc.contracts.signal_types import BANDS
@@ -38,7 +38,10 @@ class Sheet(NamedTuple):
 def sheets(findings: Findings, rulesets: Sequence[Ruleset], names: Sequence[str]) -> Iterator[Sheet]:
     """All tables that have anything to say. rulesets, names: of the versions."""
     figures = findings.figures[0]
-    yield _segments(figures, rulesets[0])
+    if rulesets[0].segments:
+        yield _segments(figures, rulesets[0])
+    else:
+        yield Sheet("Segments", (), (), f"{names[0]} has none")
     if len(rulesets) > 1:
         yield _changes(findings, rulesets, names)
         yield from _reasons(findings, rulesets, names)
@@ -85,10 +88,11 @@ def _changes(findings: Findings, rulesets: Sequence[Ruleset], names: Sequence[st
         f"only by {names[0]}",
     )  # fmt: skip
     note = f"from {names[1]} to {names[0]}; differ: customers who are inside at other times"
-    unchanged = len(_both(rulesets)) - len(rows)
-    if unchanged:
-        note += f"; {unchanged} segments are the same for everybody"
-    return Sheet("Against the other rules", columns, rows, note)
+    if unchanged := len(_both(rulesets)) - len(rows):
+        note += (
+            f"; {counted(unchanged, 'segment')} {'is' if unchanged == 1 else 'are'} the same for everybody"
+        )
+    return Sheet("Against the other rules", columns if rows else (), rows, note)
 
 
 def _reasons(findings: Findings, rulesets: Sequence[Ruleset], names: Sequence[str]) -> Iterator[Sheet]:

@@ -18,13 +18,15 @@ from streamproc.churn.model import load_model
 from streamproc.cli.event_files import (
     FILE_OR_STDIN,
     name_of,
+    no_events,
     progress_bar,
     read_history,
     tell_refused,
     topic_option,
 )
 from streamproc.cli.rules_file import with_rules
-from streamproc.cli.whole_file import check_writable, write_whole
+from streamproc.cli.tables import print_table
+from streamproc.cli.whole_file import check_outputs, write_whole
 from streamproc.clock import wall_ms
 from streamproc.contracts.instants import to_iso
 from streamproc.contracts.printable import printable
@@ -42,7 +44,6 @@ from streamproc.transitions.evaluate import TICK_MS
 
 _FILE: Final = click.Path(path_type=Path, exists=True, dir_okay=False)
 _OUT: Final = click.Path(path_type=Path, dir_okay=False)
-_WIDTH: Final = 120
 #: So many files are named in what is written.
 _NAMED: Final = 3
 
@@ -92,8 +93,8 @@ def cutoffs_command(
     """
     if bool(files) == live:
         raise click.UsageError("give files of events, or --live")
-    check_writable(out)
     settings = load_settings(with_rules(rules))
+    check_outputs({"--out": out}, [*files, settings.rules_path])
     before = load_cutoffs(settings.cutoffs_path or out)
     definitions = _definitions(settings, before)
     cutoffs = definitions.ruleset.cutoffs
@@ -113,7 +114,7 @@ def cutoffs_command(
     if as_json:
         click.echo(orjson.dumps(found.as_json(), option=orjson.OPT_INDENT_2))
         return
-    found.show(_wide(Console(highlight=False)))
+    found.show(Console(highlight=False, soft_wrap=True))
     if not found.values.cutoffs:
         click.echo("nothing written: the fixed cut-offs stay in force")
         return
@@ -162,10 +163,7 @@ class _Sampling:
             pass  # what happened last is evaluated when its tick is over
         tell_refused(history.lines, replay.refused, replay.first_refused)
         if not replay.time_ms:
-            fix = "`streamproc validate FILE` says what is wrong with each line"
-            raise StreamprocError(
-                f"no line is an event that is accepted ({history.lines.records:,} read)", fix=fix
-            )
+            raise no_events(files)
         names = ", ".join(name_of(path) for path in files[:_NAMED])
         more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
         await self._take(replay.store, names + more, in_hash_order=False)
@@ -195,7 +193,7 @@ class _Sampling:
             f"{len(self.states):,} customers looked at, {active:,} of them active in the last "
             f"{self.active_days} days"
         )
-        console.print(_table(self.findings))
+        print_table(console, _table(self.findings))
         for found in self.findings:
             if found.note:
                 console.print(f"{found.cutoff.name} {found.note}", markup=False)
@@ -230,17 +228,12 @@ def _definitions(settings: Settings, values: CutoffValues) -> Definitions:
     return Definitions(load_ruleset(settings.rules_path, values), load_model(settings.model_path))
 
 
-def _wide(console: Console) -> Console:
-    """In a file or a pipe, tables are as wide as they need to be."""
-    return console if console.is_terminal else Console(highlight=False, width=_WIDTH)
-
-
 def _table(findings: Sequence[Finding]) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False)
     for column in ("cut-off", "quantile"):
         table.add_column(column, no_wrap=True)
     for column in ("in force", "new", "at or above", "customers", "rank error"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     for found in findings:
         cutoff = found.cutoff
         source = "" if cutoff.source == "sampled" else f"{cutoff.source} "

@@ -24,7 +24,7 @@ from streamproc.cli.event_files import (
 )
 from streamproc.cli.rules_file import with_rules
 from streamproc.cli.score import AsOf, as_of
-from streamproc.cli.whole_file import check_writable
+from streamproc.cli.whole_file import check_outputs
 from streamproc.clock import wall_ms
 from streamproc.contracts.printable import printable_json
 from streamproc.discovery.document import MARK, as_document
@@ -126,7 +126,7 @@ def discover_command(
     _check_call(files, live=live, date=date, target=target)
     settings = load_settings(with_rules(rules))
     if out is not None:
-        _check_out(out, settings)
+        _check_out(out, files, settings)
     definitions = load_definitions(settings)
     with progress_bar() as progress:
         if live:
@@ -144,7 +144,7 @@ def discover_command(
     if as_json:
         click.echo(printable_json(orjson.dumps(found_as_json(found), option=orjson.OPT_INDENT_2)))
     else:
-        show(Console(highlight=False), found, out)
+        show(Console(highlight=False, soft_wrap=True), found, out)
 
 
 def _check_call(files: Sequence[Path], *, live: bool, date: AsOf | None, target: str) -> None:
@@ -211,9 +211,9 @@ async def _study_of_living(
         await store.aclose()
 
 
-def _check_out(out: Path, settings: Settings) -> None:
+def _check_out(out: Path, files: Sequence[Path], settings: Settings) -> None:
     """Raises StreamprocError if the file cannot be written, or is somebody's rules."""
-    check_writable(out)
+    check_outputs({"--out": out}, files)
     if out.exists() and not out.read_bytes().startswith(MARK.encode()):
         what = "the rules in force" if _is_in_force(out, settings) else "no file of suggestions"
         raise StreamprocError(

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from streamproc.cli.tables import print_table
 from streamproc.contracts.instants import to_iso
 from streamproc.contracts.printable import printable
 from streamproc.discovery.document import key_of, told
@@ -35,7 +36,7 @@ def show(console: Console, found: Discovery, out: Path | None) -> None:
         console.print(Text("no group stands out on both halves that is no segment yet", "bold"))
         return
     console.print()
-    console.print(_table(found))
+    print_table(console, _table(found))
     console.print()
     if out is None:
         console.print(Text("suggestions only; keep them: --out FILE.yaml"))

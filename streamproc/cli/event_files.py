@@ -1,7 +1,9 @@
 """Files of events for commands that look at history: read with a progress bar, bad lines told."""
 
 import os
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
@@ -22,6 +24,8 @@ from streamproc.rules.load import load_ruleset
 from streamproc.transport.lines import EVENT_TOPICS, BadLine
 
 FILE_OR_STDIN: Final = click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True)
+
+_GZIP: Final = b"\x1f\x8b"
 
 #: Bad lines that are listed; more are counted.
 _LISTED: Final = 20
@@ -60,19 +64,38 @@ def read_events(files: Sequence[Path], topic: str, rules: Path | None, progress:
     reader = Reader(meanings, EVENT_TOPICS[ORIGINS.index(topic)], wall_ms())
     for path in files:
         name = name_of(path)
-        with click.open_file(str(path), "rb") as file:
+        with opened(path) as file:
             task = progress.add_task(f"reading {name}", total=size_of(file))
             reader.read(file, name, lambda size, task=task: progress.advance(task, size))  # type: ignore[misc]
             progress.remove_task(task)
     reading = reader.reading()
     tell_bad_lines(reading.bad_lines, reading.refused, reading.events)
     if not reading.events:
-        names = ", ".join(map(name_of, files))
-        fix = (
-            "give files with one JSON event per line; `streamproc validate FILE` says what is wrong with each"
-        )
-        raise StreamprocError(f"{names}: no line is an event that is accepted", fix=fix)
+        raise no_events(files)
     return reading
+
+
+def no_events(files: Sequence[Path]) -> StreamprocError:
+    """What to raise if no line of the files is an event that is accepted."""
+    fix = "give files with one JSON event per line; `streamproc validate FILE` says what is wrong with each"
+    return StreamprocError(f"{', '.join(map(name_of, files))}: no line is an event that is accepted", fix=fix)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """The file, or standard input. Raises StreamprocError if that is closed, or if it is compressed."""
+    if str(path) == "-" and sys.stdin is None:
+        raise StreamprocError("standard input is closed", fix="give a file, or a pipe")
+    with click.open_file(str(path), "rb") as file:
+        check_text(file, name_of(path))
+        yield file
+
+
+def check_text(file: IO[bytes], name: str) -> None:
+    """Raises StreamprocError if the file is compressed: each of its lines would be told as a bad one."""
+    peek = getattr(file, "peek", None)  # what is in memory has none
+    if peek is not None and peek(len(_GZIP)).startswith(_GZIP):
+        raise StreamprocError(f"{name} is compressed", fix="unpack it: gzip -dc FILE | streamproc ... -")
 
 
 def read_history(
@@ -80,7 +103,7 @@ def read_history(
 ) -> None:
     """Append the lines of all files, one after the other. `topic`: of lines without an envelope."""
     for path in files:
-        with click.open_file(str(path), "rb") as file:
+        with opened(path) as file:
             task = progress.add_task(f"reading {name_of(path)}", total=size_of(file))
             history.read(
                 file,

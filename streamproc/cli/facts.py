@@ -7,7 +7,14 @@ from streamproc.features.registry import Feature
 from streamproc.rules.expression import NEGATED
 from streamproc.rules.literals import spell_duration, spell_other
 
+#: As many parts of a duration as there are: milliseconds, too.
+_EXACT: Final = 5
 _OUTCOMES: Final = {True: "holds", False: "does not hold", None: "unknown: not enough history"}
+
+
+def counted(count: int, thing: str) -> str:
+    """`1 segment`, `2 segments`."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def readable(feature: Feature, value: Any) -> str:
@@ -35,9 +42,10 @@ def because(evidence: Iterable[dict[str, Any]]) -> str:
 
 
 def _fact(item: dict[str, Any]) -> str:
-    value, threshold = _sides(item, parts=2)
-    if value == threshold.rpartition("=")[2]:  # not quite
-        value, threshold = _sides(item, parts=4)
+    for parts in (2, 4, _EXACT):
+        value, threshold = _sides(item, parts)
+        if value != threshold.rpartition("=")[2]:
+            break
     if item["holds"] is None:
         return f"{item['feature']} {item['op']} {threshold} is unknown"
     op = item["op"] if item["holds"] else NEGATED[item["op"]]
@@ -55,5 +63,6 @@ def _shown(value: Any, unit: str, parts: int) -> str:
     if value is None:
         return "no value"
     if unit == "ms":
-        return spell_duration(value, parts)
+        rest_ms = f" {value % 1000}ms" if parts == _EXACT and value % 1000 else ""
+        return spell_duration(value, parts) + rest_ms
     return f"{value}%" if unit == "percent" else str(value)

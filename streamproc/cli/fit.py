@@ -23,7 +23,8 @@ from streamproc.cli.event_files import (
     topic_option,
 )
 from streamproc.cli.fit_figures import show
-from streamproc.cli.whole_file import check_writable, write_whole
+from streamproc.cli.rules_file import rules_path
+from streamproc.cli.whole_file import check_outputs, write_whole
 from streamproc.clock import wall_ms
 from streamproc.contracts.instants import to_iso
 from streamproc.errors import StreamprocError
@@ -105,7 +106,7 @@ def fit_command(
         fix = "install it: `pip install 'streamproc[science]'`"
         raise StreamprocError(f"`fit` needs {error.name}", fix=fix) from None
     check_picture(plot)
-    check_writable(out)
+    check_outputs({"--out": out, "--plot": plot}, [*files, rules_path(rules)])
     with progress_bar() as progress:
         if live:
             trial, source = _of_states(horizon_days, sample, progress), "live states"
@@ -145,7 +146,8 @@ def _of_states(horizon_days: int, customers_max: int, progress: Progress) -> Tri
     amount = Amount(len(living.ids), living.repeaters)
     states, unknown = past(living, horizon_days)
     if unknown:
-        click.echo(f"{unknown:,} states are left out: their latest activity by then is not known", err=True)
+        left_out = "1 state is" if unknown == 1 else f"{unknown:,} states are"
+        click.echo(f"{left_out} left out: the latest activity by then is not known", err=True)
     if states is None or not len(states):
         why = (
             f"a state knows {BACK_DAYS_MAX} days well, which says nothing of what becomes of customers in "

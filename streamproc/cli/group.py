@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Final
 
 import click
+import stamina.instrumentation
 import structlog
 from rich.console import Console
 from rich.markup import escape
@@ -83,6 +84,8 @@ def group() -> None:
     """Customer segments, churn risk and reactivation requests, from events in Kafka, in near real time."""
     # What a command prints must be what was asked for; `worker` sets up logs of its own.
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    # Its retries are ours to tell: what waits for Redis says so by itself.
+    stamina.instrumentation.set_on_retry_hooks([])
 
 
 def main() -> None:

@@ -4,7 +4,6 @@ import logging
 import sys
 from typing import Final, Literal
 
-import stamina.instrumentation
 import structlog
 
 from streamproc.errors import StreamprocError
@@ -39,8 +38,6 @@ def set_up_logs(log_format: Literal["console", "json"], level: str) -> None:
         )
     )
     handler.addFilter(_Sparse())
-    # Its retries are ours to tell: what waits for Redis says so by itself.
-    stamina.instrumentation.set_on_retry_hooks([])
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     # What these say at INFO is about their own workings, several lines per rebalance.
     for name in ("faust", "mode", "aiokafka", "kafka", "streamproc.transport"):

@@ -1,11 +1,9 @@
 """`streamproc publish`: events from a file or a pipe to Kafka."""
 
 import asyncio
-import io
 import os
-import stat
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Final, NamedTuple
 
@@ -14,6 +12,8 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
+from streamproc.cli.event_files import check_text
+from streamproc.cli.line_stream import Line, is_regular, lines_of, regular_size
 from streamproc.clock import monotonic_s, wall_ms
 from streamproc.contracts.decode import decode_chunk
 from streamproc.contracts.meanings import ORIGINS, Meanings
@@ -27,7 +27,6 @@ from streamproc.transport.lines import EVENT_TOPICS, LineError, ParsedLine, pars
 from streamproc.transport.outlet import Outgoing
 from streamproc.transport.topics import Topics
 
-_READ_BYTES: Final = 4_194_304
 #: With a rate, records go out in parts of a tenth of a second.
 _PARTS_PER_S: Final = 10
 #: More bad lines than these are counted, not listed.
@@ -41,13 +40,6 @@ class Problem(NamedTuple):
     reason: str
     field: str
     message: str
-
-
-class Line(NamedTuple):
-    """A line of the file, without its end."""
-
-    number: int
-    text: bytes
 
 
 class _Checked(NamedTuple):
@@ -112,7 +104,14 @@ def publish_command(file: IO[bytes], topic: str, rate: float | None, validate: b
     settings = load_settings(os.environ)
     topic_of_events = None if topic == "auto" else EVENT_TOPICS[ORIGINS.index(topic)]
     meanings = load_ruleset(settings.rules_path).meanings if validate else None
-    tally = asyncio.run(_run(settings, file, Reader(topic_of_events, meanings), rate))
+    tally = Tally()
+    try:
+        asyncio.run(_run(settings, file, Reader(topic_of_events, meanings), rate, tally))
+    except KeyboardInterrupt:
+        click.echo(
+            f"interrupted: {tally.published:,} published; again is harmless: repeats are recognised", err=True
+        )
+        raise
     _report(tally, file.name, as_json)
     if tally.refused:
         sys.exit(1)
@@ -154,16 +153,16 @@ def _check(records: Mapping[int, ParsedLine], meanings: Meanings) -> Iterator[Pr
             yield Problem(failure.offset, failure.reason, failure.field, failure.message)
 
 
-async def _run(settings: Settings, file: IO[bytes], reader: Reader, rate: float | None) -> Tally:
-    tally = Tally()
-    if reader.meanings is not None and _is_regular(file):
+async def _run(settings: Settings, file: IO[bytes], reader: Reader, rate: float | None, tally: Tally) -> None:
+    if is_regular(file):
+        check_text(file, file.name)
+    if reader.meanings is not None and is_regular(file):
         with _progress(file, "checking") as progress:
-            async for lines in _lines(file, progress):
+            async for lines in lines_of(file, progress):
                 tally.refuse(reader.read(lines)[1])
         file.seek(0)
     if not tally.refused:
         await _publish(settings, file, reader, rate, tally)
-    return tally
 
 
 async def _publish(
@@ -174,7 +173,7 @@ async def _publish(
     begin_s = monotonic_s()
     with _progress(file, "publishing") as progress:
         async with open_bulk_producer(brokers, counts) as producer:
-            async for lines in _lines(file, progress):
+            async for lines in lines_of(file, progress):
                 records, problems = reader.read(lines)
                 tally.refuse(problems)
                 for part in _parts(records, rate):
@@ -194,68 +193,6 @@ def _parts(records: list[ParsedLine], rate: float | None) -> list[list[ParsedLin
     return [records[start : start + max(1, size)] for start in range(0, len(records), max(1, size))]
 
 
-# -- lines
-
-
-async def _lines(file: IO[bytes], progress: Progress) -> AsyncIterator[list[Line]]:
-    """The lines that are not blank, in lists: as many as there are when we look."""
-    number, rest = 0, b""
-    while data := await _read(file):
-        *whole, rest = (rest + data).split(b"\n")
-        yield _numbered(whole, number)
-        number += len(whole)
-        progress.advance(progress.task_ids[0], len(data))
-    yield _numbered([rest], number)
-
-
-def _numbered(lines: Sequence[bytes], before: int) -> list[Line]:
-    return [Line(number, line) for number, line in enumerate(lines, before + 1) if line.strip()]
-
-
-async def _read(file: IO[bytes]) -> bytes:
-    """What there is to read; empty at the end. While we wait for a pipe, Ctrl-C works and records go out."""
-    if not _is_pipe(file):
-        return file.read(_READ_BYTES)
-    readable = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.add_reader(file.fileno(), readable.set)
-    try:
-        await readable.wait()
-    finally:
-        loop.remove_reader(file.fileno())
-    return os.read(file.fileno(), _READ_BYTES)
-
-
-def _is_pipe(file: IO[bytes]) -> bool:
-    """Whether its end may be yet to come."""
-    mode = _mode(file)
-    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or file.isatty()
-
-
-def _is_regular(file: IO[bytes]) -> bool:
-    """Whether it can be read twice."""
-    return stat.S_ISREG(_mode(file))
-
-
-def _mode(file: IO[bytes]) -> int:
-    try:
-        return os.fstat(file.fileno()).st_mode
-    except io.UnsupportedOperation:  # it is in memory
-        return stat.S_IFREG
-
-
-def _size(file: IO[bytes]) -> int | None:
-    """In bytes; None for a pipe."""
-    if not _is_regular(file):
-        return None
-    size = file.seek(0, os.SEEK_END)
-    file.seek(0)
-    return size
-
-
-# -- what is shown
-
-
 def _progress(file: IO[bytes], verb: str) -> Progress:
     """A bar on the terminal that leaves no trace; nothing where standard error is no terminal."""
     console = Console(stderr=True)
@@ -268,7 +205,7 @@ def _progress(file: IO[bytes], verb: str) -> Progress:
         transient=True,
         disable=not console.is_terminal,
     )
-    progress.add_task(f"{verb} {file.name}", total=_size(file), events=0, per_second=0)
+    progress.add_task(f"{verb} {file.name}", total=regular_size(file), events=0, per_second=0)
     return progress
 
 

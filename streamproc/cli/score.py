@@ -17,14 +17,19 @@ from streamproc.cli.event_files import (
     rules_option,
     topic_option,
 )
+from streamproc.cli.facts import counted
+from streamproc.contracts.instants import to_iso
 from streamproc.contracts.printable import printable
 from streamproc.fitting.reading import Reading
 from streamproc.fitting.scoring import Risks, for_horizon, risks_at
 from streamproc.settings import load_settings
+from streamproc.windows.panes import DAY_MS
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _AS_OF: Final = "--as-of"
 _LINES: Final = 10_000
+#: Dates later than this after the last activity are probably not meant.
+_QUIET_MS: Final = 7 * DAY_MS
 _DIGITS: Final = 9
 _VARIABLES: Final = ("STREAMPROC_MODEL", "STREAMPROC_MODEL_FILE")
 
@@ -49,6 +54,7 @@ class _Found(NamedTuple):
     """How many were scored as of a date."""
 
     as_of: str
+    at_ms: int
     customers: int
     never_active: int
 
@@ -138,7 +144,7 @@ def score_command(
     for risks in risks_at(reading, used, list(asked)):
         for text in dict.fromkeys(asked[risks.now_ms]):
             _print(text, risks, reading.ids)
-            found.append(_Found(text, len(risks.customer), risks.never_active))
+            found.append(_Found(text, risks.now_ms, len(risks.customer), risks.never_active))
     if not as_json:
         _summarize(found, reading, used)
 
@@ -177,11 +183,13 @@ def _print(text: str, risks: Risks, ids: Sequence[str]) -> None:
 
 def _summarize(found: Sequence[_Found], reading: Reading, model: ChurnModel) -> None:
     customers, horizon = len(reading.ids), model.horizon_days
-    click.echo(
-        f"{reading.events:,} events of {customers:,} customers; model {model.version}, {horizon} days",
-        err=True,
-    )
+    of_customers = f"{counted(reading.events, 'event')} of {counted(customers, 'customer')}"
+    click.echo(f"{of_customers}; model {model.version}, {counted(horizon, 'day')}", err=True)
+    last_ms = int(reading.log.ts_ms.max()) if len(reading.log.ts_ms) else None
     for date in found:
         never = f", {date.never_active:,} of them never active" if date.never_active else ""
-        nobody = "" if date.customers else ": no event is before it"
-        click.echo(f"{printable(date.as_of)}: {date.customers:,} customers{never}{nobody}", err=True)
+        note = "" if date.customers else ": no event is before it"
+        if last_ms is not None and date.at_ms > last_ms + _QUIET_MS:
+            note = f"; the last activity is of {to_iso(last_ms)[:10]}: all is silence since"
+        told = f"{printable(date.as_of)}: {counted(date.customers, 'customer')}"
+        click.echo(told + never + note, err=True)

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from streamproc.api.explain import describe_cutoff, describe_segment, explain_segment
 from streamproc.cli.explained import print_explained, print_segments, tell_cutoff
+from streamproc.cli.facts import counted
 from streamproc.cli.rules_file import cutoffs_in_force, rules_path
 from streamproc.cli.segments_live import apply_command, preview_command
 from streamproc.errors import StreamprocError
@@ -119,16 +120,12 @@ def _print_problems(name: str, ruleset: Ruleset | None, problems: Sequence[Probl
     for cutoff in ruleset.cutoffs if ruleset is not None else ():
         console.print(Text(f"cut-off {tell_cutoff(cutoff.name, describe_cutoff(cutoff))}", "dim"))
     counts = Counter(problem.severity for problem in problems)
-    found = [_counted(count, severity) for severity, count in sorted(counts.items())]
+    found = [counted(count, severity) for severity, count in sorted(counts.items())]
     verdict = ", ".join(found) or "no problems"
     if ruleset is not None:
-        size = _counted(len(ruleset.segments), "segment"), _counted(len(ruleset.campaigns), "campaign")
+        size = counted(len(ruleset.segments), "segment"), counted(len(ruleset.campaigns), "campaign")
         verdict += f" in {' and '.join(size)}"
     console.print(Text(f"{name}: {verdict}", "green" if ruleset else "red"))
-
-
-def _counted(count: int, thing: str) -> str:
-    return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
 def _styled(problem: Problem) -> Text:

@@ -17,6 +17,7 @@ from streamproc.backtest.preview import Preview, SegmentPreview, count_customers
 from streamproc.cli.event_files import progress_bar
 from streamproc.cli.facts import because
 from streamproc.cli.rules_file import with_rules
+from streamproc.cli.tables import print_table
 from streamproc.contracts.printable import printable, printable_json
 from streamproc.errors import StreamprocError
 from streamproc.loading import load_definitions
@@ -111,7 +112,7 @@ def print_preview(console: Console, found: Preview) -> None:
     table = Table(box=None, header_style="dim", pad_edge=False)
     table.add_column("segment", no_wrap=True)
     for column in ("version", "inside now", "come in", "go", "inside then"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     for key, each in changing.items():
         then = each.inside + each.entering - each.leaving
         row = (
@@ -121,13 +122,10 @@ def print_preview(console: Console, found: Preview) -> None:
         )
         table.add_row(*map(Text, row))
     if changing:
-        console.print(table)
+        print_table(console, table)
     for key, each in changing.items():
-        for change in each.told:
-            why = (
-                because(change.evidence)
-                or "these rules have no such segment, or another one of its group came first"
-            )
+        for change in each.told if each.version is not None else ():
+            why = because(change.evidence) or "another segment of its group takes its place"
             verb = "comes in" if change.entered else "goes"
             console.print(
                 Text.assemble(
@@ -138,9 +136,9 @@ def print_preview(console: Console, found: Preview) -> None:
     if found.bands:
         bands = ", ".join(f"{count:,} to {band}" for band, count in found.bands.most_common())
         console.print(Text(f"churn bands: {bands}"))
-    unchanged = len(found.segments) - len(changing)
-    stay = "1 segment stays as it is" if unchanged == 1 else f"{unchanged} segments stay as they are"
-    console.print(Text(stay, "dim"))
+    if unchanged := len(found.segments) - len(changing):
+        stay = "1 segment stays as it is" if unchanged == 1 else f"{unchanged} segments stay as they are"
+        console.print(Text(stay, "dim"))
 
 
 def _versions(each: SegmentPreview) -> str:

@@ -150,6 +150,7 @@ def simulate_command(
             )
         except KeyboardInterrupt:
             if not live:
+                click.echo(f"interrupted: {tally.events:,} events are out, the history is cut off", err=True)
                 raise
     click.echo(str(tally), err=True)
 

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
 
+from streamproc.cli.event_files import opened
 from streamproc.cli.rules_file import rules_path
 from streamproc.clock import wall_ms
 from streamproc.contracts.decode import Failure, decode_chunk
@@ -67,11 +68,13 @@ class Tally:
 @click.command("validate")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @click.option(
+    "--topic",
     "--channel",
+    "channel",
     type=click.Choice(ORIGINS),
     default="web",
     show_default=True,
-    help="The topic's channel, or outcomes; an envelope says its own.",
+    help="Where events without an envelope belong, as for `publish`.",
 )
 @click.option(
     "--rules",
@@ -92,7 +95,7 @@ def validate_command(file: str, channel: str, rules: Path | None, as_json: bool)
     tally = Tally()
     name = "<stdin>" if file == "-" else file
     out = Console(highlight=False, soft_wrap=True)
-    with click.open_file(file, "rb") as stream, _progress(out) as progress:
+    with opened(Path(file)) as stream, _progress(out) as progress:
         task = progress.add_task(name, total=_size(stream))
         for chunk in _chunks(stream):
             for failure in _check(chunk, ORIGINS.index(channel), meanings, tally):

@@ -1,6 +1,7 @@
-"""Files that workers watch, written in one step: who looks meanwhile sees the old file or the new one."""
+"""Files that commands write: checked before anything is read; those that workers watch are written in one step."""
 
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from streamproc.errors import StreamprocError
@@ -13,6 +14,29 @@ def check_writable(path: Path) -> None:
         reason = "you may not write there" if place.exists() else f"there is no directory {place}"
         fix = "name a file in a directory that exists, and that you may write to"
         raise StreamprocError(f"cannot write {path}: {reason}", fix=fix)
+
+
+def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[Path | None]) -> None:
+    """Raises StreamprocError if one of these files cannot be written, or would go over another one or over an input.
+
+    outputs: by the option that names it; None: not asked for. `inputs` may hold `-`, which is no file.
+    """
+    taken = {_identity(path): f"{path}, which is read" for path in inputs if path and str(path) != "-"}
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        if (over := taken.get(_identity(path))) is not None:
+            raise StreamprocError(f"{option} would write over {over}", fix="name another file")
+        taken[_identity(path)] = f"{path}, which is that of {option}"
+        check_writable(path)
+
+
+def _identity(path: Path) -> object:
+    """The same for two names of one file."""
+    if not path.exists():
+        return path.resolve()
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def write_whole(path: Path, content: bytes) -> None:

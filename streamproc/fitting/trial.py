@@ -21,6 +21,8 @@ from streamproc.errors import StreamprocError
 from streamproc.fitting.forms import FORM_NAMES, FORMS, Form
 from streamproc.fitting.origins import origins_ms
 
+#: With fewer customers nothing is fitted.
+CUSTOMERS_MIN: Final = 20
 #: With fewer customers the scorecard is not tried.
 SCORECARD_CUSTOMERS_MIN: Final = 1_000
 #: Of each outcome, the scorecard wants so many customers: ten for each of its weights.
@@ -85,7 +87,8 @@ def try_history(
     if not origins:
         span_days = int(log.ts_ms[-1] - log.ts_ms[0]) // DAY_MS + 1 if len(log.ts_ms) else 0
         end_ms = (int(log.ts_ms[-1]) // DAY_MS + 1) * DAY_MS if len(log.ts_ms) else 0
-        why = f"the history has {span_days:,} days: too short to see what became of anybody in {horizon_days} days"
+        days = "1 day" if span_days == 1 else f"{span_days:,} days"
+        why = f"the history has {days}: too short to see what became of anybody in {horizon_days} days"
         return without_outcomes(sample(log, [end_ms], horizon_days), amount, why, horizon_days, labels)
     states = sample(_thinned(log, ids, len(origins)), origins, horizon_days)
     return try_states(states, ids, amount, horizon_days, labels, advance)
@@ -100,6 +103,12 @@ def try_states(
     advance: Callable[[float], None] = lambda done: None,
 ) -> Trial:
     """As `try_history`, of states with their outcomes; `amount`: of the history that they are from."""
+    if amount.customers < CUSTOMERS_MIN:
+        raise StreamprocError(
+            f"{amount.customers} {'customer is' if amount.customers == 1 else 'customers are'} too few to learn from: "
+            f"{CUSTOMERS_MIN} are the least",
+            fix="give the events of more customers; until then the packaged model serves",
+        )
     hashes = np.array([xxh32_intdigest(customer.encode()) for customer in ids], np.int64)
     fold = hashes[states.customer] % _FOLDS
     forms, missing = _enough_for(amount, states, horizon_days)

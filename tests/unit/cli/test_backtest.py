@@ -139,7 +139,7 @@ def test_bad_lines_are_told_and_left_out(history: str, rules: str, tmp_path: Pat
     path = tmp_path / "bad.jsonl"
     path.write_text('\n{"type": "page"}\n{"topic":"events.tv","value":{}}\n')
     result = backtest(rules, history, str(path), "--json")
-    assert json.loads(result.stdout)["events"] == 4
+    assert json.loads(result.stdout)["events"] == 3
     told = [line for line in result.stderr.splitlines() if line.startswith(f"{path}:")]
     assert [line.split(": ")[0] for line in told] == [f"{path}:2", f"{path}:3"]
     assert "missing_field" in told[0]
@@ -152,7 +152,7 @@ def test_a_history_without_events_is_refused(tmp_path: Path) -> None:
     path.write_text('{"topic":"events.web","value":{"type":"page"}}\n')
     error = backtest(str(path)).exception
     assert isinstance(error, StreamprocError)
-    assert error.message == "no line is an event that is accepted (1 read)"
+    assert error.message == f"{path}: no line is an event that is accepted"
 
 
 OTHER_RULES = RULES.replace("recency > 2d", "recency > 3d").replace("events_total >= 1", "events_total >= 2")
@@ -226,3 +226,24 @@ def test_files_that_cannot_be_written_are_told_before_the_replay(
     error = backtest(rules, history, option, str(tmp_path / "missing" / "x")).exception
     assert isinstance(error, StreamprocError)
     assert "there is no directory" in error.message
+
+
+def test_what_is_read_is_not_written_over(history: str, rules: str, tmp_path: Path) -> None:
+    for option, path in (("--signals", history), ("--report", rules)):
+        error = backtest(rules, history, option, path).exception
+        assert isinstance(error, StreamprocError)
+        assert error.message.startswith(f"{option} would write over {path}")
+    error = backtest(rules, history, "--report", f"{tmp_path}/x", "--signals", f"{tmp_path}/x").exception
+    assert isinstance(error, StreamprocError)
+
+
+def test_rules_without_segments_and_rules_that_do_the_same(history: str, rules: str, tmp_path: Path) -> None:
+    none = tmp_path / "none.yaml"
+    none.write_text("segments: []\n")
+    assert f"{none.name} has none" in backtest(str(none), history).stdout
+    same = tmp_path / "same.yaml"
+    same.write_text(RULES)
+    result = backtest(rules, history, "--against", str(same), "--report", str(tmp_path / "report.html"))
+    assert result.exit_code == 0
+    assert "; 3 segments are the same for everybody" in result.stdout
+    assert "differ" not in result.stdout.splitlines()

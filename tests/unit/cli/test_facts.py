@@ -57,6 +57,8 @@ def test_reasons_are_true_sentences() -> None:
     ("changes", "shown"),
     [
         ({"value": 30 * DAY_MS + 1_000}, "recency 30d 1s > 30d"),  # not rounded to what it is greater than
+        ({"value": 30 * DAY_MS + 232}, "recency 30d 232ms > 30d"),
+        ({"value": 30 * DAY_MS, "op": ">="}, "recency 30d >= 30d"),
         ({"holds": None}, "recency > 30d is unknown"),
         ({"threshold": "3 * usual_gap=86400000"}, "recency 31d 2h > 3 * usual_gap=1d"),
         (

@@ -159,3 +159,26 @@ def test_live_states_are_a_history(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_either_files_or_live_states(history: Path, tmp_path: Path) -> None:
     for arguments in ((history, "--live"), ()):
         assert "give files of events, or --live" in fit(*arguments, "-o", tmp_path / "m.json").stderr
+
+
+def test_the_history_is_not_written_over(history: Path) -> None:
+    before = history.read_bytes()
+    error = fit(history, "-o", history, "--horizon-days", 14).exception
+    assert isinstance(error, StreamprocError)
+    assert "--out would write over" in error.message
+    assert history.read_bytes() == before
+
+
+def test_model_and_picture_are_two_files(history: Path, tmp_path: Path) -> None:
+    error = fit(history, "-o", tmp_path / "m.png").exception
+    assert isinstance(error, StreamprocError)
+    assert "--plot would write over" in error.message
+
+
+def test_a_handful_of_customers_is_no_history(tmp_path: Path) -> None:
+    path = tmp_path / "one.jsonl"
+    path.write_bytes(b"".join(line(customer, ts) for customer, ts in lives(3, 90, seed=2)))
+    error = fit(path, "-o", tmp_path / "m.json", "--horizon-days", 14).exception
+    assert isinstance(error, StreamprocError)
+    assert "3 customers are too few" in error.message
+    assert not (tmp_path / "m.json").exists()

@@ -101,8 +101,9 @@ def test_no_date_is_a_mistake(events: Path) -> None:
 def test_the_summary_is_on_standard_error_and_can_be_left_out(events: Path) -> None:
     told = run(events, "--as-of", "2022-03-08")
     assert told.stderr.splitlines() == [
-        "12 events of 3 customers; model cdnow-1, 90 days", "2022-03-08: 3 customers",
-    ]  # fmt: skip
+        "12 events of 3 customers; model cdnow-1, 90 days",
+        "2022-03-08: 3 customers; the last activity is of 2022-02-17: all is silence since",
+    ]
     alone = run(events, "--as-of", "2022-03-08", "--json")
     assert (alone.stdout, alone.stderr) == (told.stdout, "")
 
