@@ -42,7 +42,7 @@ class WholeLives:
         yield from self._live(self._rulings(), self.counts, records=self.records)
 
     def _rulings(self) -> list[Rulings]:
-        """By partition, under which budgets last: customers compete for them, so all lives may have to be lived anew."""
+        """By partition, under which budgets last: customers compete for them, so lives may have to be lived anew."""
         campaigns = self.definitions.ruleset.campaigns
         numbers = range(int(self.lot.partition.max(initial=-1)) + 1)
         allowances = [Allowance.of(campaigns, number, self.partitions, None) for number in numbers]
