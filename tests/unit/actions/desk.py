@@ -19,6 +19,7 @@ HOUR_MS: Final = 60 * MINUTE_MS
 DAY_MS: Final = 24 * HOUR_MS
 #: 2026-06-15T12:00:00Z, a Monday.
 NOON_MS: Final = 1_781_524_800_000
+NO_POLICY: Final = ContactPolicy()
 
 
 def step(*channels: str, wait_ms: int = 0, **own: Any) -> Step:
@@ -48,7 +49,7 @@ class Customer:
     """One whose journeys go on from call to call; a field says what holds from then on."""
 
     campaigns: Sequence[Campaign]
-    policy: ContactPolicy = ContactPolicy()
+    policy: ContactPolicy = NO_POLICY
     customer: str = "ada"
     consents: Collection[str] = CONSENT_CHANNELS
     journeys: dict[int, Journey] = field(default_factory=dict)
