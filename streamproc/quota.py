@@ -59,6 +59,7 @@ class Quota:
         self._allowance = Allowance.of(campaigns, partition, partitions, stored.get("budgets"))
         kept = msgspec.json.decode(stored["breaker"], type=_Kept) if stored.get("breaker") else _Kept()
         self._breaker = Breaker(dict(kept.counts), kept.held_ms)
+        self._keeps_breaker = "breaker" in stored
 
     @property
     def is_held(self) -> bool:
@@ -106,6 +107,7 @@ class Quota:
         kept: dict[str, bytes] = {}
         if self._allowance.spent:
             kept["budgets"] = self._allowance.packed()
-        if self._breaker.counts or self.is_held:
+        if self._breaker.counts or self.is_held or self._keeps_breaker:
+            self._keeps_breaker = True  # so that a release is kept, too
             kept["breaker"] = msgspec.json.encode(_Kept(self._breaker.held_ms, self._breaker.counts))
         return kept

@@ -82,7 +82,7 @@ class _Desk:
         """Open a journey, or refuse to."""
         campaign, journey = self._campaigns[place], self._journeys.setdefault(place, Journey())
         refusal = self._refusal_at_door(campaign, journey)
-        if refusal == "in_journey":
+        if refusal is not None and journey.is_open:
             self._say(self._suppressed(place, refusal))
             return
         if refusal is None and journey.is_open:
@@ -286,7 +286,7 @@ class _Desk:
 
     def _suppressed(self, place: int, abort_type: AbortType) -> Said:
         journey = self._journeys[place]
-        step = journey.step + 1
+        step = min(journey.step + 1, len(self._campaigns[place].steps))
         said = Said(place, "suppressed", journey.seq, journey.entered_ms, step, journey.arm)
         return said._replace(abort_type=abort_type)
 

@@ -104,16 +104,18 @@ class Journeys:
         past = self.past(customer, campaign)
         if campaign.when is not None and truth(campaign.when, lookup) != TRUE:
             return
-        if past.journey is not None and is_ladder_open(campaign, past.journey):
-            entry, step = past.journey.entry, past.journey.step
-            yield self.signal(customer, campaign, entry, step, "suppressed", abort_type="in_journey")
-            return
-        past.entries += 1
         abort_type = None
-        if past.requested_ms is not None and campaign.again_ms is None:
+        if past.journey is not None and is_ladder_open(campaign, past.journey):
+            abort_type = "in_journey"
+        elif past.requested_ms is not None and campaign.again_ms is None:
             abort_type = "never_again"
         elif past.requested_ms is not None and past.requested_ms > now_ms - (campaign.again_ms or 0):
             abort_type = "cooldown"
+        if abort_type is not None and past.journey is not None:
+            entry, step = past.journey.entry, min(past.journey.step, len(campaign.steps) - 1)
+            yield self.signal(customer, campaign, entry, step, "suppressed", abort_type=abort_type)
+            return
+        past.entries += 1
         if abort_type is not None:
             yield self.signal(
                 customer, campaign, past.entries, 0, "suppressed", abort_type=abort_type, closes=True
