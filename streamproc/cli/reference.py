@@ -5,14 +5,16 @@ from typing import Final
 
 from streamproc.contracts.tables import table
 from streamproc.features.registry import FEATURES, Feature
-from streamproc.metrics import CATALOGUE
+from streamproc.metrics import WEBHOOKS, WORKER
 from streamproc.windows.panes import DAY_MS, HOUR_MS, WINDOWS
 
 #: The placeholder for the name of a window, as docs/rules.md and docs/semantics.md use it.
 _ANY_WINDOW: Final = "W"
+_EXPORTED: Final = {"worker": WORKER, "webhooks": WEBHOOKS}
 
 
-def _metrics(_: str) -> str:
+def _metrics(program: str) -> str:
+    """The metrics that one of the programs exports."""
     rows = (
         (
             f"`streamproc_{definition.name}`",
@@ -20,7 +22,7 @@ def _metrics(_: str) -> str:
             ", ".join(f"`{label}`" for label in definition.labels),
             definition.help,
         )
-        for definition in CATALOGUE
+        for definition in _EXPORTED[program]
     )
     return table(("metric", "kind", "labels", "what it tells"), rows)
 

@@ -59,7 +59,9 @@ def decide_campaigns(
         said += verdicts
         said_rows += [case.row] * len(verdicts)
         if table.head["cause_offset"][case.row] == NEVER and not case.facts.redefined:
-            rules.by_time += [case.facts.now_ms for each in verdicts if each.kind == "requested" and each.step == 1]
+            rules.by_time += [
+                case.facts.now_ms for each in verdicts if each.kind == "requested" and each.step == 1
+            ]
     cases.write_back()
     places = places_of(table.journeys, plan.campaigns)
     return Decided(np.array(said_rows, np.int64), said, first_looks_ms(table.journeys, places, len(table)))

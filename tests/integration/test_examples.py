@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import msgspec
 from msgspec import structs
 
 from streamproc.clock import wall_ms
@@ -26,7 +28,9 @@ from streamproc.transport.outlet import Outgoing
 from streamproc.transport.partitioner import partition_of
 from tests.integration.worker import Installation
 from tests.integration.worker import until as eventually
+from tests.servers.process import free_port
 
+ID_FIELD = b'"messageId":"'
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MEANINGS = Meanings(DEFAULT_MEANINGS, "USD")
 
@@ -105,6 +109,38 @@ async def test_the_table_of_segments_has_the_newest_of_each(
     assert (tmp_path / "log").read_text().count("dormant (time)\n") == 2
     rows = sqlite3.connect(tmp_path / "segments.db").execute("SELECT * FROM memberships").fetchall()
     assert rows == [("u-1001", "dormant", 0, 8, dict(left.headers)["ce_id"].decode())]
+
+
+async def test_the_receiver_takes_a_request_once(installation: Installation, tmp_path: Path) -> None:
+    """Suppressed ones and repeats do nothing; who signs with another secret is refused."""
+    requested, *_ = records()["actions.reactivation"]
+    assert requested.value.count(ID_FIELD) == 1
+    suppressed = msgspec.structs.replace(
+        requested,
+        value=requested.value.replace(b"Requested", b"Suppressed").replace(ID_FIELD, ID_FIELD + b"0"),
+    )
+    port, secret = free_port(), "whsec_" + "A" * 32
+    settings = {
+        "webhook_url": f"http://127.0.0.1:{port}/",
+        "webhook_secret": secret,
+        "webhook_allow_private": "yes",
+        "webhook_pause_ms": 50,
+    }
+    live = [
+        msgspec.structs.replace(one, value=re.sub(rb'"expires_at":"[^"]+"', b'"expires_at":null', one.value))
+        for one in (requested, suppressed, requested)
+    ]
+    environment = {"STREAMPROC_WEBHOOK_SECRET": secret, "PORT": str(port)}
+    await publish(installation, *live)
+    with running(installation, "receive.py", tmp_path / "log", **environment):
+        webhooks = installation.begin("webhooks", "--events", "requested,suppressed", **settings)
+        await eventually(lambda: (tmp_path / "log").read_text().count(" 204 ") == 3, 60)
+        stranger = installation.command(
+            "webhooks", "check", **{**settings, "webhook_secret": "whsec_" + "B" * 32}
+        )
+        webhooks.kill()
+    assert (tmp_path / "log").read_text().count(" to ") == 1
+    assert (stranger.returncode, "HTTP 400" in stranger.stdout) == (1, True)
 
 
 async def test_the_bridge_tells_attributes_and_events_once(

@@ -14,6 +14,8 @@ from click.testing import CliRunner
 from streamproc.cli.group import group
 from streamproc.errors import StreamprocError
 from streamproc.settings import load_settings
+from streamproc.sinks.webhook.journal import DeadLetter, Disabled, open_journal
+from streamproc.sinks.webhook.message import Message
 from streamproc.state.redis_store import RedisStore
 from streamproc.transport.brokers import brokers_of
 from streamproc.transport.topics import check_group, describe
@@ -248,6 +250,22 @@ async def test_redis_says_why_not(secured: Secured) -> None:
         await store.aclose()
         assert time.monotonic() - begin_s < REFUSED_WITHIN_S, says
         assert not any(secret in str(refusal.value) for secret in (*SECRETS, "wrong"))
+
+
+async def test_webhooks_need_no_more_permissions_than_documented(secured: Secured) -> None:
+    """All that their journal asks of Redis."""
+    message = Message(offset=0, customer=b"c", id="m", body=b"{}", read_ms=0, ends_ms=1)
+    async with open_journal(secured.redis_at(), prefix="", group="hooks", url="") as journal:
+        await journal.check_server()
+        claim = await journal.claim(0)
+        await journal.read_on(claim, None, 1, [message])
+        await journal.postpone(claim, message)
+        await journal.give_up(claim, [DeadLetter(0, message, 1, "expired")])
+        await journal.disable(Disabled(1, "HTTP 410"))
+        assert await journal.disabled() == Disabled(1, "HTTP 410")
+        assert await journal.enable()
+        assert await journal.partitions() == {0: 1}
+        assert len(await journal.dead()) == 1
 
 
 def test_a_worker_ends_at_once(secured: Secured, topic_prefix: str, tmp_path: Path) -> None:
