@@ -1,5 +1,6 @@
 """Files of events to chronicles, on all cores: this process reads blocks of lines, others decode them."""
 
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from itertools import islice
@@ -66,7 +67,10 @@ class ChronicleReader:
         self.lines.begin(name)
         rest = iter(events)
         while some := list(islice(rest, _BLOCK_EVENTS)):
-            lines = [b'{"topic":"%b","value":%b}' % (event.topic.encode(), event.value) for event in some]
+            lines = [
+                b'{"topic":"%b","value_base64":"%b"}' % (event.topic.encode(), b64encode(event.value))
+                for event in some
+            ]
             self._take(Block(self.lines.read + 1, some[0].topic, b"\n".join(lines)))
 
     def chronicles(self) -> list[Chronicle]:
