@@ -10,7 +10,7 @@ from typing import IO, Final, Self
 
 from streamproc.backtest.blocks import Block, Parcel, blocks_of, decode, lines_in
 from streamproc.backtest.chronicle import Chronicle, Chronicler
-from streamproc.backtest.crew import cores, crew, receive
+from streamproc.backtest.crew import cores, crew, receive, send
 from streamproc.backtest.history import HistoricEvent, Lines
 from streamproc.contracts.meanings import Meanings
 
@@ -90,7 +90,7 @@ class ChronicleReader:
             self._wait()
         link = self._idle.pop()
         self._under_way[link] = number
-        link.send(block)
+        send(link, block)
 
     def _wait(self) -> None:
         """Until some block is decoded."""

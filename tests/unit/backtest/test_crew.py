@@ -5,7 +5,7 @@ from multiprocessing.connection import Connection
 
 import pytest
 
-from streamproc.backtest.crew import crew, receive
+from streamproc.backtest.crew import crew, receive, send
 from streamproc.errors import StreamprocError
 
 
@@ -42,8 +42,11 @@ def test_a_process_that_is_killed_is_noticed() -> None:
     def work(_: Connection) -> None:
         os._exit(9)
 
-    with crew([work]) as (link,), pytest.raises(RuntimeError, match="was killed; was there enough memory"):
-        receive(link)
+    with crew([work]) as (link,):
+        with pytest.raises(RuntimeError, match="was killed; was there enough memory"):
+            receive(link)
+        with pytest.raises(RuntimeError, match="was killed; was there enough memory"):
+            send(link, "more")
 
 
 def test_who_goes_on_is_ended() -> None:

@@ -23,7 +23,7 @@ def test_one_that_does_not_exist_is_named() -> None:
     assert "No such command 'backtests'" in result.output
 
 
-@pytest.mark.parametrize("command", ["backtest", "simulate", "validate"])
+@pytest.mark.parametrize("command", ["backtest", "score", "validate"])
 def test_a_command_imports_no_more_than_it_needs(command: str) -> None:
     code = (
         "import sys; from click import Context; from streamproc.cli.group import group;"
