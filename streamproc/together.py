@@ -86,11 +86,9 @@ class Rounds:
 class Together:
     """Makes lives of courses: those that come in one round of the event loop in one go."""
 
-    def __init__(self, customers_max: int | None = None) -> None:
-        """`customers_max`: of one go, about; None: as many as make sense between two commits."""
-        most = _CUSTOMERS_MAX if customers_max is None else customers_max
+    def __init__(self) -> None:
         self._courses: Gathering[Course, Lives] = Gathering(
-            _lives, weigh=lambda course: len(course.table), most=most
+            _lives, weigh=lambda course: len(course.table), most=_CUSTOMERS_MAX
         )
 
     async def advance(self, course: Course) -> Lives:

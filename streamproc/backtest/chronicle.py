@@ -159,6 +159,5 @@ class Chronicler:
 
 def _runs(column: Ints) -> Iterator[slice]:
     """From where to where a sorted column is the same."""
-    starts = np.flatnonzero(np.append(True, column[1:] != column[:-1])) if len(column) else column
-    for begin, end in zip(starts.tolist(), [*starts[1:].tolist(), len(column)], strict=True):
-        yield slice(begin, end)
+    ends = [*(np.flatnonzero(column[1:] != column[:-1]) + 1).tolist(), len(column)] if len(column) else []
+    yield from map(slice, [0, *ends], ends)

@@ -13,6 +13,7 @@ from streamproc.errors import StreamprocError
 
 #: A process makes many objects and no cycles: it looks for these after so many objects only.
 _GARBAGE_OBJECTS: Final = 50_000
+_KILLED: Final = "a process of the backtest was killed; was there enough memory?"
 #: What a process does: it has a link to the first one.
 Work = Callable[[Connection], None]
 
@@ -64,12 +65,20 @@ def crew(works: Sequence[Work]) -> Iterator[list[Connection]]:
             process.join()
 
 
+def send(link: Connection, message: object) -> None:
+    """Give a process something to do. Raises RuntimeError if it is no longer there."""
+    try:
+        link.send(message)
+    except OSError:
+        raise RuntimeError(_KILLED) from None
+
+
 def receive(link: Connection) -> Any:
     """The next message of a process. Raises what it has failed by."""
     try:
         message = link.recv()
-    except EOFError:
-        raise RuntimeError("a process of the backtest was killed; was there enough memory?") from None
+    except (EOFError, OSError):
+        raise RuntimeError(_KILLED) from None
     if isinstance(message, _Failed):
         raise message.error()
     return message

@@ -1,5 +1,6 @@
 """Files of events to chronicles, on all cores: this process reads blocks of lines, others decode them."""
 
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from itertools import islice
@@ -9,7 +10,7 @@ from typing import IO, Final, Self
 
 from streamproc.backtest.blocks import Block, Parcel, blocks_of, decode, lines_in
 from streamproc.backtest.chronicle import Chronicle, Chronicler
-from streamproc.backtest.crew import cores, crew, receive
+from streamproc.backtest.crew import cores, crew, receive, send
 from streamproc.backtest.history import HistoricEvent, Lines
 from streamproc.contracts.meanings import Meanings
 
@@ -66,7 +67,10 @@ class ChronicleReader:
         self.lines.begin(name)
         rest = iter(events)
         while some := list(islice(rest, _BLOCK_EVENTS)):
-            lines = [b'{"topic":"%b","value":%b}' % (event.topic.encode(), event.value) for event in some]
+            lines = [
+                b'{"topic":"%b","value_base64":"%b"}' % (event.topic.encode(), b64encode(event.value))
+                for event in some
+            ]
             self._take(Block(self.lines.read + 1, some[0].topic, b"\n".join(lines)))
 
     def chronicles(self) -> list[Chronicle]:
@@ -86,7 +90,7 @@ class ChronicleReader:
             self._wait()
         link = self._idle.pop()
         self._under_way[link] = number
-        link.send(block)
+        send(link, block)
 
     def _wait(self) -> None:
         """Until some block is decoded."""

@@ -1,4 +1,7 @@
-"""A partition's history through the worker's own shard, under the event clock, in memory and without servers."""
+"""A partition's history through the worker's own shard, under the event clock, in memory and without servers.
+
+For those who want the states in a store; `lives` is faster for those who do not.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,7 +18,6 @@ from streamproc.settings import Settings
 from streamproc.sources import SOURCES
 from streamproc.state.layout import LAYOUT_VERSION
 from streamproc.state.memory_store import MemoryStore
-from streamproc.together import Together
 from streamproc.transitions.definitions import Definitions
 from streamproc.transitions.publish import Signal
 
@@ -40,20 +42,13 @@ class Replay:
     """
 
     def __init__(
-        self,
-        definitions: Definitions,
-        wall_now_ms: int,
-        partition: int = 0,
-        partitions: int = 1,
-        together: Together | None = None,
+        self, definitions: Definitions, wall_now_ms: int, partition: int = 0, partitions: int = 1
     ) -> None:
-        """`together`: evaluates it with other partitions that are replayed at the same time."""
         self.partition = partition
         self.events = self.refused = self.repeats = self.too_late = self.time_ms = 0
         self.first_refused: list[Refused] = []
         self._settings = Settings(clock="event", chunk_records=_CHUNK_RECORDS)
         self._definitions, self._wall_now_ms, self._partitions = definitions, wall_now_ms, partitions
-        self._advance = None if together is None else together.advance
         self.store = MemoryStore()
         self._shard: Shard | None = None
 
@@ -88,9 +83,7 @@ class Replay:
             self.partition, generation=1, member="backtest", partitions=self._partitions, layout=LAYOUT_VERSION,
             offsets_if_new={}, create=True,
         )  # fmt: skip
-        shard = Shard(
-            self.store, head, [], self._definitions, self._settings, Metrics(), advance=self._advance
-        )
+        shard = Shard(self.store, head, [], self._definitions, self._settings, Metrics())
         shard.batch_records = _CHUNK_RECORDS
         return shard
 
