@@ -14,9 +14,12 @@ DIRECTIVES = {
     "initializedcheck": False,
 }
 
+#: Multiply, round, add, round, on processors with one instruction for it, too: states move from one machine to another.
+FLAGS = ("-O3", "-ffp-contract=off")
+
 
 def _extension(path: Path) -> Extension:
-    return Extension(".".join(path.with_suffix("").parts), [str(path)], extra_compile_args=["-O3"])
+    return Extension(".".join(path.with_suffix("").parts), [str(path)], extra_compile_args=list(FLAGS))
 
 
 setup(

@@ -8,10 +8,10 @@ weights by age: what follows is how many floats lie between the sum and the coun
 from libc.string cimport memcpy
 
 from streamproc.state.bits cimport (
-    INF, NEVER, ONES_32, Reader, Writer, get, get_number, get_signed, get_word, i64, lowest_one, ones_of, put,
+    INF, NEVER, ONES_32, Reader, Writer, get, get_number, get_signed, get_word, i64, leading_zeros, lowest_one, ones_of, put,
     put_number, put_signed, put_word, u64, zigzag,
 )
-from streamproc.state.runs cimport PANE_FIELDS, Days
+from streamproc.state.days cimport PANE_FIELDS, Days
 
 cdef enum:
     DAYS, FIRST, LAST, LOW, HIGH, DECAYED
@@ -21,7 +21,7 @@ cdef enum:
     WORD_BITS = 64
     BITMAP_DAYS = 128
     DAY_MS = 86_400_000
-    FLOATS_ORDER = 3
+    FLOATS_ORDER = 0
     FLOATS_MAX = 1 << 20
 
 
@@ -126,13 +126,20 @@ cdef inline u64 _get_flips(Reader* source) noexcept nogil:
 
 
 cdef inline void _sum(double* sums, u64 low, u64 high, const double* decay) noexcept nogil:
-    cdef int word, rate, age
-    cdef u64 left
+    """Day by day, from the oldest one on, and up to the last one: as they were counted, mostly."""
+    cdef int before = -1, age, rate
     sums[0] = sums[1] = sums[2] = 0
-    for word in range(2):
-        left = high if word else low
-        while left:
-            age = WORD_BITS * word + lowest_one(left)
-            for rate in range(RATES):
-                sums[rate] += decay[rate * BITMAP_DAYS + age]
-            left &= left - 1
+    while low or high:
+        age = 2 * WORD_BITS - 1 - leading_zeros(high) if high else WORD_BITS - 1 - leading_zeros(low)
+        if high:
+            high ^= <u64>1 << (age - WORD_BITS)
+        else:
+            low ^= <u64>1 << age
+        for rate in range(RATES):
+            if before >= 0:
+                sums[rate] *= decay[rate * BITMAP_DAYS + before - age]
+            sums[rate] += 1
+        before = age
+    if before > 0:
+        for rate in range(RATES):
+            sums[rate] *= decay[rate * BITMAP_DAYS + before]

@@ -51,6 +51,11 @@ cdef inline void put(Writer* out, u64 bits, int count) noexcept nogil:
     out.used &= 7
 
 
+cdef inline int bits_of(u64 most) noexcept nogil:
+    """How many bits numbers up to `most` take."""
+    return 64 - leading_zeros(most) if most else 0
+
+
 cdef inline void put_word(Writer* out, u64 bits) noexcept nogil:
     put(out, bits & ONES_32, 32)
     put(out, bits >> 32, 32)
@@ -125,7 +130,17 @@ cdef inline bint is_at_end(const Reader* source) noexcept nogil:
 
 
 cdef inline u64 get_number(Reader* source, int order) noexcept nogil:
-    cdef u64 word = peek(source), number
+    cdef u64 word = peek(source)
+    cdef int more = lowest_one(word | <u64>1 << AT_ONCE), size = more + order
+    if more + 1 + size > AT_ONCE:
+        return _get_great_number(source, order)
+    source.at += more + 1 + size
+    return (word >> (more + 1) & ((<u64>1 << size) - 1)) + (<u64>1 << size) - (<u64>1 << order)
+
+
+cdef inline u64 _get_great_number(Reader* source, int order) noexcept nogil:
+    """One that does not go through `get` in one piece."""
+    cdef u64 word = peek(source)
     cdef int more, size
     if word & ((<u64>1 << (NUMBER_BITS + 1)) - 1) == 0:
         source.at += NUMBER_BITS + 1
@@ -136,12 +151,7 @@ cdef inline u64 get_number(Reader* source, int order) noexcept nogil:
         spoil(source)
         return 0
     source.at += more + 1
-    if more + 1 + size <= AT_ONCE:
-        number = word >> (more + 1) & ((<u64>1 << size) - 1)
-        source.at += size
-    else:
-        number = get(source, size)
-    return number + (<u64>1 << size) - (<u64>1 << order)
+    return get(source, size) + (<u64>1 << size) - (<u64>1 << order)
 
 
 cdef inline i64 get_signed(Reader* source, int order) noexcept nogil:

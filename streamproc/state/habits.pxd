@@ -35,11 +35,8 @@ cdef inline void get_views(Reader* source, i64 customer, i64* row, Py_ssize_t si
 cdef inline void put_hours(Writer* out, const i64* row, Py_ssize_t size) noexcept nogil:
     cdef i64 expected = 0
     for _ in range(size):
-        if row[1] == expected:
-            put_after(out, 1, 1, row[2], 3)
-        else:
-            put_after(out, 0, 1, zigzag(<u64>row[1] - <u64>expected), 1)
-            put_number(out, row[2], 3)
+        put_number(out, <u64>row[1] - <u64>expected, 0)
+        put_number(out, row[2], 3)
         expected = row[1] + 1
         row += HOUR_FIELDS
 
@@ -47,8 +44,7 @@ cdef inline void put_hours(Writer* out, const i64* row, Py_ssize_t size) noexcep
 cdef inline void get_hours(Reader* source, i64 customer, i64* row, Py_ssize_t size) noexcept nogil:
     cdef u64 hour = 0
     for _ in range(size):
-        if not get(source, 1):
-            hour += <u64>get_signed(source, 1)
+        hour += get_number(source, 0)
         row[0], row[1], row[2] = customer, hour, get_number(source, 3)
         hour += 1
         row += HOUR_FIELDS

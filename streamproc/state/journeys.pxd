@@ -5,12 +5,13 @@ mostly entered at its first request, has no steps behind that were not requested
 due.
 """
 
+from streamproc.state.around cimport Around
 from streamproc.state.bits cimport (
     INF, NEVER, Reader, Writer, get, get_number, get_signed, i64, put, put_number, put_signed, spoil, u64,
 )
-from streamproc.state.moments cimport Moments, get_moment, get_span, put_moment, put_span
+from streamproc.state.moments cimport SECOND_MS, Moments, get_moment, put_moment
 from streamproc.state.names cimport get_id, put_id
-from streamproc.state.rows cimport Around
+from streamproc.state.seconds cimport get_span, put_span
 
 cdef enum:  # of a journey
     CAMPAIGN = 1
@@ -26,7 +27,6 @@ cdef enum:
 
 
 cdef inline void put_journeys(Writer* out, const i64* row, Py_ssize_t size, Around* around) noexcept nogil:
-    around.names.next = 0
     for _ in range(size):
         put_id(out, &around.names, row[CAMPAIGN], row[SEQ] == 1)
         put_moment(out, &around.moments, row[REQUESTED])
@@ -44,7 +44,6 @@ cdef inline void get_journeys(
     Reader* source, i64 customer, i64* row, Py_ssize_t size, Around* around
 ) noexcept nogil:
     cdef bint once = False
-    around.names.next = 0
     for _ in range(size):
         row[0], row[CAMPAIGN] = customer, get_id(source, &around.names, &once)
         row[REQUESTED] = get_moment(source, &around.moments)
@@ -98,7 +97,7 @@ cdef inline void _get_open(Reader* source, i64* row, Moments* moments) noexcept 
 
 cdef inline i64 _since_ms(i64 requested_ms, const Moments* moments) noexcept nogil:
     """What the entry is told from: whole seconds, as both are under the event clock."""
-    return requested_ms if requested_ms != NEVER else moments.known[0] // 1_000 * 1_000
+    return requested_ms if requested_ms != NEVER else moments.known[0] // SECOND_MS * SECOND_MS
 
 
 cdef inline bint _is_place(i64 number, i64 least) noexcept nogil:

@@ -1,8 +1,8 @@
 """How customers are packed into bytes, and a batch of them at once.
 
 A packed customer is the layout version (one byte), how many rows each sparse table has, an instant that others are told
-from, the panes, the fixed row, and the rows of the other tables in the order of `SPARSE_TABLES`. The likelier a number,
-the fewer bits it takes; `wire` writes and reads them. docs/state.md says what that comes to.
+from, the panes, the fixed row, and the rows of the other tables, those first from which others are told. The likelier a
+number, the fewer bits it takes; `wire` writes and reads them. docs/state.md says what that comes to.
 """
 
 from collections.abc import Sequence
@@ -51,10 +51,10 @@ def unpack(ids: Sequence[str], blobs: Sequence[bytes | None]) -> CustomerTable:
     for row, blob in zip(rows, packed, strict=True):
         if blob[0] != LAYOUT_VERSION:
             raise _broken(ids[row], f"layout {blob[0]}, this version reads {LAYOUT_VERSION}")
-    counts = np.empty((len(packed), len(SPARSE_TABLES)), np.int64)
+    counts = np.empty((len(packed), len(SPARSE_TABLES) + 1), np.int64)
     broken = wire.read_counts(packed, SIZE_ORDERS, counts)
     if broken < 0:
-        sizes = counts.sum(axis=0).tolist()
+        sizes = counts[:, :-1].sum(axis=0).tolist()
         sparse = {
             name: np.empty(size, dtype)
             for size, (name, dtype) in zip(sizes, SPARSE_TABLES.items(), strict=True)

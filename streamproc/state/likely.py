@@ -12,8 +12,8 @@ from streamproc.windows.table import BITMAP_DAYS, DECAY_DAYS, SPARSE_TABLES
 
 #: About how many bits the number of rows takes.
 _SIZES: Final[Mapping[str, int]] = {
-    "panes": 6, "ring": 3, "members": 3, "journeys": 0, "words": 1, "tallies": 3, "views": 2, "hours": 3,
-    "categories": 1, "funnels": 0, "contacts": 0,
+    "panes": 6, "ring": 2, "members": 4, "journeys": 0, "words": 2, "tallies": 4, "views": 3, "hours": 3,
+    "categories": 2, "funnels": 0, "contacts": 0,
 }  # fmt: skip
 
 #: What the packaged rules file calls its segments, campaigns and funnels, in its order, and so in the order of packed

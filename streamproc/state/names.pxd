@@ -9,6 +9,7 @@ cdef enum:
     PLACES = 256  # of known ids, at most: there is room for more of them
     NAME_FIELDS = 3
     NAME_BYTES = 24
+    SIZE_ORDER = 3
     LETTER_BITS = 5
     FIRST_LETTER = 96  # before a
     LETTERS_AT_ONCE = 7
@@ -49,7 +50,7 @@ cdef inline i64 get_id(Reader* source, Names* names, bint* flag) noexcept nogil:
 
 
 cdef inline void put_name(Writer* out, const i64* cells) noexcept nogil:
-    """Its length, whether it is of small letters, and its letters."""
+    """Whether it is of small letters, its length, and its letters."""
     cdef const byte* name = <const byte*>cells
     cdef int size = NAME_BYTES, first = 0, i, bits = LETTER_BITS
     cdef u64 letters
@@ -58,7 +59,7 @@ cdef inline void put_name(Writer* out, const i64* cells) noexcept nogil:
     for i in range(size):
         if name[i] < FIRST_LETTER or name[i] >= FIRST_LETTER + (1 << LETTER_BITS):
             bits = 8
-    put(out, size | <u64>(bits == 8) << LETTER_BITS, LETTER_BITS + 1)
+    put_after(out, bits == 8, 1, size, SIZE_ORDER)
     while first < size:
         letters = 0
         for i in range(min(size - first, LETTERS_AT_ONCE)):
@@ -69,10 +70,13 @@ cdef inline void put_name(Writer* out, const i64* cells) noexcept nogil:
 
 cdef inline void get_name(Reader* source, i64* cells) noexcept nogil:
     cdef byte* name = <byte*>cells
-    cdef int size = <int>get(source, LETTER_BITS), first = 0, i, bits = 8 if get(source, 1) else LETTER_BITS
-    cdef u64 letters
+    cdef int bits = 8 if get(source, 1) else LETTER_BITS, first = 0, size, i
+    cdef u64 letters = get_number(source, SIZE_ORDER)
+    if letters > NAME_BYTES:
+        spoil(source)
+        letters = 0
+    size = <int>letters
     memset(name, 0, NAME_BYTES)
-    size = min(size, NAME_BYTES)
     while first < size:
         letters = get(source, bits * min(size - first, LETTERS_AT_ONCE))
         for i in range(min(size - first, LETTERS_AT_ONCE)):

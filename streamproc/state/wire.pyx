@@ -2,16 +2,19 @@
 
 Tables are int64[rows, fields], sorted by their first field, the customer's row; the head has one row a customer and no
 such field. A state is: how many rows each table has, an instant that others are told from, the panes, the head, which
-is told from the panes, and the rows of the other tables.
+is told from the panes, and the rows of the other tables, those first from whose instants others are told.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdlib cimport free, realloc
 
 from streamproc.state.active cimport ACTIVE_BYTES_MAX
+from streamproc.state.around cimport Around
 from streamproc.state.bits cimport (
     NUMBER_BYTES_MAX, Reader, Writer, byte, end_of, get_number, i64, is_at_end, put_number, u64,
 )
+from streamproc.state.days cimport PANE_FIELDS, SERIES_MAX, TIERS_MAX, Shape, begin_days
+from streamproc.state.fixed cimport HEAD_FIELDS, get_head, put_head
 from streamproc.state.habits cimport (
     CATEGORY_FIELDS, HOUR_FIELDS, VIEW_FIELDS, get_categories, get_hours, get_views, put_categories, put_hours,
     put_views,
@@ -22,14 +25,14 @@ from streamproc.state.journeys cimport (
 from streamproc.state.moments cimport begin_moments
 from streamproc.state.names cimport PLACES
 from streamproc.state.rows cimport (
-    FUNNEL_FIELDS, HEAD_FIELDS, MEMBER_FIELDS, RING_FIELDS, TALLY_FIELDS, WORD_FIELDS, Around, get_funnels, get_head,
-    get_members, get_ring, get_tallies, get_words, put_funnels, put_head, put_members, put_ring, put_tallies,
-    put_words,
+    FUNNEL_FIELDS, MEMBER_FIELDS, RING_FIELDS, TALLY_FIELDS, WORD_FIELDS, get_funnels, get_members, get_ring,
+    get_tallies, get_words, put_funnels, put_members, put_ring, put_tallies, put_words,
 )
-from streamproc.state.runs cimport PANE_BYTES_MAX, PANE_FIELDS, SERIES_MAX, Shape, begin_days, get_panes, put_panes
+from streamproc.state.runs cimport PANE_BYTES_MAX, get_panes, put_panes
 
 cdef enum:
-    BASE_ORDER = 41  # in ms: until 2039
+    BASE_ORDER = 38  # in ms from then on: until 2032
+    BASE_MS = 1_700_000_000_000
 
 cdef enum:  # places of the tables, as in `windows.table.SPARSE_TABLES`
     PANES, RING, MEMBERS, JOURNEYS, WORDS, TALLIES, VIEWS, HOURS, CATEGORIES, FUNNELS, CONTACTS,
@@ -102,7 +105,7 @@ def pack(
                 out = Writer(buffer + 1, 0, 0)
                 for number in range(TABLES):
                     put_number(&out, rows[number], orders[number])
-                put_number(&out, base_ms[customer], BASE_ORDER)
+                put_number(&out, <u64>base_ms[customer] - <u64>BASE_MS, BASE_ORDER)
                 _begin(&around, base_ms[customer])
                 _put(&out, &head[customer, 0], opened, rows, &around)
                 states.append(PyBytes_FromStringAndSize(<char*>buffer, end_of(&out) - buffer))
@@ -117,19 +120,19 @@ cdef void _put(Writer* out, const i64* head, Table* tables, Py_ssize_t* rows, Ar
     put_panes(out, tables[PANES].next, rows[PANES], around.shape, around.base_ms, &around.days)
     put_head(out, head, around)
     put_ring(out, tables[RING].next, rows[RING], around)
+    put_tallies(out, tables[TALLIES].next, rows[TALLIES], around)
+    put_words(out, tables[WORDS].next, rows[WORDS], around)
     put_members(out, tables[MEMBERS].next, rows[MEMBERS], around)
     put_journeys(out, tables[JOURNEYS].next, rows[JOURNEYS], around)
-    put_words(out, tables[WORDS].next, rows[WORDS], around)
-    put_tallies(out, tables[TALLIES].next, rows[TALLIES], around)
+    put_contacts(out, tables[CONTACTS].next, rows[CONTACTS], around)
+    put_funnels(out, tables[FUNNELS].next, rows[FUNNELS], around)
     put_views(out, tables[VIEWS].next, rows[VIEWS])
     put_hours(out, tables[HOURS].next, rows[HOURS])
     put_categories(out, tables[CATEGORIES].next, rows[CATEGORIES])
-    put_funnels(out, tables[FUNNELS].next, rows[FUNNELS], around)
-    put_contacts(out, tables[CONTACTS].next, rows[CONTACTS], around)
 
 
 def read_counts(list states, const byte[::1] orders, i64[:, ::1] counts):
-    """Read how many rows each state has in each sparse table: int64[states, tables].
+    """Read how many rows each state has in each sparse table, and which bit is next: int64[states, tables + 1].
 
     Returns the place of the first one that cannot be, as it is shorter than that; -1: there is none.
     """
@@ -137,7 +140,7 @@ def read_counts(list states, const byte[::1] orders, i64[:, ::1] counts):
     cdef int number
     cdef Reader source
     cdef u64 count
-    if orders.shape[0] != TABLES or counts.shape[1] != TABLES:
+    if orders.shape[0] != TABLES or counts.shape[1] != TABLES + 1:
         raise ValueError("each table has an order and a count")
     for place in range(len(states)):
         source = _reader(states[place])
@@ -146,6 +149,7 @@ def read_counts(list states, const byte[::1] orders, i64[:, ::1] counts):
             if count > 8 * source.size:  # no row is smaller than a bit
                 return place
             counts[place, number] = count
+        counts[place, TABLES] = source.at
     return -1
 
 
@@ -161,7 +165,7 @@ def unpack(
     const i64[::1] ids,
     const double[:, ::1] decay,
 ):
-    """The inverse of `pack`, into tables of the sizes that `counts` adds up to.
+    """The inverse of `pack`, into tables of the sizes that `counts` (of `read_counts`) adds up to.
 
     Returns the place of the first state that cannot be, or does not end where it should; -1: there is none.
     """
@@ -170,17 +174,17 @@ def unpack(
     cdef Reader source
     cdef int number
     cdef Py_ssize_t place
-    if counts.shape[1] != TABLES or counts.shape[0] != len(states) or head.shape[0] != len(states):
+    if counts.shape[1] != TABLES + 1 or counts.shape[0] != len(states) or head.shape[0] != len(states):
         raise ValueError("each state has a head and counts")
     _open(opened, head.shape[1], tables, orders)
     _look_around(&around, widths_ms, series, channels, ids, decay)
     for place in range(len(states)):
         source = _reader(states[place])
+        source.at = counts[place, TABLES]
         for number in range(TABLES):
-            get_number(&source, orders[number])
             if counts[place, number] * opened[number].fields > opened[number].end - opened[number].next:
                 raise ValueError("the tables are smaller than the counts add up to")
-        _begin(&around, <i64>get_number(&source, BASE_ORDER))
+        _begin(&around, <i64>(get_number(&source, BASE_ORDER) + <u64>BASE_MS))
         _get(&source, place, &head[place, 0], opened, &counts[place, 0], &around)
         for number in range(TABLES):
             opened[number].next += counts[place, number] * opened[number].fields
@@ -195,15 +199,15 @@ cdef void _get(
     get_panes(source, place, tables[PANES].next, rows[PANES], around.shape, around.base_ms, &around.days)
     get_head(source, head, around)
     get_ring(source, place, tables[RING].next, rows[RING], around)
+    get_tallies(source, place, tables[TALLIES].next, rows[TALLIES], around)
+    get_words(source, place, tables[WORDS].next, rows[WORDS], around)
     get_members(source, place, tables[MEMBERS].next, rows[MEMBERS], around)
     get_journeys(source, place, tables[JOURNEYS].next, rows[JOURNEYS], around)
-    get_words(source, place, tables[WORDS].next, rows[WORDS], around)
-    get_tallies(source, place, tables[TALLIES].next, rows[TALLIES], around)
+    get_contacts(source, place, tables[CONTACTS].next, rows[CONTACTS], around)
+    get_funnels(source, place, tables[FUNNELS].next, rows[FUNNELS], around)
     get_views(source, place, tables[VIEWS].next, rows[VIEWS])
     get_hours(source, place, tables[HOURS].next, rows[HOURS])
     get_categories(source, place, tables[CATEGORIES].next, rows[CATEGORIES])
-    get_funnels(source, place, tables[FUNNELS].next, rows[FUNNELS], around)
-    get_contacts(source, place, tables[CONTACTS].next, rows[CONTACTS], around)
 
 
 cdef int _open(Table* opened, Py_ssize_t head_fields, list tables, const byte[::1] orders) except -1:
@@ -246,6 +250,8 @@ cdef int _look_around(
 ) except -1:
     if not channels + 2 < series <= SERIES_MAX:
         raise ValueError("there are channels, orders, sessions and tallies, and not too many series")
+    if widths_ms.shape[0] > TIERS_MAX:
+        raise ValueError("there are not so many tiers")
     if ids.shape[0] > PLACES:
         raise ValueError("there are not so many places")
     if decay.shape[0] != 3 or decay.shape[1] != 128:
@@ -264,5 +270,6 @@ cdef inline Reader _reader(bytes state):
 
 cdef inline void _begin(Around* around, i64 base_ms) noexcept nogil:
     around.base_ms = base_ms
-    begin_moments(&around.moments, base_ms)
+    around.names.next = 0
+    begin_moments(&around.moments, base_ms, &around.days)
     begin_days(&around.days)

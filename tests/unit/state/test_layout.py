@@ -23,12 +23,14 @@ from streamproc.windows.panes import (
     FIRST_TALLY,
     HOUR_MS,
     INF,
+    MINUTE_MS,
     NEVER,
     NO_PANES,
     ORDERS,
     SERIES_COUNT,
     SESSIONS,
     TIERS,
+    WIDTHS_MS,
     as_numbers,
     make_panes,
     pane_key,
@@ -180,6 +182,47 @@ def test_totals_that_panes_add_up_to_cost_nothing() -> None:
     table.head["events"] += 10**6
     table.head["money_micros"] += 10**9
     assert len(pack(table)[0]) > told + 5
+
+
+def visit(*panes: tuple[int, int, int, int]) -> CustomerTable:
+    """A customer who was there today, from two minutes ago on, with panes: tier, series, how long ago, duration."""
+    base_ms = 20_700 * DAY_MS + 13 * HOUR_MS + 1_234
+    table = new_customers(["c0"])
+    for name in ("first_seen_ms", "last_activity_ms", "last_order_ms", "session_ms"):
+        table.head[name] = base_ms
+    table.head["session_ms"] -= 2 * MINUTE_MS
+    tier, series, ago, duration = np.array(panes, np.int64).T
+    pane = base_ms // WIDTHS_MS[tier] - ago
+    parts = (np.zeros_like(tier), pane_key(tier, series, pane), np.full_like(tier, 3), duration)
+    table.panes = union(NO_PANES, [make_panes(*parts)])
+    return table
+
+
+def test_when_the_last_session_began_follows_from_how_long_it_lasted() -> None:
+    told = len(pack(visit((2, 0, 0, 2 * MINUTE_MS)))[0])
+    assert len(pack(visit((2, 0, 0, 2 * MINUTE_MS + 1)))[0]) >= told + 2
+
+
+def test_an_hour_that_was_all_of_its_day_costs_little() -> None:
+    day = (2, 0, 0, 2 * MINUTE_MS)
+    assert len(pack(visit((1, 0, 0, 2 * MINUTE_MS), day))[0]) <= len(pack(visit(day))[0]) + 2
+    assert len(pack(visit((1, 0, 0, MINUTE_MS), day))[0]) >= len(pack(visit(day))[0]) + 3
+
+
+def test_a_time_on_a_day_that_panes_know_costs_less_than_elsewhere() -> None:
+    table = visit((2, 0, 0, 0), (2, ORDERS, 40, 0))
+    table.head["last_order_ms"] -= 40 * DAY_MS - 4 * HOUR_MS
+    on_day = len(pack(table)[0])
+    table.head["last_order_ms"] -= 5 * DAY_MS
+    assert len(pack(table)[0]) > on_day
+
+
+def test_a_timer_that_is_the_next_check_costs_next_to_nothing() -> None:
+    table = visit((2, 0, 0, 0))
+    table.head["next_check_ms"] = 20_714 * DAY_MS + 12_345_000
+    once = len(pack(table)[0])
+    table.head["timer_ms"] = table.head["next_check_ms"]
+    assert len(pack(table)[0]) <= once + 1
 
 
 def test_what_the_packaged_rules_name_is_known_by_its_place() -> None:
