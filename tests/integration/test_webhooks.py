@@ -15,6 +15,7 @@ import pytest
 import redis
 from aiohttp import web
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from click.testing import CliRunner, Result
 
 from streamproc.cli.webhooks import webhooks_group
@@ -24,10 +25,11 @@ from streamproc.sinks.webhook.message import EVENTS
 from streamproc.sinks.webhook.program import run_webhooks
 from streamproc.transport.bulk import open_bulk_producer
 from streamproc.transport.outlet import Outgoing
+from streamproc.transport.partitioner import partitions_of
 from tests.integration.receiver import SECRET, Arrival, Receiver, accept, receiving, stall
 from tests.integration.worker import Installation, iso, until, wall_ms
 
-WITHIN_S = 30
+WITHIN_S = 60
 HOUR_MS = 3_600_000
 
 
@@ -369,6 +371,27 @@ async def test_a_redis_that_lost_everything_loses_no_signal(
     sick.clear()
     async with running(installation, receiver):
         await arrived(receiver, 12)
+
+
+async def test_records_that_retention_removed_are_passed_over(
+    installation: Installation, receiver: Receiver, require_apache_kafka: None
+) -> None:
+    """And told: what is left of the topic is delivered."""
+    await publish(installation, *(signal("a", number) for number in (1, 2)))
+    async with running(installation, receiver):
+        await arrived(receiver, 2)
+    await publish(installation, *(signal("a", number) for number in (3, 4, 5)))
+    topic = f"{installation.prefix}actions.reactivation"
+    partition = int(partitions_of([b"a"], installation.partitions)[0])
+    admin = AIOKafkaAdminClient(bootstrap_servers=installation.kafka)
+    await admin.start()
+    await admin.delete_records({TopicPartition(topic, partition): RecordsToDelete(before_offset=4)})
+    await admin.close()
+    process = installation.begin("webhooks", **settings_for(receiver))
+    await arrived(receiver, 3)
+    assert receiver.accepted == [id_of("a-1"), id_of("a-2"), id_of("a-5")]
+    process.wait_for(lambda: process.metrics()["streamproc_webhook_offsets_lost_total"] == 2)
+    process.kill()
 
 
 async def test_mistakes_end_it_with_one_error(installation: Installation, receiver: Receiver) -> None:
