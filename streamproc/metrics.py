@@ -1,6 +1,6 @@
 """The metric catalogue: every metric this program exports, in one typed list.
 
-Metrics move once per commit or relay batch, never per event. docs/metrics.md is generated from `CATALOGUE`.
+A worker's metrics move once per commit or relay batch, never per event. docs/metrics.md is generated from `CATALOGUE`.
 """
 
 from collections.abc import Sequence

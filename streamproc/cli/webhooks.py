@@ -150,7 +150,7 @@ def status_command(as_json: bool) -> None:
     if as_json:
         click.echo(printable_json(orjson.dumps(status, option=orjson.OPT_INDENT_2)))
     else:
-        print_status(Console(highlight=False), status, wall_ms())
+        print_status(Console(highlight=False), status)
 
 
 def _journal(settings: Settings) -> AbstractAsyncContextManager[Journal]:
@@ -208,11 +208,11 @@ def _letter_as_dict(letter: DeadLetter) -> dict[str, Any]:
     }
 
 
-def print_status(console: Console, status: dict[str, Any], now_ms: int) -> None:
+def print_status(console: Console, status: dict[str, Any]) -> None:
     """The status for people."""
 
     def say(text: str) -> None:
-        console.print(text, soft_wrap=True)
+        console.print(text, soft_wrap=True, highlight=False)
 
     def plain(text: object) -> str:
         return escape(printable(str(text)))

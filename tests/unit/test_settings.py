@@ -68,7 +68,15 @@ def test_a_misspelt_variable_is_noticed() -> None:
 
 def test_secrets_are_not_shown() -> None:
     """Neither by repr, which tracebacks and debug logs use, nor by rich; what is not secret is."""
-    secrets = ("kafka_password", "kafka_key", "kafka_key_password", "redis", "http_token")
+    secrets = (
+        "kafka_password",
+        "kafka_key",
+        "kafka_key_password",
+        "redis",
+        "http_token",
+        "webhook_url",
+        "webhook_secret",
+    )
     settings = load_settings(
         {"STREAMPROC_GROUP": "mine", **{f"STREAMPROC_{name.upper()}": "hush" for name in secrets}}
     )

@@ -78,9 +78,12 @@ class Backlog:
         return partition, message
 
     def put_back(self, partition: int, message: Message) -> None:
-        """A message that was taken waits again, as it is now."""
+        """A message that was taken waits again, as it is now; if its partition was not forgotten meanwhile."""
+        held = self._messages.get(partition, {})
+        if message.place not in held:
+            return
         self._sending.discard((partition, message.customer))
-        self._messages[partition][message.place] = message
+        held[message.place] = message
         self._push(partition, message)
 
     def remove(self, partition: int, message: Message) -> None:

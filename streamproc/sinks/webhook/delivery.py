@@ -23,6 +23,8 @@ _log = structlog.get_logger(__name__)
 
 #: The longest sleep: something may have been enabled meanwhile.
 _LOOK_S: Final = 1.0
+#: Requests to rest are told in the log if they add so much.
+_REST_TOLD_MS: Final = 1_000
 #: Between attempts to note something while Redis is away.
 _REDIS_PAUSE_S: Final = 1.0
 
@@ -178,7 +180,10 @@ class Delivery:
         self._allowed = (
             max(self._allowed // 2, 1) if answer.ill else min(self._allowed + 1, self._manner.parallel)
         )
-        self._resume_ms = max(self._resume_ms, wall_ms() + answer.pause_all_ms)
+        resume_ms = wall_ms() + answer.pause_all_ms
+        if answer.pause_all_ms and resume_ms - self._resume_ms > _REST_TOLD_MS:
+            _log.warning("the receiver asks for a rest", answer=answer.detail, rest_ms=answer.pause_all_ms)
+        self._resume_ms = max(self._resume_ms, resume_ms)
 
     async def _disable(self, answer: Answer) -> None:
         """Until somebody says `streamproc webhooks enable`."""

@@ -61,8 +61,10 @@ async def run_webhooks(settings: Settings, events: Collection[str]) -> None:
         metrics.begin("webhook_given_up_total", reason)
     stop = asyncio.Event()
     async with AsyncExitStack() as stack:
+        loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+            loop.add_signal_handler(number, stop.set)
+            stack.callback(loop.remove_signal_handler, number)
         post = await stack.enter_async_context(
             open_post(
                 settings.webhook_url,

@@ -103,10 +103,16 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def commit(self) -> None:
         """Tell Kafka how far everything is delivered or given up; for lag monitors, and in case Redis is lost."""
-        offsets = {
+        await self._tell(self._finished())
+
+    def _finished(self) -> dict[TopicPartition, int]:
+        """How far everything is delivered or given up."""
+        return {
             place: low if (low := self._backlog.lowest(place.partition)) is not None else held.next_offset
             for place, held in self._held.items()
         }
+
+    async def _tell(self, offsets: dict[TopicPartition, int]) -> None:
         if not offsets:
             return
         try:
@@ -139,11 +145,10 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """What is under way is brought to an end; the rest is left to the next owner."""
         places = [place for place in revoked if place in self._held]
-        await self._delivery.abandon([place.partition for place in places], _LET_GO_S)
-        await self.commit()
+        finished = self._finished()
+        await self._let_go(places, _LET_GO_S)
+        await self._tell(finished)
         self._unclaimed.clear()
-        for place in places:
-            self._forget(place)
 
     # -- claims
 
@@ -157,8 +162,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
                 "a partition is claimed anew: Redis or somebody else has changed it",
                 partition=place.partition,
             )
-            await self._delivery.abandon([place.partition], 0)
-            self._forget(place)
+            await self._let_go([place], 0)
         claim = await self._journal.claim(place.partition)
         start = claim.next_offset
         if start is None:
@@ -176,10 +180,14 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
         if not self.is_full:
             self._consumer.resume(place)
 
-    def _forget(self, place: TopicPartition) -> None:
-        self._held.pop(place, None)
-        self._delivery.claims.pop(place.partition, None)
-        self._backlog.drop(place.partition)
+    async def _let_go(self, places: Sequence[TopicPartition], within_s: float) -> None:
+        """Begin nothing more of these partitions; what is under way has so long to end, and is noted until then."""
+        for place in places:
+            self._held.pop(place, None)
+            self._backlog.drop(place.partition)
+        await self._delivery.abandon([place.partition for place in places], within_s)
+        for place in places:
+            self._delivery.claims.pop(place.partition, None)
 
     # -- records
 

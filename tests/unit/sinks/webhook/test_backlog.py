@@ -54,6 +54,10 @@ def test_a_partition_is_forgotten_whole() -> None:
     backlog.drop(0)
     assert (len(backlog), backlog.bytes, backlog.lowest(0), backlog.oldest_ms) == (1, 10, None, 4)
     assert backlog.take(0) == (1, message(4, b"b"))
+    backlog.drop(1)
+    backlog.put_back(1, message(4, b"b", next_ms=5))
+    backlog.remove(1, message(4, b"b"))
+    assert (len(backlog), backlog.bytes, backlog.next_ms) == (0, 0, None)
 
 
 class Customers(RuleBasedStateMachine):
