@@ -230,7 +230,7 @@ class Worker:
             except StreamprocError as error:
                 self.metrics.count("rules_reloads_total", 1, "refused")
                 _log.error(
-                    "rules and model not reloaded; the old ones stay in force",
+                    "rules, cut-offs and model not reloaded; the old ones stay in force",
                     error=error.message,
                     fix=error.fix,
                 )
@@ -240,7 +240,7 @@ class Worker:
             self._note_definitions(definitions)
             shards.redefine(definitions)
             _log.info(
-                "rules and model reloaded",
+                "rules, cut-offs and model reloaded",
                 fingerprint=f"{definitions.fingerprint:08x}",
                 cutoffs=definitions.ruleset.cutoffs_version or "the fixed ones",
                 model=definitions.model.version,

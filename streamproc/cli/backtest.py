@@ -30,6 +30,7 @@ from streamproc.cli.event_files import (
     tell_refused,
     topic_option,
 )
+from streamproc.cli.facts import counted
 from streamproc.cli.rules_file import rules_path, with_rules
 from streamproc.cli.tables import print_table
 from streamproc.cli.whole_file import check_outputs
@@ -234,7 +235,8 @@ def _summary(findings: Findings, seconds: float) -> list[str]:
     figures = findings.figures[0]
     replayed = sum(each.events for each in findings.figures)
     lines = [
-        f"{figures.events - figures.refused:,} events, until {to_iso(findings.until_ms)}; {figures.signals:,} signals "
+        f"{counted(figures.events - figures.refused, 'event')}, until {to_iso(findings.until_ms)}; "
+        f"{counted(figures.signals, 'signal')} "
         f"({replayed / max(seconds, 1e-3):,.0f} events/s)"
     ]
     if figures.repeats:

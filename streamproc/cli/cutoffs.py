@@ -24,6 +24,7 @@ from streamproc.cli.event_files import (
     tell_refused,
     topic_option,
 )
+from streamproc.cli.facts import counted
 from streamproc.cli.rules_file import with_rules
 from streamproc.cli.tables import print_table
 from streamproc.cli.whole_file import check_outputs, write_whole
@@ -190,7 +191,7 @@ class _Sampling:
         assert self.change is not None
         active = int(self.states.active.sum())
         console.print(
-            f"{len(self.states):,} customers looked at, {active:,} of them active in the last "
+            f"{counted(len(self.states), 'customer')} looked at, {active:,} of them active in the last "
             f"{self.active_days} days"
         )
         print_table(console, _table(self.findings))

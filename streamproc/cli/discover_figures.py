@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from streamproc.cli.facts import counted
 from streamproc.cli.tables import print_table
 from streamproc.contracts.instants import to_iso
 from streamproc.contracts.printable import printable
@@ -22,14 +23,14 @@ def show(console: Console, found: Discovery, out: Path | None) -> None:
     as_of = to_iso(int(study.now_ms.max()))[:10]
     console.print(
         Text(
-            f"{len(study.table):,} customers active in the {study.horizon_days} days before {as_of}; "
-            f"{_everybody(found)}"
+            f"{counted(len(study.table), 'customer')} active in the {counted(study.horizon_days, 'day')} "
+            f"before {as_of}; {_everybody(found)}"
         )
     )
     console.print(
         Text(
             f"{found.conditions:,} conditions and all their pairs tried on {found.train.customers:,} of them, "
-            f"{found.tested:,} groups tested on the other {found.holdout.customers:,}"
+            f"{counted(found.tested, 'group')} tested on the other {found.holdout.customers:,}"
         )
     )
     if not found.suggestions:

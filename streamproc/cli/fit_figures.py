@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from rich.console import Console
 from rich.table import Table
 
+from streamproc.cli.facts import counted
 from streamproc.fitting.forms import FORM_NAMES
 
 if TYPE_CHECKING:  # they need scipy, which is an extra
@@ -26,7 +27,7 @@ def show(console: Console, figures: Report) -> None:
     for note in figures.notes:
         console.print(f"  fallback: {note}", markup=False)
     some = figures.customers_looked_at
-    customers = f"{some:,} customers" + (f" of {figures.customers:,}" if some < figures.customers else "")
+    customers = counted(some, "customer") + (f" of {figures.customers:,}" if some < figures.customers else "")
     told = f"{customers}, {figures.states:,} states"
     if figures.churned is None:
         console.print(f"{told}; without outcomes there are no figures to show")

@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 import structlog
 
+from streamproc.contracts.printable import printable
 from streamproc.errors import StreamprocError
 
 #: How far apart equal messages of aiokafka are at least.
@@ -33,6 +34,7 @@ def set_up_logs(log_format: Literal["console", "json"], level: str) -> None:
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 _without_expected_tracebacks,
                 structlog.processors.format_exc_info,
+                *([] if log_format == "json" else [_errors_below]),
                 renderer,
             ],
         )
@@ -65,6 +67,16 @@ class _Sparse(logging.Filter):
             return False
         self._said_s[template] = record.created
         return True
+
+
+def _errors_below(
+    _logger: object, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """An error of several lines, such as the mistakes of a rules file, stands below the line that tells of it."""
+    error = event.get("error")
+    if isinstance(error, str) and "\n" in error:
+        event["stack"] = printable(event.pop("error"), keep="\n\t")
+    return event
 
 
 def _without_expected_tracebacks(

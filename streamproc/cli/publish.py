@@ -108,9 +108,7 @@ def publish_command(file: IO[bytes], topic: str, rate: float | None, validate: b
     try:
         asyncio.run(_run(settings, file, Reader(topic_of_events, meanings), rate, tally))
     except KeyboardInterrupt:
-        click.echo(
-            f"interrupted: {tally.published:,} published; again is harmless: repeats are recognised", err=True
-        )
+        click.echo(f"interrupted: at least the first {tally.published:,} events are published", err=True)
         raise
     _report(tally, file.name, as_json)
     if tally.refused:

@@ -98,7 +98,10 @@ def _find(key: str, ruleset: Ruleset) -> Segment:
     known = (
         f"there are {one_of(keys)}" if keys else "there are none; `streamproc segments lint` checks the file"
     )
-    raise StreamprocError(f"{ruleset.path} has no segment {key!r}", fix=did_you_mean(key, keys) or known)
+    fix = did_you_mean(key, keys) or known
+    if str(ruleset.path) == PLAYBOOK:
+        fix += "\nrules of your own: `streamproc segments explain KEY FILE`, or STREAMPROC_RULES=FILE"
+    raise StreamprocError(f"{ruleset.path} has no segment {key!r}", fix=fix)
 
 
 def _as_json(name: str, ruleset: Ruleset | None, problems: Sequence[Problem]) -> dict[str, object]:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from streamproc.backtest.preview import Preview, SegmentPreview, count_customers, preview
 from streamproc.cli.event_files import progress_bar
-from streamproc.cli.facts import because
+from streamproc.cli.facts import because, counted
 from streamproc.cli.rules_file import with_rules
 from streamproc.cli.tables import print_table
 from streamproc.contracts.printable import printable, printable_json
@@ -98,15 +98,22 @@ def apply_command(rules: Path, yes: bool, wait: bool) -> None:
         click.confirm(f"write this to {live}?", abort=True)
     _write(live, text)
     click.echo(f"written: {live} (before: {_before(live)})")
-    if wait:
+    if not wait:
+        return
+    try:
         asyncio.run(_wait(settings, definitions))
+    except KeyboardInterrupt:
+        click.echo("interrupted: the rules are written, and workers go on evaluating everybody", err=True)
+        raise
 
 
 def print_preview(console: Console, found: Preview) -> None:
     """Counts of every segment that changes, and why some customers do."""
     alike = f"; {found.same:,} were last evaluated under these rules" if found.same else ""
     console.print(
-        Text(f"{found.customers:,} customers looked at; something changes for {found.changed:,}{alike}")
+        Text(
+            f"{counted(found.customers, 'customer')} looked at; something changes for {found.changed:,}{alike}"
+        )
     )
     changing = {key: each for key, each in found.segments.items() if each.entering or each.leaving}
     table = Table(box=None, header_style="dim", pad_edge=False)
@@ -197,13 +204,14 @@ def _before(live: Path) -> Path:
 
 
 def _write(live: Path, text: str) -> None:
-    """In one step: a worker that looks meanwhile sees the one or the other."""
+    """In one step: a worker that looks meanwhile sees the one or the other. A link stays, what it leads to changes."""
+    place = live.resolve()
     try:
         shutil.copyfile(live, _before(live))
-        part = live.with_name(f".{live.name}.new")
+        part = place.with_name(f".{place.name}.new")
         part.write_text(text)
         shutil.copymode(live, part)
-        part.replace(live)
+        part.replace(place)
     except OSError as error:
         raise StreamprocError(
             f"cannot write {live}: {error.strerror or error}",

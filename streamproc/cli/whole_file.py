@@ -40,11 +40,12 @@ def _identity(path: Path) -> object:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Put a file in its place. Raises StreamprocError if that is not possible."""
-    beside = path.with_name(f".{path.name}.new")
+    """Put a file in its place; a link stays, what it leads to changes. Raises StreamprocError if it is not possible."""
+    place = path.resolve()
+    beside = place.with_name(f".{place.name}.new")
     try:
         beside.write_bytes(content)
-        beside.replace(path)
+        beside.replace(place)
     except OSError as error:
         fix = "make room, or name a file elsewhere"
         raise StreamprocError(f"cannot write {path}: {error.strerror or error}", fix=fix) from None

@@ -106,7 +106,7 @@ def _find(cutoff: Cutoff, percent: int, ordered: Ints) -> Finding:
     customers = len(ordered)
     error = rank_error(customers)
     if customers < CUSTOMERS_MIN:
-        note = f"stays: {customers:,} customers are too few, {CUSTOMERS_MIN} are needed"
+        note = f"stays: {CUSTOMERS_MIN} customers are needed, and there are {customers:,}"
         return Finding(cutoff, customers, None, _reached(ordered, cutoff.value), error, note)
     value = _rounded(quantile(ordered, percent), cutoff.unit)
     if not value:

@@ -38,6 +38,7 @@ class Feature:
     `order_free`: neither the order of events nor repeats change it (within lateness and dedup horizon).
     `window`, `series`, `measure`: what a window feature sums.
     `source`, `code`: where an age, a total or a relation comes from: a function of its module, and what of.
+    `among`: the only texts that a text feature can have; empty: any.
     `whole`: what a total may at most be (of an age of a funnel: its steps); 0: there is no such bound.
     """
 
@@ -52,6 +53,7 @@ class Feature:
     source: str = ""
     code: int = 0
     whole: int = 0
+    among: tuple[str, ...] = ()
 
     @property
     def window_ms(self) -> int | None:
@@ -198,7 +200,7 @@ def _relations() -> Iterator[Feature]:
     )  # fmt: skip
     yield Feature(
         "preferred_channel", "text", "relation", 'where most events of the last 90d were: "web" or "app"',
-        source="preferred_channel",
+        source="preferred_channel", among=("web", "app"),
     )  # fmt: skip
 
 

@@ -36,6 +36,12 @@ def lint_rule(document: Document, rule: Rule, features: Features, said: tuple[st
     assert expr is not None
     found = False
     for comparison in dict.fromkeys(comparisons(expr)):
+        among = features[comparison.feature].among
+        if among and isinstance(comparison.threshold, Text) and comparison.threshold.text not in among:
+            found = True
+            message = f"`{comparison.feature}` is never {comparison.threshold}"
+            _warn(document, rule, rule.parsed.offsets[comparison], message, f"it is {one_of(among)}")
+            continue
         always = is_impossible(features, Condition(comparison, holds=False))
         if always or is_impossible(features, Condition(comparison)):
             found = True

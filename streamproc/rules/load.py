@@ -66,13 +66,14 @@ def check_ruleset(
         raw = (files("streamproc.rules") / PLAYBOOK).read_bytes() if path is None else _read(path)
         text = raw.decode("utf-8-sig")
     except OSError as error:
-        return None, [Problem(file, 1, 1, f"cannot read the file: {error.strerror}")]
+        hint = "give a rules file that exists and that you may read, as an argument or as STREAMPROC_RULES"
+        return None, [Problem(file, 0, 0, f"cannot read the file: {error.strerror}", hint)]
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         return None, [Problem(file, line, 1, "this is not UTF-8 text", "save the file in UTF-8")]
     if len(raw) > MAX_BYTES:
         message = f"the file is larger than {MAX_BYTES:,} bytes"
-        return None, [Problem(file, 1, 1, message, "is this the rules file?")]
+        return None, [Problem(file, 0, 0, message, "is this the rules file?")]
     return check_text(text, file, cutoffs)
 
 

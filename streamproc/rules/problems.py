@@ -13,8 +13,8 @@ from streamproc.errors import StreamprocError
 class Problem:
     """One mistake, or one thing that is probably not meant (a warning).
 
-    `line` and `column` count from 1; `source` is the line's text, empty where there is none. `section`: the key of the
-    top level in which it stands; empty: none.
+    `line` and `column` count from 1, 0: it is about the whole file; `source` is the line's text, empty where there is
+    none. `section`: the key of the top level in which it stands; empty: none.
     """
 
     file: str
@@ -28,7 +28,7 @@ class Problem:
 
     @property
     def place(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
     def __str__(self) -> str:
         """The problem as compilers show it: place and message, the line with a caret, the hint."""
@@ -50,6 +50,9 @@ class RulesError(StreamprocError):
         fix: str = "correct the file; `streamproc segments lint` checks it",
     ) -> None:
         self.problems = list(problems)
+        if not problems[0].line:
+            super().__init__(f"{problems[0].file}: {problems[0].message}", fix=problems[0].hint)
+            return
         count = "a problem" if len(problems) == 1 else f"{len(problems)} problems"
         message = "\n".join([f"{problems[0].file} has {count}", *map(str, problems)])
         super().__init__(message, fix=fix)

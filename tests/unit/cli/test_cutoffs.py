@@ -66,7 +66,7 @@ def test_values_out_of_a_history(history: Path, rules: Path, tmp_path: Path) -> 
     assert rows["busy"][:10] == ["80%", "of", "orders_total", "fixed", "50", "8", "30.0%", "300", "±7.8%"]
     for told in (
         "300 customers looked at, 300 of them active in the last 90 days",
-        "rich stays: 0 customers are too few, 200 are needed",
+        "rich stays: 200 customers are needed, and there are 0",
         "90 of 300 customers change segments",
         "  busy: 90 come in, 0 go",
         f"({found.version})",

@@ -2,7 +2,7 @@
 
 import logging
 
-from streamproc.cli.logs import _Sparse
+from streamproc.cli.logs import _errors_below, _Sparse
 
 
 def record(name: str, message: str, created_s: float) -> logging.LogRecord:
@@ -22,3 +22,12 @@ def test_aiokafka_says_the_same_once_in_a_while() -> None:
 def test_our_own_words_are_never_left_out() -> None:
     sparse = _Sparse()
     assert all(sparse.filter(record("streamproc.shards", "shard starts over", 10.0)) for _ in range(3))
+
+
+def test_mistakes_of_a_rules_file_stand_below_the_line_that_tells_of_them() -> None:
+    """As they are printed elsewhere, and not as one long line."""
+    event = _errors_below(
+        None, "error", {"event": "refused", "error": "two problems\nrules.yaml:7:12: \x1b[2J"}
+    )
+    assert event == {"event": "refused", "stack": "two problems\nrules.yaml:7:12: \ufffd[2J"}
+    assert _errors_below(None, "error", {"error": "one line"}) == {"error": "one line"}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from streamproc.cli.publish import Line, Reader, publish_command
+from streamproc.cli.publish import Line, Reader, Tally, publish_command
 from streamproc.contracts.meanings import Meanings
 from streamproc.contracts.vocabulary import DEFAULT_MEANINGS
 from streamproc.errors import StreamprocError
@@ -48,6 +48,19 @@ def test_unchecked_lines_are_sent_as_they_are() -> None:
     assert (keys, problems) == ([b"u1", b"u1", None], [])
     keys, problems = read([GOOD, "{"], topic=None, meanings=None)
     assert (keys, problems) == ([], [(1, "invalid_line", "$"), (2, "invalid_line", "$")])
+
+
+def test_an_interruption_says_how_far_it_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def publish(_settings: object, _file: object, _reader: object, _rate: object, tally: Tally) -> None:
+        tally.published = 1_234
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("streamproc.cli.publish._publish", publish)
+    file = tmp_path / "events.jsonl"
+    file.write_text(GOOD)
+    result = run(file, "--topic", "web")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("interrupted: at least the first 1,234 events are published\n")
 
 
 def test_a_file_with_bad_lines_is_not_published(tmp_path: Path) -> None:

@@ -130,9 +130,9 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     assert "cannot read the file: No such file or directory" in result.stdout
 
 
-def run(*arguments: str, rules: Path = SMALL_FILE) -> Result:
+def run(*arguments: str, rules: Path | None = SMALL_FILE) -> Result:
     """`segments` with arguments; what it could not do is raised, as `main` sees it."""
-    env = {"STREAMPROC_RULES": str(rules)}
+    env = {"STREAMPROC_RULES": None if rules is None else str(rules)}
     result = CliRunner().invoke(segments_group, arguments, env=env)
     if isinstance(result.exception, StreamprocError):
         raise result.exception
@@ -203,6 +203,9 @@ def test_a_key_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(StreamprocError) as told:
         run("explain", "xyzzy")
     assert told.value.fix.startswith("there are `new`, `dormant`, ")
+    with pytest.raises(StreamprocError, match=r"playbook\.yaml has no segment") as told:
+        run("explain", "mine", rules=None)
+    assert "streamproc segments explain KEY FILE" in told.value.fix
 
 
 @pytest.mark.parametrize("command", [("list",), ("explain", "quiet")])

@@ -8,8 +8,9 @@ from click.testing import CliRunner, Result
 from rich.console import Console
 
 from streamproc.backtest.preview import Change, Preview, SegmentPreview
+from streamproc.cli.group import group
 from streamproc.cli.segments import segments_group
-from streamproc.cli.segments_live import print_preview
+from streamproc.cli.segments_live import _write, print_preview
 from streamproc.errors import StreamprocError
 
 RULES = "segments:\n  - {key: own, name: Own, version: 1, enter: events_total >= 1}\n"
@@ -90,3 +91,20 @@ def test_a_redis_that_does_not_answer_is_named(command: str, tmp_path: Path, rul
     assert isinstance(error, StreamprocError)
     assert "localhost:1" in error.message
     assert rules.read_text() == RULES
+
+
+def test_a_rules_file_behind_a_link_is_replaced_where_it_is(rules: Path, tmp_path: Path) -> None:
+    link = tmp_path / "live.yaml"
+    link.symlink_to(rules)
+    _write(link, "segments: []\n")
+    assert link.is_symlink()
+    assert rules.read_text() == "segments: []\n"
+    assert (tmp_path / "live.yaml.before").read_text() == RULES
+
+
+def test_retries_are_not_told_one_by_one(rules: Path) -> None:
+    """What comes of them is said once, at the end."""
+    env = {"STREAMPROC_REDIS": "redis://localhost:1/0"}
+    result = CliRunner().invoke(group, ["segments", "preview", str(rules)], env=env)
+    assert isinstance(result.exception, StreamprocError)
+    assert result.output == ""

@@ -198,3 +198,14 @@ def test_help_shows_examples() -> None:
     help_text = run("--help").stdout
     assert "streamproc simulate --live --kafka --rate 50" in help_text
     assert "--malformed-share" in help_text
+
+
+def test_an_interruption_says_how_far_it_came(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    async def to_file(records: Iterator[EventRecord], _rate: object, _file: object, went: Went) -> None:
+        went(list(islice(records, 70)))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("streamproc.cli.simulate.to_file", to_file)
+    result = run("--customers", "20", "--out", str(tmp_path / "events.jsonl"))
+    assert result.exit_code == 1
+    assert result.stderr.startswith("interrupted: 70 events are out")

@@ -90,11 +90,12 @@ def test_bytes_that_are_no_text_and_lines_that_are_too_large() -> None:
     assert "1 good, 3 bad" in result.stdout
 
 
-def test_more_lines_than_one_chunk(tmp_path: Path) -> None:
-    """Line numbers go on."""
+@pytest.mark.parametrize("option", ["--topic", "--channel"])
+def test_more_lines_than_one_chunk(tmp_path: Path, option: str) -> None:
+    """Line numbers go on. The option is called as that of `publish`, and as it was."""
     path = tmp_path / "events.jsonl"
     path.write_text(f"{GOOD}\n" * 4_500 + NAIVE)
-    result = CliRunner().invoke(validate_command, [str(path), "--channel", "app"])
+    result = CliRunner().invoke(validate_command, [str(path), option, "app"])
     assert result.stdout.startswith(f"{path}:4501: invalid_field")
     assert "4,500 good, 1 bad" in result.stdout
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from streamproc.cli.whole_file import check_outputs
+from streamproc.cli.whole_file import check_outputs, write_whole
 from streamproc.errors import StreamprocError
 
 
@@ -31,3 +31,15 @@ def test_what_can_be_written_may_be(tmp_path: Path) -> None:
     assert there.read_text() == "old"
     with pytest.raises(StreamprocError, match="there is no directory"):
         check_outputs({"--report": tmp_path / "nowhere" / "x"}, [])
+
+
+def test_a_link_stays_and_what_it_leads_to_changes(tmp_path: Path) -> None:
+    """Workers may know the file by its own name."""
+    (tmp_path / "shared").mkdir()
+    target, link = tmp_path / "shared" / "cutoffs.json", tmp_path / "cutoffs.json"
+    link.symlink_to(target)
+    for content in (b"first", b"second"):
+        write_whole(link, content)
+        assert link.is_symlink()
+        assert target.read_bytes() == content
+    assert [path.name for path in target.parent.iterdir()] == ["cutoffs.json"]

@@ -84,7 +84,7 @@ def test_too_few_customers_move_nothing() -> None:
     """199 are too few, 200 are not."""
     few, enough = (find([cutoff()], FEATURES, states_of(range(1, n)))[0] for n in (200, 201))
     assert (few.value, few.new, few.note) == (
-        None, 12, "stays: 199 customers are too few, 200 are needed",
+        None, 12, "stays: 200 customers are needed, and there are 199",
     )  # fmt: skip
     assert (enough.value, enough.new, enough.note) == (160, 160, "")
     assert enough.reached == pytest.approx(41 / 200)

@@ -139,8 +139,10 @@ def test_ids_are_stable() -> None:
 def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
     """No such file, a directory, or not UTF-8: said as every other problem."""
     missing = tmp_path / "rules.yaml"
-    with pytest.raises(RulesError, match="cannot read the file: No such file or directory"):
+    with pytest.raises(RulesError, match="cannot read the file: No such file or directory") as told:
         load_ruleset(missing)
+    assert told.value.message.startswith(f"{missing}: cannot")  # without a line: there is none
+    assert "STREAMPROC_RULES" in told.value.fix
     with pytest.raises(RulesError, match="cannot read the file: Is a directory"):
         load_ruleset(tmp_path)
     missing.write_bytes(b"currency: USD\nsegments: [] # caf\xe9\n")
