@@ -71,7 +71,7 @@ def lot_of(events: list[HistoricEvent]) -> Lot:
 
 
 def lived(lot: Lot, *, records: bool = True) -> tuple[list[list[Signal]], Lives]:
-    lives = WholeLives(lot, DEFINITIONS, UNTIL_MS, records)
+    lives = WholeLives(lot, DEFINITIONS, UNTIL_MS, records, PARTITIONS)
     signals: list[list[Signal]] = [[] for _ in range(PARTITIONS)]
     for some in lives.signals():
         for signal in some:

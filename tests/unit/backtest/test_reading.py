@@ -12,6 +12,7 @@ from streamproc.backtest.history import HistoricEvent
 from streamproc.backtest.reading import ChronicleReader
 from streamproc.contracts.meanings import Meanings
 from streamproc.rules.load import load_ruleset
+from streamproc.sources import SOURCES
 from streamproc.transport.partitioner import partition_of
 from tests.reference.compose import call, encode
 from tests.unit.backtest.histories import DAY_MS
@@ -96,12 +97,9 @@ def test_offsets_count_what_was_refused() -> None:
     reader = ChronicleReader(1, [MEANINGS], WALL_NOW_MS, processes=1)
     lot = read(reader, a=b"\n".join(texts)).lot([0])
     assert lot.ids == ["a"]
-    assert lot.events.offset.tolist() == [
-        0,
-        0,
-        2,
-    ]  # of the app's log comes first what the other log is ahead of
-    assert lot.events.topic.tolist() == [0, 2, 2]
+    # Of the app's log comes first what the other log is ahead of.
+    assert lot.events.offset.tolist() == [0, 0, 2]
+    assert [SOURCES[code] for code in lot.events.topic] == ["events.app", "events.web", "events.web"]
     assert (np.array(lot.apply_ms) - START_MS).tolist() == [4_000, 5_000, 5_000]
     assert (lot.evaluate_ms - lot.apply_ms).tolist() == [1_000] * 3
 
