@@ -25,7 +25,7 @@ campaigns:
     channel: email
     reason: Silent
     expires_after: 3d
-    cooldown: 5d
+    reentry: after 5d
 """
 #: Elements that stick out to the right of the window, but for what can be scrolled to.
 STICKING_OUT = """() => [...document.querySelectorAll('body *')]
