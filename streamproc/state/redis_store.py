@@ -10,7 +10,7 @@ from streamproc.state.redis_commit import Commits, Step
 from streamproc.state.redis_head import check, fence, ownership, parse_head
 from streamproc.state.redis_link import Command, RedisLink, Script, chunks
 from streamproc.state.redis_server import connected_replicas, server_info, server_warnings
-from streamproc.state.refusals import Claim, refused
+from streamproc.state.refusals import Bid, refused
 from streamproc.state.store import Commit, Head, OutboxEntry, StoreUnavailable, place_of, superseded
 
 #: Customers in one HMGET and entries in one LRANGE: some milliseconds of the server's time.
@@ -75,14 +75,14 @@ class RedisStore:
         )
         head = parse_head(partition, reply) if status == b"ok" else None
         if head is None:
-            claim = Claim(
+            bid = Bid(
                 partition=partition,
                 generation=generation,
                 member=member,
                 partitions=partitions,
                 layout=layout,
             )
-            raise refused(claim, status.decode(), [part.decode() for part in reply])
+            raise refused(bid, status.decode(), [part.decode() for part in reply])
         return head
 
     async def reload(self, head: Head) -> Head:
