@@ -334,10 +334,11 @@ class Shard:
     def _commit_of(self, batch: Batch, lives: Lives, sorted_records: Sorted) -> Commit:
         """One atomic step: states, timers, outbox, offsets, time."""
         due: dict[int, list[bytes]] = {}
+        listed: set[int] = set()
         states: list[tuple[bytes, bytes]] = []
         for table, rows in lives.done:
             kept = rows & (table.head["first_seen_ms"] != INF)
-            self._schedule(table, kept, batch.limit_ms, due)
+            self._schedule(table, kept, batch.limit_ms, due, listed)
             ids = [table.ids[row].encode() for row in np.flatnonzero(kept).tolist()]
             states += zip(ids, pack(table, kept), strict=True)
         taken = batch.slice
@@ -345,6 +346,7 @@ class Shard:
             states=states,
             consumed_minutes=self._due.consumed(batch.passed_ms),
             due=due,
+            listed=listed,
             outbox=[
                 *(signal.packed for signal in lives.signals),
                 *(record.pack() for record in (*sorted_records.rekeyed, *sorted_records.failed)),
@@ -366,9 +368,17 @@ class Shard:
         return f"{self.definitions.fingerprint:08x}".encode()
 
     def _schedule(
-        self, table: CustomerTable, rows: Bools, limit_ms: int, due: dict[int, list[bytes]]
+        self,
+        table: CustomerTable,
+        rows: Bools,
+        limit_ms: int,
+        due: dict[int, list[bytes]],
+        listed: set[int],
     ) -> None:
-        """Add a due entry where the next check comes before the entry that exists (entries up to now are used up)."""
+        """Add a due entry where the next check comes before the entry that exists (entries up to now are used up).
+
+        `listed`: where the minutes are noted that have had entries before.
+        """
         head = table.head
         exists = (head["timer_ms"] > limit_ms) & (head["timer_ms"] != INF)
         next_ms = head["next_check_ms"]
@@ -376,7 +386,10 @@ class Shard:
         head["timer_ms"] = np.where(needed, next_ms, np.where(exists, head["timer_ms"], INF))
         for row in np.flatnonzero(needed):
             due_ms, customer = int(next_ms[row]), table.ids[row]
-            due.setdefault(minute_of(due_ms), []).append(due_entry(due_ms, customer.encode()))
+            minute = minute_of(due_ms)
+            if minute not in due and self._due.has(minute):
+                listed.add(minute)
+            due.setdefault(minute, []).append(due_entry(due_ms, customer.encode()))
             self._due.add(due_ms, customer)
 
     async def _pop_due(self, limit_ms: int, most: int, *, whole: bool = True) -> tuple[list[str], int, int]:

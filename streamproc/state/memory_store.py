@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from streamproc.state.keys import read_due_entry
-from streamproc.state.refusals import Bid, refused
+from streamproc.state.refusals import Bid, gone, refused
 from streamproc.state.store import Commit, Head, OutboxEntry, place_of, superseded
 
 
@@ -87,6 +87,9 @@ class MemoryStore:
         shard = self._held(head)
         if shard.head.offsets != head.offsets:
             raise superseded(head.partition, "offsets", shard.head.offsets, head.offsets)
+        for minute in commit.listed:
+            if minute not in shard.due:
+                raise gone(head.partition, f"due:{minute}".encode())
         for customer, packed in commit.states:
             if customer not in shard.states:
                 shard.seen.append(customer)
