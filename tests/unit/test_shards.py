@@ -425,7 +425,7 @@ async def test_a_record_that_cannot_be_decoded_for_a_defect_is_set_aside(
             raise ZeroDivisionError("a bug")
         return decode_chunk(records, **kwargs)
 
-    monkeypatch.setattr("streamproc.pipeline.decode_chunk", defective)
+    monkeypatch.setattr("streamproc.intake.decode_chunk", defective)
     store, broker = MemoryStore(), Broker()
     shards, reader = made(store, UNTIL_MS, broker)
     names = [b"bob", b"dora", b"carla"]
