@@ -8,7 +8,8 @@ from datetime import UTC
 from typing import Final
 
 from streamproc.actions.arms import is_held_out, is_held_out_of_all, variant
-from streamproc.actions.caps import Contact, is_capped
+from streamproc.actions.caps import Contact
+from streamproc.actions.channels import choose_channel
 from streamproc.actions.hours import is_quiet, outside_hour_from, quiet_until_ms
 from streamproc.actions.journeys import Journey, arm_of, is_control
 from streamproc.actions.rulings import Rulings
@@ -213,22 +214,11 @@ class _Desk:
         elif step.offer is not None and facts.complains:
             self._refuse(place, "open_complaint")
         else:
-            consented = [channel for channel in self._channels(step) if self._consents(channel)]
-            caps = self._policy.caps
-            for channel in consented:
-                if not is_capped(caps, channel, facts.contacts, self._now_ms, facts.zone):
-                    return channel
-            self._refuse(place, "frequency_cap" if consented else "no_consent")
+            channel, refusal = choose_channel(step, self._policy, facts)
+            if refusal is None:
+                return channel
+            self._refuse(place, refusal)
         return None
-
-    def _channels(self, step: Step) -> Sequence[str]:
-        if not step.preferred:
-            return step.channels
-        reacted = [CONSENT_CHANNELS[self._facts.reacted]] if self._facts.reacted >= 0 else []
-        return tuple(dict.fromkeys((*reacted, *step.channels)))
-
-    def _consents(self, channel: str) -> bool:
-        return bool(self._facts.consents >> CONSENT_CHANNELS.index(channel) & 1)
 
     def _coming(self, wishes: Collection[int]) -> list[int]:
         """Campaigns in whose ladders the customer is, and which may ask later."""
