@@ -82,7 +82,7 @@ def webhooks_group(context: click.Context, events: str) -> None:
         campaigns=list(campaigns_of(settings)) or "all",
     )
     for doubt in doubts(settings):
-        log.warning("a campaign is not known", doubt=doubt)
+        log.warning("campaigns of the receiver are in doubt", doubt=doubt)
     asyncio.run(run_webhooks(settings, wanted))
     log.info("webhooks ended")
 
@@ -107,14 +107,14 @@ def check_command() -> None:
     """
     settings = load_settings(os.environ)
     console = Console(highlight=False)
-    begin_s = monotonic_s()
-    id_, answer = asyncio.run(_check(settings))
-    took_ms = (monotonic_s() - begin_s) * 1000
-    colour = "green" if answer.delivered else "red"
     campaigns = ", ".join(campaigns_of(settings)) or "all"
     console.print(f"campaigns  {escape(printable(campaigns))}", soft_wrap=True)
     for doubt in doubts(settings):
         console.print(f"[yellow]warning:[/] {escape(printable(doubt))}", soft_wrap=True)
+    begin_s = monotonic_s()
+    id_, answer = asyncio.run(_check(settings))
+    took_ms = (monotonic_s() - begin_s) * 1000
+    colour = "green" if answer.delivered else "red"
     console.print(f"webhook-id {id_} to {escape(host_of(settings))}", soft_wrap=True)
     console.print(f"[{colour}]{escape(printable(answer.detail))}[/] after {took_ms:,.0f} ms", soft_wrap=True)
     if not answer.delivered:

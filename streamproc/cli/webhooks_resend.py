@@ -22,7 +22,7 @@ from streamproc.sinks.webhook.signing import parse_secrets
 
 Letters = list[tuple[bytes, DeadLetter]]
 
-_LIST: Final = "streamproc webhooks status lists what was given up"
+_LIST: Final = "streamproc webhooks status --json lists what was given up"
 
 
 @click.command("resend")

@@ -81,7 +81,7 @@ def doubts(settings: Settings) -> list[str]:
     try:
         known = [campaign.key for campaign in load_ruleset(settings.rules_path).campaigns]
     except StreamprocError as error:
-        return [f"names of campaigns are not checked: {error.message}"]
+        return [f"names of campaigns are not checked: {error.message.splitlines()[0]}"]
     return [
         f"STREAMPROC_WEBHOOK_CAMPAIGNS names {key!r}, which is no campaign of {where}. "
         + (did_you_mean(key, known) or f"It has: {', '.join(known) or 'none'}")
