@@ -7,8 +7,9 @@ from collections.abc import Collection, Sequence
 from datetime import UTC
 from typing import Final
 
-from streamproc.actions.arms import is_held_out, variant
-from streamproc.actions.caps import Contact, is_capped
+from streamproc.actions.arms import is_held_out, is_held_out_of_all, variant
+from streamproc.actions.caps import Contact
+from streamproc.actions.channels import choose_channel
 from streamproc.actions.hours import is_quiet, outside_hour_from, quiet_until_ms
 from streamproc.actions.journeys import Journey, arm_of, is_control
 from streamproc.actions.rulings import Rulings
@@ -70,7 +71,11 @@ class _Desk:
     def close_if_over(self, place: int) -> None:
         """End a journey whose goal is reached, or whose time is over."""
         journey = self._journeys.get(place)
-        if journey is None or not journey.has_asked or self._campaigns[place].goal == "none":
+        if journey is None or not journey.has_asked:
+            return
+        if self._campaigns[place].goal == "none":
+            if journey.step_ms == NEVER:  # the file had a goal to wait for
+                self._end(place, "done")
             return
         end_ms, reached_ms = self._window_end_ms(place), self._goal_ms(place)
         if journey.first_ms < reached_ms <= end_ms:
@@ -209,22 +214,11 @@ class _Desk:
         elif step.offer is not None and facts.complains:
             self._refuse(place, "open_complaint")
         else:
-            consented = [channel for channel in self._channels(step) if self._consents(channel)]
-            caps = self._policy.caps
-            for channel in consented:
-                if not is_capped(caps, channel, facts.contacts, self._now_ms, facts.zone):
-                    return channel
-            self._refuse(place, "frequency_cap" if consented else "no_consent")
+            channel, refusal = choose_channel(step, self._policy, facts)
+            if refusal is None:
+                return channel
+            self._refuse(place, refusal)
         return None
-
-    def _channels(self, step: Step) -> Sequence[str]:
-        if not step.preferred:
-            return step.channels
-        reacted = [CONSENT_CHANNELS[self._facts.reacted]] if self._facts.reacted >= 0 else []
-        return tuple(dict.fromkeys((*reacted, *step.channels)))
-
-    def _consents(self, channel: str) -> bool:
-        return bool(self._facts.consents >> CONSENT_CHANNELS.index(channel) & 1)
 
     def _coming(self, wishes: Collection[int]) -> list[int]:
         """Campaigns in whose ladders the customer is, and which may ask later."""
@@ -251,15 +245,22 @@ class _Desk:
         )
         if not is_control(journey.arm):
             self._say(said)
-            if self._mode(place) == "live":
-                self._facts.contacts.append(Contact(CONSENT_CHANNELS.index(channel), self._now_ms))
         elif not journey.has_asked:
             self._say(said._replace(kind="suppressed", abort_type="holdout"))
+        if self._mode(place) == "live" and self._is_contact(journey):
+            self._facts.contacts.append(Contact(CONSENT_CHANNELS.index(channel), self._now_ms))
         if not journey.has_asked:
             journey.first_ms = self._now_ms
         journey.requested_ms, journey.asked = self._now_ms, journey.step + 1
         journey.requests += 1
         self._go_on(place, closing=False)
+
+    def _is_contact(self, journey: Journey) -> bool:
+        """Whether a request counts for the caps. Those of the control group of all campaigns do.
+
+        Who is never asked would never be capped, and would be compared with others in entries that those do not get.
+        """
+        return not is_control(journey.arm) or is_held_out_of_all(self._policy, self._facts.customer)
 
     def _refuse(
         self,
