@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from streamproc.contracts.signal_types import WaitedFor
 from streamproc.rules.campaign import Campaign, Mode
 
 DAY_MS: Final = 86_400_000
@@ -47,6 +48,12 @@ class Rulings:
     def mode(self, campaign: Campaign) -> Mode:
         """In which it is: what is said here can only hold it back."""
         return self.modes.get(campaign.key, campaign.mode)
+
+    def told_to_wait(self, campaign: Campaign) -> WaitedFor | None:
+        """What keeps all steps of the campaign from asking now."""
+        if self.mode(campaign) == "paused":
+            return "paused"
+        return "held" if self.is_held else None
 
     def spend(self, campaign: Campaign, at_ms: int, customer: str) -> bool:
         """Ask for one request of the campaign's budget; False: it is used up."""

@@ -95,5 +95,6 @@ def _told(signal: Signal) -> dict[str, Any]:
         "key": signal.key,
         "cause": about["cause"],
         "abort_type": properties.get("abort_type"),
+        "outcome": properties.get("outcome"),
         "evidence": about["evidence"],
     }

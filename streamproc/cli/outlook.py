@@ -18,6 +18,7 @@ _KINDS: Final = {
     "churn": "risk is",
     "requested": "request",
     "suppressed": "withheld",
+    "ended": "ends",
 }
 _TRUTHS: Final = {True: "holds", False: "does not hold", None: "unknown"}
 
@@ -53,8 +54,8 @@ def print_outlook(console: Console, profile: dict[str, Any], told: Told, *, why:
 
 
 def _why(signal: dict[str, Any]) -> str:
-    if signal["abort_type"]:
-        return str(signal["abort_type"]).replace("_", " ")
+    if decided := signal["abort_type"] or signal["outcome"]:
+        return str(decided).replace("_", " ")
     return "" if signal["kind"] in ("churn", "requested") else because(signal["evidence"])
 
 

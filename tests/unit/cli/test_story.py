@@ -187,3 +187,11 @@ def test_segments_and_evaluations_of_other_rules() -> None:
     story = told([(0, {})], 1, outlook=outlook, segments=[{**older[0], "evidence": [], "entry_evidence": []}])
     assert section(story, "Segments")[1] == "a segment of older rules"
     assert "(these are other rules than those of the last evaluation)" in story
+
+
+def test_a_journey_that_comes_to_an_end() -> None:
+    """In silence nobody converts."""
+    agreed = {"consent": consent("email", given=True)}
+    story = told([(0, agreed), (1, {})], 31.5)
+    assert "2026-02-08 10:00  in 6 days  ends  " in story
+    assert "winback_dormant  not converted\n" in story
