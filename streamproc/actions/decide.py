@@ -8,8 +8,8 @@ from typing import Final
 
 from streamproc.actions.arms import is_held_out, variant
 from streamproc.actions.caps import Contact, is_capped
-from streamproc.actions.journeys import Journey, arm_of, is_control
-from streamproc.actions.rulings import Rulings
+from streamproc.actions.journeys import Journey, arm_of, is_control, variant_name
+from streamproc.actions.rulings import ENTERED, Rulings, Tallied
 from streamproc.actions.said import Facts, Said
 from streamproc.actions.waits import wait
 from streamproc.contracts.meanings import CONSENT_CHANNELS
@@ -89,6 +89,7 @@ class _Desk:
         journey.seq += 1
         if refusal is None:
             journey.begin(self._now_ms, self._now_ms + campaign.steps[0].wait_ms, arm)
+            self._tally(place, arm, ENTERED)
         else:
             said = Said(place, "suppressed", journey.seq, self._now_ms, 1, arm)
             self._say(said._replace(abort_type=refusal, closes=True))
@@ -283,6 +284,12 @@ class _Desk:
             self._rulings.dry[self._campaigns[said.place].key, said.kind] += 1
         else:
             self.said.append(said)
+            self._tally(said.place, said.arm, said.abort_type or said.outcome or said.kind)
+
+    def _tally(self, place: int, arm: int, what: str) -> None:
+        if self._mode(place) != "dry":
+            campaign, is_held_out = self._campaigns[place], is_control(arm)
+            self._rulings.tallied[Tallied(campaign.key, variant_name(campaign, arm), is_held_out, what)] += 1
 
     def _mode(self, place: int) -> str:
         return self._rulings.mode(self._campaigns[place])

@@ -18,6 +18,19 @@ class Day(NamedTuple):
     day: int
 
 
+class Tallied(NamedTuple):
+    """What happens in an arm of a campaign. variant: empty: none. what: abort type, outcome, or kind of decision."""
+
+    campaign: str
+    variant: str
+    is_held_out: bool
+    what: str
+
+
+#: `Tallied.what` of a journey that begins.
+ENTERED: Final = "entered"
+
+
 class Spend(NamedTuple):
     """A request, ghosts included; they sort in the order in which budgets are spent."""
 
@@ -31,7 +44,8 @@ class Rulings:
 
     modes: by campaign key, where not the file's. is_held: the breaker holds requests. exhausted: from which request on
     a budget is used up. What the go decides is noted: `attempts` to spend from budgets, `by_time` (instants of requests
-    that no event caused), and `dry` (by campaign and decision).
+    that no event caused), `dry` (by campaign and decision), and of the other campaigns how often what happened
+    (`tallied`).
     """
 
     modes: Mapping[str, Mode] = field(default_factory=dict)
@@ -40,6 +54,7 @@ class Rulings:
     attempts: dict[Day, list[Spend]] = field(default_factory=dict)
     by_time: list[int] = field(default_factory=list)
     dry: Counter[tuple[str, str]] = field(default_factory=Counter)
+    tallied: Counter[Tallied] = field(default_factory=Counter)
 
     def anew(self) -> "Rulings":
         """The same, with nothing noted."""
