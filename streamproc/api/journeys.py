@@ -136,11 +136,14 @@ class _View:
         }
 
     def _last_request(self, campaign: Campaign, journey: Journey) -> dict[str, Any] | None:
-        """Of the control group, what would have been one. The step is told as the file has it now."""
+        """Of the control group, or of a dry campaign, what would have been one. Reason and offer are those of now."""
         if not journey.asked:
             return None
         step = campaign.steps[min(journey.asked, len(campaign.steps)) - 1]
-        is_real = not is_control(journey.arm)
+        is_real = not is_control(journey.arm) and self._rulings.mode(campaign) != "dry"
+        action_id = stable_id(
+            "action", campaign.key, journey.asked, self.table.ids[0], journey.seq, journey.entered_ms
+        )
         return {
             "step": journey.asked,
             "at": to_iso(journey.requested_ms),
@@ -148,11 +151,7 @@ class _View:
             "reason": step.reason,
             "offer": step.offer,
             "expires_at": to_iso(journey.requested_ms + campaign.expires_after_ms) if is_real else None,
-            "action_id": stable_id(
-                "action", campaign.key, journey.asked, self.table.ids[0], journey.seq, journey.entered_ms
-            )
-            if is_real
-            else None,
+            "action_id": action_id if is_real else None,
         }
 
     def _channel_at(self, at_ms: int) -> str | None:

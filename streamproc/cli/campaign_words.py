@@ -4,6 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+#: What they do who convert, by goal.
+GOALS: Final = {"activity": "activity", "order": "an order"}
+#: Refused before any step.
+AT_THE_DOOR: Final = ("in_journey", "never_again", "cooldown")
 #: How a trigger is written in the rules file, and what has happened then.
 _TRIGGERS: Final = tuple(
     (re.compile(form), words)

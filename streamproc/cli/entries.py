@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from streamproc.cli.campaign_words import refusal_words, step_words, trigger_words
+from streamproc.cli.campaign_words import AT_THE_DOOR, GOALS, refusal_words, step_words, trigger_words
 from streamproc.cli.facts import because, counted
 from streamproc.cli.times import Told
 
@@ -13,8 +13,6 @@ _ENDS: Final = {
     "superseded": "ended, for it was entered again",
     "done": "done",
 }
-#: Refused before any step.
-_AT_THE_DOOR: Final = ("in_journey", "never_again", "cooldown")
 
 
 def entry_lines(entry: dict[str, Any], told: Told) -> Iterator[str]:
@@ -27,7 +25,7 @@ def entry_lines(entry: dict[str, Any], told: Told) -> Iterator[str]:
         f"{f' ({facts})' if facts else ''}.{_arm(entry)}"
     )
     for happened in entry["happened"]:
-        yield f"  {told(happened['at'])}  {_happened(happened, told)}"
+        yield f"  {told(happened['at'])}  {_happened(happened, entry['goal'], told)}"
 
 
 def _arm(entry: dict[str, Any]) -> str:
@@ -35,7 +33,7 @@ def _arm(entry: dict[str, Any]) -> str:
     return f"{variant} In the control group." if entry["holdout"] else variant
 
 
-def _happened(happened: dict[str, Any], told: Told) -> str:
+def _happened(happened: dict[str, Any], goal: str, told: Told) -> str:
     what, channel = happened["what"], happened.get("channel")
     match what:
         case "requested":
@@ -44,7 +42,7 @@ def _happened(happened: dict[str, Any], told: Told) -> str:
         case "suppressed":
             return _suppressed(happened)
         case "ended":
-            return _ended(happened, told)
+            return _ended(happened, goal, told)
         case "unsubscribed":
             return f"the customer unsubscribed from {channel}"
         case "bounced":
@@ -60,15 +58,16 @@ def _suppressed(happened: dict[str, Any]) -> str:
     why = refusal_words(happened)
     if happened["abort_type"] == "holdout":
         return f"{_step(happened)} would have been requested by {happened['channel']}, but {why}"
-    if happened["abort_type"] in _AT_THE_DOOR:
+    if happened["abort_type"] in AT_THE_DOOR:
         return f"led into it again, and refused: {why}"
     closes = "; nothing more comes of this entry" if happened["closes"] else ""
     return f"{_step(happened)} was not requested: {why}{closes}"
 
 
-def _ended(happened: dict[str, Any], told: Told) -> str:
-    ending = _ENDS[happened["outcome"]]
-    after = counted(happened["requests"], "request")
+def _ended(happened: dict[str, Any], goal: str, told: Told) -> str:
+    ending, after = _ENDS[happened["outcome"]], counted(happened["requests"], "request")
     if at := happened.get("converted_at"):
-        return f"{ending} on {told(at)}, after {after}"
+        # Found at the next evaluation, which is most often at once.
+        ending += f" with {GOALS[goal]}"
+        ending += "" if told(at) == told(happened["at"]) else f" on {told(at)}"
     return f"{ending}, after {after}"

@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from streamproc.cli.campaign_words import refusal_words, step_words, trigger_words
+from streamproc.cli.campaign_words import AT_THE_DOOR, GOALS, refusal_words, step_words, trigger_words
 from streamproc.cli.entries import entry_lines
 from streamproc.cli.facts import because, counted
 from streamproc.cli.times import Told, local_teller
 
-_GOALS: Final = {"activity": "activity", "order": "an order"}
 _WAITS: Final = {
     "paused": "the campaign to go on (it is paused)",
     "held": "the breaker to be released",
@@ -61,7 +60,8 @@ def _so_far(
         yield "In the control group: nothing is asked for, and what follows is what would have been."
     if journey["variant"]:
         yield f"Variant {journey['variant']}."
-    yield from _requests(journey, profile, told)
+    is_real = not journey["holdout"] and campaign["mode"] != "dry"
+    yield from _requests(journey, profile, told, was="was" if is_real else "would have been")
 
 
 def _still(journey: dict[str, Any]) -> str:
@@ -73,9 +73,8 @@ def _still(journey: dict[str, Any]) -> str:
     )
 
 
-def _requests(journey: dict[str, Any], profile: dict[str, Any], told: Told) -> Iterator[str]:
-    last, was = journey["last_request"], "would have been" if journey["holdout"] else "was"
-    if last is None:
+def _requests(journey: dict[str, Any], profile: dict[str, Any], told: Told, *, was: str) -> Iterator[str]:
+    if (last := journey["last_request"]) is None:
         yield "Nothing has been asked for yet."
         return
     if journey["requests"] > 1:
@@ -111,11 +110,11 @@ def _to_come(campaign: dict[str, Any], journey: dict[str, Any], as_of: str, told
     if step := journey["next_step"]:
         yield _next_step(step, journey, as_of, told)
     for signal in journey["if_silent"]:
-        if signal["kind"] != "ended":
+        if signal["kind"] != "ended" and signal["abort_type"] not in AT_THE_DOOR:
             yield f"If nothing happens, step {signal['step']} {_foretold(signal, told)}."
     if until := journey["converts_until"]:
         yield (
-            f"It converts with {_GOALS[campaign['goal']]} until {told(until)}; else it ends then as not converted."
+            f"It converts with {GOALS[campaign['goal']]} until {told(until)}; else it ends then as not converted."
         )
 
 
