@@ -56,7 +56,9 @@ def print_outlook(console: Console, profile: dict[str, Any], told: Told, *, why:
 def _why(signal: dict[str, Any]) -> str:
     if decided := signal["abort_type"] or signal["outcome"]:
         return str(decided).replace("_", " ")
-    return "" if signal["kind"] in ("churn", "requested") else because(signal["evidence"])
+    if signal["kind"] == "requested":
+        return f"step {signal['step']} by {signal['channel']}"
+    return "" if signal["kind"] == "churn" else because(signal["evidence"])
 
 
 def _print_rules(console: Console, rules: Sequence[dict[str, Any]], told: Told) -> None:

@@ -213,3 +213,9 @@ def test_who_is_not_asked_and_whose_clocks_count() -> None:
         "suppressed yes: campaigns ask for nothing",
         "time zone Asia/Tokyo",
     ]
+
+
+def test_requests_to_come_are_told_with_their_step() -> None:
+    agreed = {"consent": consent("email", given=True)}
+    request = "2026-02-01 10:00 in 11 days request winback_dormant step 1 by email"
+    assert request in section(told([(0, agreed), (1, {})], 20), "Next, if nothing happens")
