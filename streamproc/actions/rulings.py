@@ -60,15 +60,15 @@ class Rulings:
         """The same, with nothing noted."""
         return Rulings(self.modes, self.is_held, self.exhausted)
 
-    def mode(self, campaign: Campaign) -> Mode:
-        """In which it is: what is said here can only hold it back."""
-        return self.modes.get(campaign.key, campaign.mode)
-
     def told_to_wait(self, campaign: Campaign) -> WaitedFor | None:
         """What keeps all steps of the campaign from asking now."""
         if self.mode(campaign) == "paused":
             return "paused"
         return "held" if self.is_held else None
+
+    def mode(self, campaign: Campaign) -> Mode:
+        """In which it is: what is said here can only hold it back."""
+        return self.modes.get(campaign.key, campaign.mode)
 
     def spend(self, campaign: Campaign, at_ms: int, customer: str) -> bool:
         """Ask for one request of the campaign's budget; False: it is used up."""

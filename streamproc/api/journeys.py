@@ -60,12 +60,14 @@ def describe_campaigns(
     found += [_unknown(keys.get(id_, f"{id_:08x}"), journey) for id_, journey in journeys.items()]
     if history is None:
         return found
+    # Those of an earlier state, which neither this one nor the rules have.
+    found += [_unknown(key, Journey()) for key in told if key not in {campaign["key"] for campaign in found}]
     return [{**campaign, "history": told.get(campaign["key"], [])} for campaign in found]
 
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """A customer at an instant."""
+    """A customer at an instant. `quota`: of its shard, with what operators say."""
 
     table: CustomerTable
     definitions: Definitions

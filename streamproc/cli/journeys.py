@@ -41,9 +41,8 @@ def sentences(campaign: dict[str, Any], profile: dict[str, Any]) -> Iterator[str
     journey, history = campaign["journey"], campaign.get("history")
     for entry in history or ():
         yield from entry_lines(entry, told)
-    is_told = journey is not None and any(entry["entry"] == journey["entry"] for entry in history or ())
     if journey is not None:
-        if not is_told:
+        if all(entry["entered_at"] != journey["entered_at"] for entry in history or ()):
             yield from _so_far(campaign, journey, profile, told)
         yield from _to_come(campaign, journey, profile["as_of"], told)
     elif not history:

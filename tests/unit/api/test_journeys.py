@@ -214,6 +214,12 @@ def test_a_campaign_that_the_rules_lack() -> None:
     entry = {"campaign": "back", "entry": 1}
     (gone,) = describe_customer(stored, less, START_MS + 4 * DAY_MS, [entry])["campaigns"]
     assert (gone["key"], gone["history"]) == ("back", [entry])
+    older = {"campaign": "older", "entry": 1}
+    told = describe_customer(stored, LIVE, START_MS + 4 * DAY_MS, [older])["campaigns"]
+    assert [(own["key"], own["entries"], own["history"]) for own in told] == [
+        ("back", 1, []),
+        ("older", 0, [older]),
+    ]
 
 
 def test_the_customers_own_clocks_count() -> None:
