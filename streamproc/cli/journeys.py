@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from streamproc.cli.campaign_words import AT_THE_DOOR, GOALS, refusal_words, step_words, trigger_words
 from streamproc.cli.entries import entry_lines
 from streamproc.cli.facts import because, counted
+from streamproc.cli.journey_words import AT_THE_DOOR, GOALS, refusal_words, step_words, trigger_words
 from streamproc.cli.times import Told, local_teller
 
 _WAITS: Final = {

@@ -1,4 +1,4 @@
-"""Campaigns in words: what leads into them, their steps, why something was not asked for."""
+"""Journeys in words: what led into them, their steps, why something was not asked for."""
 
 import re
 from collections.abc import Mapping

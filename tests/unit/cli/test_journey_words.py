@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from streamproc.cli.campaign_words import refusal_words, step_words, trigger_words
+from streamproc.cli.journey_words import refusal_words, step_words, trigger_words
 from streamproc.contracts.signal_types import AbortType, WaitedFor
 from streamproc.rules.triggers import FORMS
 
