@@ -68,6 +68,7 @@ async def read_history(brokers: Brokers, prefix: str, customer: str) -> list[dic
     """
     topics, key = Topics(prefix), customer.encode(errors="surrogateescape")
     decided, *reported = prefix + ACTION_TOPIC, topics.outcomes, topics.rekey
+    named = b'"%b"' % key.removeprefix(ANONYMOUS_PREFIX.encode())  # where a producer keys by something else
     counts = await partition_counts(brokers, prefix, (decided, *reported))
     values: dict[str, list[bytes]] = {}
     for topic, count in counts.items():
@@ -76,7 +77,7 @@ async def read_history(brokers: Brokers, prefix: str, customer: str) -> list[dic
             mine += [
                 record.value
                 for record in records
-                if record.value is not None and (record.key == key or key in record.value)
+                if record.value is not None and (record.key == key or named in record.value)
             ]
     return entries_of(customer, values[decided], [value for topic in reported for value in values[topic]])
 
