@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamproc.actions.rulings import Rulings
+from streamproc.campaign_counts import count_campaigns
 from streamproc.clock import monotonic_s
 from streamproc.instants.advance import Course, Lives, Plan, live_plan, tick_plan
 from streamproc.instants.inbox import NO_TIME, Inbox, Slice
@@ -212,7 +213,7 @@ class Shard:
         loaded = await self._load(batch)
         table, rows = loaded.table(), loaded.rows
         records = sort_slice(batch.slice, table, rows, self.head.partition, self.head.partitions)
-        lives = await self._live(batch, loaded, table, records.own)
+        lives, rulings = await self._live(batch, loaded, table, records.own)
         if self.is_restating and batch.recheck:
             self._restate(batch, lives)
         commit = self._commit_of(batch, lives, records)
@@ -220,9 +221,12 @@ class Shard:
         self.head = await self._store.commit(self.head, commit)
         self.time_ms, self._passed_ms, self.sent = batch.limit_ms, batch.passed_ms, commit.outbox
         self._count(batch, lives, records, committing_s - started_s, monotonic_s() - committing_s)
+        count_campaigns(self._metrics, rulings)
         return lives
 
-    async def _live(self, batch: Batch, loaded: "_Loaded", table: CustomerTable, kept: Ints) -> Lives:
+    async def _live(
+        self, batch: Batch, loaded: "_Loaded", table: CustomerTable, kept: Ints
+    ) -> tuple[Lives, Rulings]:
         """What comes of a batch, once budgets and the breaker let it be. `table`: what was loaded."""
         rulings = self.quota.rulings()
         while True:
@@ -232,9 +236,7 @@ class Shard:
                 break
             rulings, table = narrower, loaded.table()
         self._extra |= self.quota.settle(rulings, batch.limit_ms)
-        for (campaign, kind), count in rulings.dry.items():
-            self._metrics.count("campaigns_dry_total", count, campaign, kind)
-        return lives
+        return lives, rulings
 
     async def _customers(self) -> int:
         return await self._store.customers(self.head.partition)

@@ -1,6 +1,6 @@
 """What the campaigns of one shard may ask for, kept with the shard: budgets, the breaker, and who is paused."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -65,6 +65,20 @@ class Quota:
     def is_held(self) -> bool:
         """Whether the breaker holds all requests."""
         return self._breaker.held_ms is not None
+
+    @property
+    def held_ms(self) -> int | None:
+        """Since when the breaker holds all requests; None: it does not, or somebody has let them go on."""
+        held_ms = self._breaker.held_ms
+        return None if held_ms is None or self.controls.released_ms > held_ms else held_ms
+
+    def foresight(self, campaigns: Iterable[Campaign]) -> Rulings:
+        """To foretell what silence does. Who is paused or held only tries: nobody knows when that is over."""
+        told = self._allowance.rulings(self.controls.modes, is_held=self.held_ms is not None)
+        waiting: dict[str, Mode] = {
+            campaign.key: "dry" for campaign in campaigns if told.told_to_wait(campaign) is not None
+        }
+        return self._allowance.rulings({**told.modes, **waiting}, is_held=False)
 
     def redefine(self, campaigns: tuple[Campaign, ...], partition: int, partitions: int) -> None:
         """Other budgets are in force."""

@@ -4,23 +4,20 @@ Who entered, whose journey is over, which steps are due and may ask; and of thos
 """
 
 from collections.abc import Collection, Sequence
-from datetime import UTC
 from typing import Final
 
 from streamproc.actions.arms import is_held_out, is_held_out_of_all, variant
 from streamproc.actions.caps import Contact
 from streamproc.actions.channels import choose_channel
-from streamproc.actions.hours import is_quiet, outside_hour_from, quiet_until_ms
-from streamproc.actions.journeys import Journey, arm_of, is_control
-from streamproc.actions.rulings import Rulings
+from streamproc.actions.journeys import Journey, arm_of, is_control, variant_name
+from streamproc.actions.rulings import ENTERED, Rulings, Tallied
 from streamproc.actions.said import Facts, Said
+from streamproc.actions.waits import wait
 from streamproc.contracts.meanings import CONSENT_CHANNELS
 from streamproc.contracts.signal_types import AbortType, JourneyOutcome, WaitedFor
-from streamproc.rules.campaign import BEST_HOUR, Campaign, ContactPolicy, Step
+from streamproc.rules.campaign import Campaign, ContactPolicy, Step
 from streamproc.windows.panes import INF, NEVER
 
-#: A step that waits for somebody to let its campaign go on looks again so often.
-LOOK_AGAIN_MS: Final = 300_000
 #: Between two steps, at least.
 _STEP_MS: Final = 1_000
 
@@ -97,6 +94,7 @@ class _Desk:
         journey.seq += 1
         if refusal is None:
             journey.begin(self._now_ms, self._now_ms + campaign.steps[0].wait_ms, arm)
+            self._tally(place, arm, ENTERED)
         else:
             said = Said(place, "suppressed", journey.seq, self._now_ms, 1, arm)
             self._say(said._replace(abort_type=refusal, closes=True))
@@ -173,38 +171,8 @@ class _Desk:
         return None
 
     def _waits(self, campaign: Campaign, step: Step) -> tuple[WaitedFor | None, int]:
-        """For what a step has to wait, and until when it need not be looked at."""
-        now_ms, facts = self._now_ms, self._facts
-        if self._rulings.mode(campaign) == "paused":
-            return "paused", now_ms + LOOK_AGAIN_MS
-        if self._rulings.is_held:
-            return "held", now_ms + LOOK_AGAIN_MS
-        quiet = self._policy.quiet_hours
-        slot_ms = self._slot_ms(step)
-        # Who is most active at night would never be asked.
-        is_reachable = (
-            quiet is None or step.at_minute != BEST_HOUR or not is_quiet(quiet, slot_ms, facts.zone)
-        )
-        if slot_ms > now_ms and is_reachable:
-            return "slot", slot_ms
-        if quiet is not None and is_quiet(quiet, now_ms, facts.zone):
-            return "quiet_hours", quiet_until_ms(quiet, now_ms, facts.zone)
-        return None, INF
-
-    def _slot_ms(self, step: Step) -> int:
-        """When the hour begins in which a step is to ask; now: it is here, or there is none."""
-        facts = self._facts
-        if step.at_minute is None or (step.at_minute == BEST_HOUR and facts.best_hour < 0):
-            return self._now_ms
-        minute, zone = step.at_minute, facts.zone
-        if minute == BEST_HOUR:
-            minute, zone = facts.best_hour * 60, UTC
-        others = outside_hour_from(minute)
-        return (
-            quiet_until_ms(others, self._now_ms, zone)
-            if is_quiet(others, self._now_ms, zone)
-            else self._now_ms
-        )
+        facts, told_to = self._facts, self._rulings.told_to_wait(campaign)
+        return wait(step, self._policy, facts.zone, facts.best_hour, self._now_ms, told_to=told_to)
 
     def _allowed(self, place: int, step: Step) -> str | None:
         """The channel that a step may use; None: it was refused."""
@@ -317,6 +285,12 @@ class _Desk:
             self._rulings.dry[self._campaigns[said.place].key, said.kind] += 1
         else:
             self.said.append(said)
+            self._tally(said.place, said.arm, said.abort_type or said.outcome or said.kind)
+
+    def _tally(self, place: int, arm: int, what: str) -> None:
+        if self._mode(place) != "dry":
+            campaign, is_held_out = self._campaigns[place], is_control(arm)
+            self._rulings.tallied[Tallied(campaign.key, variant_name(campaign, arm), is_held_out, what)] += 1
 
     def _mode(self, place: int) -> str:
         return self._rulings.mode(self._campaigns[place])

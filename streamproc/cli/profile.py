@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from streamproc.api.history import read_history
 from streamproc.api.profile import CustomerUnknown, describe_customer, find_customer
 from streamproc.cli.facts import readable
 from streamproc.cli.story import print_story
@@ -21,6 +22,7 @@ from streamproc.features.registry import Feature
 from streamproc.loading import load_definitions
 from streamproc.settings import Settings, load_settings
 from streamproc.state.redis_store import RedisStore
+from streamproc.transport.brokers import brokers_of
 
 Features = Mapping[str, Feature]
 
@@ -33,17 +35,25 @@ def profile_group() -> None:
 @profile_group.command("show")
 @click.argument("customer_id")
 @click.option("--why", is_flag=True, help="Show the comparisons behind each segment, and all features.")
+@click.option(
+    "--history", is_flag=True,
+    help="Tell of campaigns all that Kafka still keeps: past journeys, messages delivered and opened.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def show_command(customer_id: str, why: bool, as_json: bool) -> None:
-    """Tell a customer's story: what happened, segments and churn risk with their reasons, and what comes next.
+def show_command(customer_id: str, why: bool, history: bool, as_json: bool) -> None:
+    """Tell a customer's story: what happened, segments, churn risk and campaigns with their reasons, what comes next.
 
     \b
       streamproc profile show 42 --why
+      streamproc profile show 42 --history
       streamproc profile show 42 --json | jq .segments
+
+    The state, in Redis, knows where the customer stands in each campaign. What came of journeys that are over is in
+    Kafka: --history reads one partition of each of three topics for it, and as far back as they are kept.
     """
     settings = load_settings(os.environ)
     try:
-        profile, features = asyncio.run(_read(settings, customer_id))
+        profile, features = asyncio.run(_read(settings, customer_id, with_history=history))
     except CustomerUnknown as error:
         shown = customer_id.encode(errors="replace").decode()
         if as_json:
@@ -60,7 +70,9 @@ def show_command(customer_id: str, why: bool, as_json: bool) -> None:
             console.print(_features_table(profile, features))
 
 
-async def _read(settings: Settings, customer_id: str) -> tuple[dict[str, Any], Features]:
+async def _read(
+    settings: Settings, customer_id: str, *, with_history: bool
+) -> tuple[dict[str, Any], Features]:
     store = RedisStore(settings.redis, prefix=settings.topic_prefix, group=settings.group)
     try:
         stored = await find_customer(store, customer_id)
@@ -69,7 +81,10 @@ async def _read(settings: Settings, customer_id: str) -> tuple[dict[str, Any], F
     time_ms = stored.head.time_ms or 0
     as_of_ms = time_ms if settings.clock == "event" else max(time_ms, wall_ms())
     definitions = load_definitions(settings)
-    return describe_customer(stored, definitions, as_of_ms), definitions.ruleset.features
+    history = None
+    if with_history:
+        history = await read_history(brokers_of(settings), settings.topic_prefix, customer_id)
+    return describe_customer(stored, definitions, as_of_ms, history), definitions.ruleset.features
 
 
 def _features_table(profile: dict[str, Any], features: Features) -> Table:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -74,3 +75,18 @@ def test_who_is_not_known(show: Show) -> None:
     result = show("Ada", "--json")
     assert result.exit_code == 1
     assert json.loads(result.stdout)["customer_id"] == "Ada"
+
+
+def test_history_is_read_if_asked_for(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kafka is not needed otherwise; of whom, and under which prefix, it is asked."""
+    asked = []
+
+    async def read(_: object, prefix: str, customer_id: str) -> list[dict[str, Any]]:
+        asked.append((prefix, customer_id))
+        return []
+
+    monkeypatch.setattr(profile, "read_history", read)
+    show("ada")
+    assert asked == []
+    assert json.loads(show("ada", "--history", "--json").stdout)["campaigns"] == []
+    assert asked == [("", "ada")]
