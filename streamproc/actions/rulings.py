@@ -70,6 +70,12 @@ class Rulings:
         """In which it is: what is said here can only hold it back."""
         return self.modes.get(campaign.key, campaign.mode)
 
+    def granted(self, day: Day) -> int:
+        """How many of the attempts to spend from a budget were let through."""
+        first_refused = self.exhausted.get(day)
+        attempts = self.attempts.get(day, [])
+        return sum(first_refused is None or attempt < first_refused for attempt in attempts)
+
     def spend(self, campaign: Campaign, at_ms: int, customer: str) -> bool:
         """Ask for one request of the campaign's budget; False: it is used up."""
         if campaign.budget is None:

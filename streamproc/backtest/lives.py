@@ -13,11 +13,13 @@ import numpy as np
 from streamproc.actions.allowance import Allowance
 from streamproc.actions.rulings import Rulings
 from streamproc.backtest.chronicle import Lot
-from streamproc.instants.advance import Lives, Plan, advance, rounds
+from streamproc.backtest.figures import Requests
+from streamproc.instants.advance import Done, Lives, Plan, advance, rounds
 from streamproc.sources import SOURCES
 from streamproc.transitions.definitions import Definitions, Origin
 from streamproc.transitions.publish import Signal
-from streamproc.windows.table import CustomerTable, new_customers
+from streamproc.windows.panes import NEVER
+from streamproc.windows.table import NO_STEP, CustomerTable, new_customers
 
 #: Customers who are taken together: the more, the less each round costs them, and the more memory they take.
 _TOGETHER: Final = 2_000
@@ -28,6 +30,7 @@ class WholeLives:
     """The customers of a lot under one version of the rules, until an instant (epoch ms).
 
     records: whether signals get theirs. partitions: how many there are in all. counts: what has happened so far.
+    campaigns: once all signals were read, by key: where entries have come to, and what was spent of budgets.
     """
 
     lot: Lot
@@ -36,10 +39,16 @@ class WholeLives:
     records: bool
     partitions: int
     counts: Lives = field(default_factory=Lives)
+    campaigns: dict[str, Requests] = field(default_factory=dict)
 
     def signals(self) -> Iterator[list[Signal]]:
         """What a worker would publish, those of one customer in their order, by and by. `origin` is the partition."""
-        yield from self._live(self._rulings(), self.counts, records=self.records)
+        rulings = self._rulings()
+        for signals, done in self._live(rulings, self.counts, records=self.records):
+            if done is not None:
+                self._note_journeys(done)
+            yield signals
+        self._note_spent(rulings)
 
     def _rulings(self) -> list[Rulings]:
         """By partition, under which budgets last: customers compete for them, so lives may have to be lived anew."""
@@ -56,7 +65,9 @@ class WholeLives:
                 break
         return rulings
 
-    def _live(self, rulings: Sequence[Rulings], counts: Lives, *, records: bool) -> Iterator[list[Signal]]:
+    def _live(
+        self, rulings: Sequence[Rulings], counts: Lives, *, records: bool
+    ) -> Iterator[tuple[list[Signal], Done | None]]:
         origins = [Origin(SOURCES, number, rulings=one) for number, one in enumerate(rulings)]
         for begin in range(0, len(self.lot.ids), _TOGETHER):
             end = min(begin + _TOGETHER, len(self.lot.ids))
@@ -64,9 +75,28 @@ class WholeLives:
             table = new_customers(self.lot.ids[begin:end])
             table.origin = self.lot.partition[begin:end]
             limit_ms = np.full(end - begin, self.until_ms, np.int64)
-            lives = rounds(table, events, plan, limit_ms, self.definitions, origins, counts, records=records)
-            for signals, _ in lives:
-                yield signals
+            yield from rounds(
+                table, events, plan, limit_ms, self.definitions, origins, counts, records=records
+            )
+
+    def _note_journeys(self, done: Done) -> None:
+        journeys = done.table.journeys
+        journeys = journeys[done.rows[journeys["row"]]]
+        for campaign in self.definitions.ruleset.campaigns:
+            mine = journeys[journeys["campaign"] == campaign.id]
+            if not len(mine):
+                continue
+            is_open, has_asked = mine["step"] != NO_STEP, mine["first_ms"] != NEVER
+            requests = self.campaigns.setdefault(campaign.key, Requests())
+            requests.entries += int(mine["seq"].sum())
+            requests.waiting += int(np.count_nonzero(is_open & ~has_asked))
+            requests.under_way += int(np.count_nonzero(has_asked))
+
+    def _note_spent(self, rulings: Sequence[Rulings]) -> None:
+        keys = {campaign.id: campaign.key for campaign in self.definitions.ruleset.campaigns}
+        for one in rulings:
+            for day in one.attempts:
+                self.campaigns[keys[day.campaign]].spent[day.day] += one.granted(day)
 
     @property
     def events(self) -> int:

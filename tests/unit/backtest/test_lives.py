@@ -118,7 +118,7 @@ def said(signal: Signal) -> tuple[object, ...]:
         signal.kind,
         signal.key,
         signal.origin,
-        signal.abort_type,
+        signal.action,
     )
 
 
