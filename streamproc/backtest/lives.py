@@ -4,14 +4,14 @@ A worker goes through time batch by batch, because events come so; here all have
 other, so many are taken from the beginning to the end together, and nobody's state is put away in between.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
 from streamproc.actions.allowance import Allowance
-from streamproc.actions.rulings import Rulings
+from streamproc.actions.rulings import Day, Rulings, Spend
 from streamproc.backtest.chronicle import Lot
 from streamproc.backtest.figures import Requests
 from streamproc.instants.advance import Done, Lives, Plan, advance, rounds
@@ -44,36 +44,45 @@ class WholeLives:
     def signals(self) -> Iterator[list[Signal]]:
         """What a worker would publish, those of one customer in their order, by and by. `origin` is the partition."""
         rulings = self._rulings()
-        for signals, done in self._live(rulings, self.counts, records=self.records):
+        for signals, done in self._live(self.lot, rulings, self.counts, records=self.records):
             if done is not None:
                 self._note_journeys(done)
             yield signals
         self._note_spent(rulings)
 
     def _rulings(self) -> list[Rulings]:
-        """By partition, under which budgets last: customers compete for them, so lives may have to be lived anew."""
+        """By partition, under which budgets last.
+
+        Customers compete for them, so some lives are lived anew: of those for whom narrower limits decide otherwise.
+        """
         campaigns = self.definitions.ruleset.campaigns
         numbers = range(int(self.lot.partition.max(initial=-1)) + 1)
         allowances = [Allowance.of(campaigns, number, self.partitions, None) for number in numbers]
         rulings = [allowance.rulings({}, is_held=False) for allowance in allowances]
-        while any(campaign.budget is not None for campaign in campaigns):
-            for _ in self._live(rulings, Lives(), records=False):
+        lot = self.lot
+        while len(lot.ids) and any(campaign.budget is not None for campaign in campaigns):
+            for _ in self._live(lot, rulings, Lives(), records=False):
                 pass
-            narrower = [allowance.overdrawn(one) for allowance, one in zip(allowances, rulings, strict=True)]
-            rulings = [other or one.anew() for one, other in zip(rulings, narrower, strict=True)]
-            if not any(narrower):
-                break
-        return rulings
+            anew: set[str] = set()
+            for number, allowance in enumerate(allowances):
+                before, narrower = rulings[number], allowance.overdrawn(rulings[number])
+                if narrower is not None:
+                    mine = before.at_odds(narrower)
+                    narrower.attempts |= _without(before.attempts, mine)
+                    rulings[number] = narrower
+                    anew |= mine
+            lot = self.lot.part(np.flatnonzero([customer in anew for customer in self.lot.ids]))
+        return [one.anew() for one in rulings]
 
     def _live(
-        self, rulings: Sequence[Rulings], counts: Lives, *, records: bool
+        self, lot: Lot, rulings: Sequence[Rulings], counts: Lives, *, records: bool
     ) -> Iterator[tuple[list[Signal], Done | None]]:
         origins = [Origin(SOURCES, number, rulings=one) for number, one in enumerate(rulings)]
-        for begin in range(0, len(self.lot.ids), _TOGETHER):
-            end = min(begin + _TOGETHER, len(self.lot.ids))
-            events, plan = self.lot.course(begin, end, self.until_ms)
-            table = new_customers(self.lot.ids[begin:end])
-            table.origin = self.lot.partition[begin:end]
+        for begin in range(0, len(lot.ids), _TOGETHER):
+            end = min(begin + _TOGETHER, len(lot.ids))
+            events, plan = lot.course(begin, end, self.until_ms)
+            table = new_customers(lot.ids[begin:end])
+            table.origin = lot.partition[begin:end]
             limit_ms = np.full(end - begin, self.until_ms, np.int64)
             yield from rounds(
                 table, events, plan, limit_ms, self.definitions, origins, counts, records=records
@@ -102,6 +111,11 @@ class WholeLives:
     def events(self) -> int:
         """How many have been gone through."""
         return self.counts.applied + self.counts.repeats + self.counts.too_late
+
+
+def _without(attempts: Mapping[Day, list[Spend]], customers: Set[str]) -> dict[Day, list[Spend]]:
+    """Those of all other customers."""
+    return {day: [one for one in mine if one.customer not in customers] for day, mine in attempts.items()}
 
 
 def state_at(lot: Lot, customer: int, definitions: Definitions, at_ms: int) -> CustomerTable:
