@@ -127,7 +127,8 @@ def _told(key: str, mode: Mode | None, modes: dict[str, Mode], running: Running)
     of_file, said = modes[key], running.controls.modes.get(key)
     before, after = said or of_file, mode or of_file
     if mode is None and after != "live":
-        return f"{after}, as the rules file says (`mode: {of_file}`); edit it there"
+        changed = f" (before: {before})" if before != after else ": edit its `mode` there"
+        return f"{after}, as the rules file says{changed}"
     return f"{after} already" if before == after else f"{after} (before: {before})"
 
 

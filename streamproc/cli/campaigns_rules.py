@@ -37,8 +37,7 @@ def lint_command(rules: Path | None, as_json: bool) -> None:
     """
     path = rules_path(rules)
     ruleset, all_problems = check_ruleset(path, cutoffs_in_force())
-    # What cannot be read at all stands in no section.
-    problems = campaign_problems(all_problems) if any(one.section for one in all_problems) else all_problems
+    problems = campaign_problems(all_problems)
     elsewhere = len(all_problems) - len(problems)
     name = PLAYBOOK if path is None else str(path)
     if as_json:

@@ -248,3 +248,14 @@ async def test_where_entries_have_come_to(tmp_path: Path) -> None:
         assert own.entries == closed[key] + own.waiting + own.under_way
     assert sum(own.waiting + own.under_way for own in lives.campaigns.values())
     assert set(lives.campaigns) == {"miss", "visit", "free"}
+
+
+async def test_a_part_of_a_lot_lives_as_in_the_whole() -> None:
+    lot = lot_of(disorderly(4))
+    places = np.arange(1, len(lot.ids), 3)
+    part = lot.part(places)
+    assert part.ids == [lot.ids[place] for place in places]
+    whole, _ = lived(lot)
+    found, _ = lived(part)
+    assert found == [[one for one in some if one.customer in part.ids] for some in whole]
+    assert lived(lot.part(places[:0]))[0] == [[] for _ in range(PARTITIONS)]
