@@ -4,7 +4,7 @@ A worker goes through time batch by batch, because events come so; here all have
 other, so many are taken from the beginning to the end together, and nobody's state is put away in between.
 """
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Generator, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -40,18 +40,19 @@ class WholeLives:
     partitions: int
     counts: Lives = field(default_factory=Lives)
     campaigns: dict[str, Requests] = field(default_factory=dict)
+    _tried: Lives = field(default_factory=Lives)
 
     def signals(self) -> Iterator[list[Signal]]:
         """What a worker would publish, those of one customer in their order, by and by. `origin` is the partition."""
-        rulings = self._rulings()
+        rulings = yield from self._rulings()
         for signals, done in self._live(self.lot, rulings, self.counts, records=self.records):
             if done is not None:
                 self._note_journeys(done)
             yield signals
         self._note_spent(rulings)
 
-    def _rulings(self) -> list[Rulings]:
-        """By partition, under which budgets last.
+    def _rulings(self) -> Generator[list[Signal], None, list[Rulings]]:
+        """By partition, under which budgets last. Yields nothing, by and by.
 
         Customers compete for them, so some lives are lived anew: of those for whom narrower limits decide otherwise.
         """
@@ -59,10 +60,11 @@ class WholeLives:
         numbers = range(int(self.lot.partition.max(initial=-1)) + 1)
         allowances = [Allowance.of(campaigns, number, self.partitions, None) for number in numbers]
         rulings = [allowance.rulings({}, is_held=False) for allowance in allowances]
-        lot = self.lot
-        while len(lot.ids) and any(campaign.budget is not None for campaign in campaigns):
-            for _ in self._live(lot, rulings, Lives(), records=False):
-                pass
+        lot, counts = self.lot, self._tried
+        while len(lot.ids) and self._has_budgets:
+            for _ in self._live(lot, rulings, counts, records=False):
+                yield []
+            counts = Lives()
             anew: set[str] = set()
             for number, allowance in enumerate(allowances):
                 before, narrower = rulings[number], allowance.overdrawn(rulings[number])
@@ -109,8 +111,13 @@ class WholeLives:
 
     @property
     def events(self) -> int:
-        """How many have been gone through."""
-        return self.counts.applied + self.counts.repeats + self.counts.too_late
+        """How many have been gone through; under budgets, each is at least twice."""
+        found = sum(one.applied + one.repeats + one.too_late for one in (self.counts, self._tried))
+        return found // 2 if self._has_budgets else found
+
+    @property
+    def _has_budgets(self) -> bool:
+        return any(campaign.budget is not None for campaign in self.definitions.ruleset.campaigns)
 
 
 def _without(attempts: Mapping[Day, list[Spend]], customers: Set[str]) -> dict[Day, list[Spend]]:

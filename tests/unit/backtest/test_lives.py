@@ -200,6 +200,7 @@ async def test_budgets_hold_as_in_shards(seed: int, tmp_path: Path) -> None:
     published, _, _ = await shards(history_of(events, PARTITIONS), definitions)
     lives = WholeLives(lot_of(events, definitions), definitions, UNTIL_MS, True, PARTITIONS)
     found = by_partition(lives)
+    assert lives.events == len(events)
     assert [[one.record for one in some] for some in found] == [
         [one.record for one in some] for some in published
     ]
