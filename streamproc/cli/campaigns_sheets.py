@@ -1,7 +1,7 @@
 """What campaigns would have done over a history, as tables and as JSON."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, get_args
+from typing import Any, Final, NamedTuple, get_args
 
 from streamproc.backtest.figures import Arm, Figures, Requests
 from streamproc.cli.sheet import Sheet
@@ -12,8 +12,8 @@ from streamproc.rules.model import Ruleset
 from streamproc.windows.panes import DAY_MS
 
 #: Whom the control group keeps out is not refused: the entry goes on.
-_HOLDOUT = "holdout"
-_NO_OUTCOME = ("entries", "requested", "customers", "held out", "refused")
+_HOLDOUT: Final = "holdout"
+_COLUMNS: Final = ("entries", "requested", "customers", "held out", "refused")
 
 
 class _Row(NamedTuple):
@@ -44,9 +44,9 @@ def campaign_sheets(
     outcomes = [name for name in get_args(JourneyOutcome) if any(row.requests.ended[name] for row in rows)]
     yield Sheet(
         "Campaigns",
-        (*labels, *_NO_OUTCOME, *map(_words, outcomes), "waiting", "under way"),
+        (*labels, *_COLUMNS, *map(_words, outcomes), "waiting", "under way"),
         [(*row.labels, *_cells(row.requests, outcomes)) for row in rows],
-        "entries: all, also those refused at once; at the end, some wait for their first step, others are under way",
+        "entries: all, also those refused at once; waiting: not asked yet at the end; under way: asked, and not over",
         len(labels),
     )
     refusals = [
@@ -66,43 +66,29 @@ def campaign_sheets(
 
 def step_sheets(figures: Figures, ruleset: Ruleset) -> Iterator[Sheet]:
     """Requests by step and channel; by arm, if there are any; and the busiest day against the budget."""
+    found = [(campaign, figures.requests(campaign.key)) for campaign in ruleset.campaigns]
     steps = [
         (campaign.key, str(step), channel, f"{count:,}")
-        for campaign in ruleset.campaigns
-        for (step, channel), count in sorted(figures.requests(campaign.key).by_step.items())
+        for campaign, own in found
+        for (step, channel), count in sorted(own.by_step.items())
     ]
     if steps:
         yield Sheet("Requests by step", ("campaign", "step", "channel", "requested"), steps, texts=3)
     arms = [
-        (
-            campaign.key,
-            _arm(arm),
-            f"{asked:,}",
-            f"{own.converted[arm]:,}",
-            f"{own.converted[arm] / asked:.1%}",
-        )
-        for campaign in ruleset.campaigns
-        if campaign.variants or any(arm.holdout for arm in figures.requests(campaign.key).asked)
-        for own in [figures.requests(campaign.key)]
-        for arm, asked in sorted(own.asked.items(), key=lambda item: (item[0].holdout, item[0].variant or ""))
+        (campaign.key, *cells)
+        for campaign, own in found
+        if campaign.variants or any(arm.holdout for arm in own.asked)
+        for cells in _arm_cells(own)
     ]
     if arms:
         note = (
-            "entries that were asked, or that would have been; history did not react to what was never sent"
+            "entries that were asked, or would have been; nobody of a history reacts to what was never sent"
         )
         yield Sheet("Arms", ("campaign", "arm", "entries", "converted", "rate"), arms, note, 2)
     days = [
-        (
-            campaign.key,
-            f"{most:,}",
-            day,
-            "" if campaign.budget is None else f"{campaign.budget:,}",
-            f"{refused:,}",
-        )
-        for campaign in ruleset.campaigns
-        for own in [figures.requests(campaign.key)]
+        (campaign.key, f"{most:,}", day, _budget(campaign), f"{own.suppressed['budget']:,}")
+        for campaign, own in found
         for day, most in _busiest(own)
-        for refused in [own.suppressed["budget"]]
     ]
     if days:
         note = "of a budget (UTC days), what the control group would have got is spent, too"
@@ -132,9 +118,7 @@ def requests_json(campaign: Campaign, requests: Requests) -> dict[str, Any]:
                 "entries": asked,
                 "converted": requests.converted[arm],
             }
-            for arm, asked in sorted(
-                requests.asked.items(), key=lambda item: (item[0].holdout, item[0].variant or "")
-            )
+            for arm, asked in _arms(requests)
         ],
         "budget": campaign.budget,
         "busiest_day": next(iter(busiest), None),
@@ -176,9 +160,21 @@ def _busiest(requests: Requests) -> Iterator[tuple[str, int]]:
         yield to_iso(min(day for day, count in days.items() if count == most) * DAY_MS)[:10], most
 
 
-def _arm(arm: Arm) -> str:
-    group = "control" if arm.holdout else "asked"
-    return group if arm.variant is None else f"{arm.variant}, {group}"
+def _budget(campaign: Campaign) -> str:
+    return "" if campaign.budget is None else f"{campaign.budget:,}"
+
+
+def _arms(requests: Requests) -> list[tuple[Arm, int]]:
+    """Those that are asked first, by variant."""
+    return sorted(requests.asked.items(), key=lambda item: (item[0].holdout, item[0].variant or ""))
+
+
+def _arm_cells(requests: Requests) -> Iterator[tuple[str, ...]]:
+    for arm, asked in _arms(requests):
+        group = "control" if arm.holdout else "asked"
+        name = group if arm.variant is None else f"{arm.variant}, {group}"
+        converted = requests.converted[arm]
+        yield name, f"{asked:,}", f"{converted:,}", f"{converted / asked:.1%}"
 
 
 def _words(name: str) -> str:

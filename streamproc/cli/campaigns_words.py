@@ -113,7 +113,7 @@ def _now(campaign: dict[str, Any], live: dict[str, Any]) -> str:
     if not live["shards"]:
         told = "no worker of this group has run yet"
     elif not own["in_force"]:
-        told = "not in the rules that the workers run on"
+        told = "not in the rules that the workers run on, as far as they have said"
     else:
         told = _MODES[own["mode"]]
         if own["mode"] == "live" and live["held"]:

@@ -194,7 +194,7 @@ def test_what_runs(monkeypatch: pytest.MonkeyPatch, rules: Path) -> None:
     store = asyncio.run(heads(campaigns=b'{"winback":"live","other":"live"}', breaker=b"[%d,{}]" % HELD_MS))
     assert live(monkeypatch, rules, store) == [
         "held by the breaker in 1 of 2 shards, since 2026-09-21T14:13:20.000Z: streamproc campaigns release",
-        "not in the rules that the workers run on",
+        "not in the rules that the workers run on, as far as they have said",
     ]
     shown = run("list", str(rules), "--live").stdout
     assert shown.endswith("in force beside these, but not in this file: other\n")
