@@ -24,6 +24,7 @@ from streamproc.instants.inbox import NO_TIME, Inbox, Slice
 from streamproc.intake import Intake
 from streamproc.metrics import Metrics
 from streamproc.quota import Quota
+from streamproc.rules.campaign import Mode
 from streamproc.settings import Settings
 from streamproc.sources import SOURCES, Sorted, sort_slice
 from streamproc.state.layout import pack, unpack
@@ -46,8 +47,9 @@ _EVENTS_FIRST: Final = 10
 _TO_RESTATE: Final = b"1"
 
 _SIGNAL_LABELS: Final = attrgetter("topic", "kind", "key")
-_SEGMENT_NAMES: Final = msgspec.json.Encoder()
+_NAMES: Final = msgspec.json.Encoder()
 _SEGMENT_NAMES_DECODER: Final = msgspec.json.Decoder(dict[int, tuple[str, int]])
+_CAMPAIGN_MODES_DECODER: Final = msgspec.json.Decoder(dict[str, Mode])
 
 
 @dataclass(slots=True)
@@ -120,7 +122,10 @@ class Shard:
         own = (*ruleset.segments, *ruleset.watches)
         names.update((segment.id, (segment.key, segment.version)) for segment in own)
         self.definitions = replace(definitions, retired=names)
-        self._extra = {"segments": _SEGMENT_NAMES.encode(dict(sorted(names.items())))}
+        self._extra = {
+            "segments": _NAMES.encode(dict(sorted(names.items()))),
+            "campaigns": _NAMES.encode({campaign.key: campaign.mode for campaign in ruleset.campaigns}),
+        }
         self.quota.redefine(definitions.ruleset.campaigns, self.head.partition, self.head.partitions)
         if self.is_restating:
             self._extra["restate"] = _TO_RESTATE
@@ -385,3 +390,9 @@ def segment_names(head: Head) -> dict[int, tuple[str, int]]:
     """Key and version of every segment that any rules of this shard ever had, by id."""
     stored = head.extra.get("segments")
     return _SEGMENT_NAMES_DECODER.decode(stored) if stored else {}
+
+
+def campaign_modes(head: Head) -> dict[str, Mode]:
+    """The campaigns of the rules in force, each with the mode that the file gives it; empty: there are none yet."""
+    stored = head.extra.get("campaigns")
+    return _CAMPAIGN_MODES_DECODER.decode(stored) if stored else {}

@@ -41,6 +41,16 @@ class _Kept(msgspec.Struct, array_like=True):
     counts: dict[int, int] = {}
 
 
+def held_since_ms(stored: Mapping[str, bytes], released_ms: int) -> int | None:
+    """Since when the breaker of a shard holds all requests; None: it does not. `stored`: the `extra` of its head."""
+    held_ms = _kept(stored).held_ms
+    return None if held_ms is None or held_ms < released_ms else held_ms
+
+
+def _kept(stored: Mapping[str, bytes]) -> _Kept:
+    return msgspec.json.decode(stored["breaker"], type=_Kept) if stored.get("breaker") else _Kept()
+
+
 class Quota:
     """Of one shard; `stored`: the `extra` of its head. Nothing it counts is kept unless `extra` is committed."""
 
@@ -57,7 +67,7 @@ class Quota:
         self.controls = Controls()
         self._partition, self._breaks = partition, breaks
         self._allowance = Allowance.of(campaigns, partition, partitions, stored.get("budgets"))
-        kept = msgspec.json.decode(stored["breaker"], type=_Kept) if stored.get("breaker") else _Kept()
+        kept = _kept(stored)
         self._breaker = Breaker(dict(kept.counts), kept.held_ms)
         self._keeps_breaker = "breaker" in stored
 

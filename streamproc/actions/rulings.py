@@ -70,11 +70,27 @@ class Rulings:
         """In which it is: what is said here can only hold it back."""
         return self.modes.get(campaign.key, campaign.mode)
 
+    def granted(self, day: Day) -> int:
+        """How many of the attempts to spend from a budget were let through."""
+        return sum(self._grants(day, attempt) for attempt in self.attempts.get(day, []))
+
+    def at_odds(self, other: "Rulings") -> set[str]:
+        """The customers some of whose attempts would be decided otherwise under other rulings."""
+        return {
+            attempt.customer
+            for day, attempts in self.attempts.items()
+            for attempt in attempts
+            if self._grants(day, attempt) != other._grants(day, attempt)
+        }
+
     def spend(self, campaign: Campaign, at_ms: int, customer: str) -> bool:
         """Ask for one request of the campaign's budget; False: it is used up."""
         if campaign.budget is None:
             return True
         day, attempt = Day(campaign.id, at_ms // DAY_MS), Spend(at_ms, customer)
         self.attempts.setdefault(day, []).append(attempt)
+        return self._grants(day, attempt)
+
+    def _grants(self, day: Day, attempt: Spend) -> bool:
         first_refused = self.exhausted.get(day)
         return first_refused is None or attempt < first_refused
