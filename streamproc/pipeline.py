@@ -296,9 +296,11 @@ class Shard:
     def _restate(self, batch: Batch, lives: Lives) -> None:
         origin = Origin(SOURCES, self.head.partition, self.head.rewinds)
         for done in lives.done:
-            table = done.table.take(np.flatnonzero(done.rows))
+            rows = np.flatnonzero(done.rows)
+            table = done.table.take(rows)
             now_ms = np.full(len(table), batch.limit_ms, np.int64)
             lives.signals += restate(table, now_ms, self.definitions, origin)
+            done.table.head["version"][rows] = table.head["version"]  # it counts what was said
 
     def _commit_of(self, batch: Batch, lives: Lives, sorted_records: Sorted) -> Commit:
         """One atomic step: states, timers, outbox, offsets, time."""

@@ -21,16 +21,18 @@ from streamproc.transport.outlet import Outgoing
 from streamproc.transport.partitioner import partition_of
 
 TOPICS: Final = ("events.web", "events.app", "events.support")
+OUTCOMES: Final = "actions.outcomes"
 #: Carried by records that are no events: they must all be in events.failed.
 BAD: Final = ("x-faults", b"bad")
 #: Shares of the records.
 ORDERS, BAD_RECORDS, LATE, FUTURE, REPEATS, MISPLACED, TARDY = 0.06, 0.01, 0.01, 0.005, 0.05, 0.01, 0.01
+#: Messages that somebody else has sent.
+DELIVERED: Final = 0.02
 MONEY: Final = 12.5
 _TARDY_MS: Final = (5_000, 20_000)
 _HOUR_MS: Final = 3_600_000
 _LATE_MS, _FUTURE_MS = 10 * 86_400_000, _HOUR_MS
 _TICK_S: Final = 0.05
-#: Every other customer consents to e-mail, with the first thing they say.
 _POISON: Final = (
     b"",
     b"\xff\xfe\x00",
@@ -47,6 +49,7 @@ def customer_id(number: int) -> str:
 
 
 def consents(number: int) -> bool:
+    """Every other customer, to e-mail and push messages, with the first thing they say."""
     return number % 2 == 0
 
 
@@ -54,7 +57,14 @@ def identify(number: int, at_ms: int) -> bytes:
     granted = "true" if consents(number) else "false"
     return (
         f'{{"type":"identify","userId":"{customer_id(number)}","messageId":"i{number}",'
-        f'"timestamp":"{iso(at_ms)}","traits":{{"consent":{{"email":{granted}}}}}}}'
+        f'"timestamp":"{iso(at_ms)}","traits":{{"consent":{{"email":{granted},"push":{granted}}}}}}}'
+    ).encode()
+
+
+def delivered(number: int, message: int, at_ms: int) -> bytes:
+    return (
+        f'{{"type":"track","event":"Action Delivered","userId":"{customer_id(number)}","messageId":"d{message}",'
+        f'"timestamp":"{iso(at_ms)}","properties":{{"channel":"push"}}}}'
     ).encode()
 
 
@@ -95,6 +105,14 @@ class Load:
             yield Outgoing(topic, customer_id(customer).encode(), chance.choice(_POISON), [BAD])
             return
         self._number += 1
+        if chance.random() < DELIVERED:
+            yield Outgoing(
+                self._prefix + OUTCOMES,
+                customer_id(customer).encode(),
+                delivered(customer, self._number, now_ms),
+                (),
+                self._place[customer],
+            )
         at_ms, headers = now_ms, []
         if draw < BAD_RECORDS + LATE:
             at_ms -= _LATE_MS
@@ -154,4 +172,4 @@ if __name__ == "__main__":
     bootstrap_, prefix_, *numbers = sys.argv[1:]
     partitions_, seed_, rate_, customers_, *history_ = map(int, numbers)
     made = Load(prefix_, partitions_, seed_, customers_, *history_)
-    asyncio.run(run(bootstrap_, made, {prefix_ + topic: partitions_ for topic in TOPICS}, rate_))
+    asyncio.run(run(bootstrap_, made, {prefix_ + topic: partitions_ for topic in (*TOPICS, OUTCOMES)}, rate_))

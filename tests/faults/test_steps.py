@@ -30,7 +30,7 @@ PASSES = {"seek": 1, "release": 1, "acquire": 3, "relay_read": 3}
 async def test_workers_that_die_at_points_of_the_way(installation: Installation) -> None:
     """One worker after the other dies at its own point; the last one ends the stream as if nothing had happened."""
     chance = random.Random(SEED)
-    logs = generate(SEED, customers=150, events=1_500, days=30, partitions=3, end_ms=END_MS)
+    logs = generate(SEED, customers=150, events=1_500, outcomes=300, days=30, partitions=3, end_ms=END_MS)
     await installation.publish(logs)
     points = [*POINTS]
     chance.shuffle(points)

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer
 
 from streamproc.contracts.outbox import OutRecord
 from tests.integration.worker import Installation, event, until, wall_ms
-from tests.oracle.engine import as_said
+from tests.oracle.said import as_said
 from tests.reference.compose import call, encode
 from tests.reference.partition import partition_of
 from tests.reference.record import Record

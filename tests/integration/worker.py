@@ -33,7 +33,8 @@ from streamproc.transport.bulk import open_bulk_producer, read_topic
 from streamproc.transport.outlet import Outgoing
 from streamproc.transport.topics import Topics, create_topics
 from tests.oracle.compare import assert_same_customers, without_bytes
-from tests.oracle.engine import SIGNAL_TOPICS, Run, as_said
+from tests.oracle.engine import SIGNAL_TOPICS, Run
+from tests.oracle.said import as_said
 from tests.reference.model import Reference, Result
 from tests.reference.record import Record
 from tests.servers.process import DIE_WITH_PARENT, free_port, wait_until

@@ -2,36 +2,33 @@
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from itertools import accumulate, pairwise
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import pytest
 
 from streamproc.contracts.outbox import OutRecord, unpack
 from streamproc.contracts.signal_types import BANDS
 from streamproc.features.frame import Frame
 from streamproc.features.registry import Feature
 from streamproc.metrics import Metrics
-from streamproc.pipeline import Shard
+from streamproc.pipeline import Batch, Shard
+from streamproc.quota import Controls
 from streamproc.settings import Settings
 from streamproc.sources import SOURCES
 from streamproc.state.layout import LAYOUT_VERSION
 from streamproc.state.layout import unpack as unpack_states
-from streamproc.state.memory_store import MemoryStore
+from streamproc.state.store import Superseded
 from streamproc.together import Together
 from streamproc.transitions.definitions import Definitions
+from streamproc.transitions.evaluate import TICK_MS
 from streamproc.windows.panes import NEVER
-
-_KINDS = {
-    "Audience Entered": "entered",
-    "Audience Exited": "exited",
-    "Churn Risk Changed": "churn",
-    "Reactivation Requested": "requested",
-    "Reactivation Suppressed": "suppressed",
-    "Reactivation Ended": "ended",
-}
+from tests.oracle.mishaps import FragileStore, Killed, Mishap, Topics, in_turn, relay
+from tests.oracle.said import as_said, instant_ms
 
 
 @dataclass
@@ -96,38 +93,55 @@ def run_engine(
     chunk_records: int = 2_000,
     due_customers: int = 5_000,
     fetch_records: int = 500,
-    restart_every: int = 0,
+    controls: Mapping[str, list[tuple[int, int, str]]] = MappingProxyType({}),
+    mishaps: Sequence[Mishap] = (),
     together: bool = False,
 ) -> Run:
-    """Replay logs under the event clock. `restart_every`: forget everything but the store after so many commits.
+    """Replay logs under the event clock.
 
-    `together`: all shards at the same time, evaluated in one go.
+    `controls`: by campaign, what operators say of it, from when to when. `mishaps`: what befalls one batch after the
+    other. `together`: all shards at the same time, evaluated in one go.
     """
     settings = Settings(clock="event", chunk_records=chunk_records, due_customers=due_customers)
+    other = Settings(clock="event", chunk_records=4 * chunk_records, due_customers=4 * due_customers)
     replay = _Replay(
-        logs, definitions, partitions, until_ms, wall_now_ms, settings, fetch_records, restart_every, together
+        logs=logs,
+        definitions=definitions,
+        partitions=partitions,
+        until_ms=until_ms,
+        wall_now_ms=wall_now_ms,
+        settings=(settings, other) if mishaps else (settings,),
+        fetch_records=fetch_records,
+        controls=controls,
+        mishaps=mishaps,
+        is_together=together,
     )
     return asyncio.run(replay.run())
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Replay:
+    """What all shards of a run have in common. `settings`: of the workers, who take shards from each other in turn."""
+
     logs: Mapping[tuple[str, int], list[Any]]
     definitions: Definitions
     partitions: int
     until_ms: int
     wall_now_ms: int
-    settings: Settings
+    settings: tuple[Settings, ...]
     fetch_records: int
-    restart_every: int
+    controls: Mapping[str, list[tuple[int, int, str]]]
+    mishaps: Sequence[Mishap]
     is_together: bool
     together: Together = field(default_factory=Together)
-    store: MemoryStore = field(default_factory=MemoryStore)
+    store: FragileStore = field(default_factory=FragileStore)
     result: Run = field(default_factory=Run)
     generation: int = 0
 
     async def run(self) -> Run:
-        shards = [self.live(partition) for partition in range(self.partitions)]
+        shards = [
+            _Life(self, partition, in_turn(self.mishaps)).live() for partition in range(self.partitions)
+        ]
         if self.is_together:
             await asyncio.gather(*shards)
         else:
@@ -135,65 +149,120 @@ class _Replay:
                 await shard
         return self.result
 
-    async def live(self, partition: int) -> None:
-        shard, read = await self.acquire(partition)
-        commits = 0
-        while True:
-            self.fetch(shard, partition, read)
-            waiting = [code for code, topic in enumerate(SOURCES) if read[code] < self.end(topic, partition)]
-            batch = await shard.take_ticks(waiting, self.until_ms)
-            if batch is None and not waiting and len(shard.inbox) == 0:
-                break
-            if batch is None:
-                continue
-            lives = await shard.step(batch)
-            self.result.repeats += lives.repeats
-            self.result.too_late += lives.too_late
-            commits += 1
-            if self.restart_every and commits % self.restart_every == 0:
-                shard, read = await self.acquire(partition)
-        await self.summarize(shard)
+    def spells(self) -> Iterator[tuple[int, Controls]]:
+        """Up to which instant operators say the same."""
+        said = [(key, *one) for key, of_one in self.controls.items() for one in of_one]
+        turns = sorted({at_ms for _, *turns, _ in said for at_ms in turns if at_ms < self.until_ms})
+        for begin_ms, end_ms in pairwise((0, *turns, None)):
+            modes = {key: mode for key, since_ms, until_ms, mode in said if since_ms <= begin_ms < until_ms}
+            yield self.until_ms if end_ms is None else end_ms - TICK_MS, Controls.of(modes)
 
-    async def acquire(self, partition: int) -> tuple[Shard, list[int]]:
+
+@dataclass
+class _Life:
+    """One shard, in the hands of one worker after the other."""
+
+    replay: _Replay
+    partition: int
+    mishaps: Iterator[Mishap]
+    controls: Controls = field(default_factory=Controls)
+    topics: Topics = field(default_factory=Topics)
+
+    async def live(self) -> None:
+        await self.acquire()
+        for until_ms, controls in self.replay.spells():
+            self.controls = self.shard.quota.controls = controls
+            await self.live_until(until_ms)
+        await self.summarize()
+
+    async def live_until(self, until_ms: int) -> None:
+        ends = [self.end(topic, until_ms) for topic in SOURCES]
+        while True:
+            self.fetch(ends)
+            waiting = [code for code, end in enumerate(ends) if self.read[code] < end]
+            batch = await self.shard.take_ticks(waiting, until_ms)
+            if batch is not None:
+                await self.step(batch, next(self.mishaps))
+            elif not waiting and len(self.shard.inbox) == 0:
+                break
+
+    async def step(self, batch: Batch, mishap: Mishap) -> None:
+        replay, shard = self.replay, self.shard
+        replay.store.mishap = self.topics.mishap = mishap
+        if mishap == "taken":
+            await self.acquire()
+            with pytest.raises(Superseded):
+                await shard.step(batch)
+            return
+        try:
+            lives = await shard.step(batch)
+            if replay.mishaps:
+                await relay(replay.store, shard, self.topics)
+        except Killed:
+            await self.acquire()
+            return
+        replay.result.repeats += lives.repeats
+        replay.result.too_late += lives.too_late
+        if mishap == "idle":
+            await self.acquire()
+
+    async def acquire(self) -> None:
         """A shard as a worker gets it, and the offset to read each topic from."""
-        self.generation += 1
-        head = await self.store.acquire(
-            partition,
-            generation=self.generation,
-            member="oracle",
-            partitions=self.partitions,
+        replay = self.replay
+        replay.generation += 1
+        settings = replay.settings[replay.generation % len(replay.settings)]
+        head = await replay.store.acquire(
+            self.partition,
+            generation=replay.generation,
+            member=f"oracle-{replay.generation % 2}",
+            partitions=replay.partitions,
             layout=LAYOUT_VERSION,
             offsets_if_new={},
             create=True,
         )
-        minutes = await self.store.minutes(head)
-        advance = self.together.advance if self.is_together else None
-        shard = Shard(self.store, head, minutes, self.definitions, self.settings, Metrics(), advance=advance)
-        return shard, [head.offsets.get(topic, 0) for topic in SOURCES]
+        minutes = await replay.store.minutes(head)
+        advance = replay.together.advance if replay.is_together else None
+        self.shard = Shard(
+            replay.store, head, minutes, replay.definitions, settings, Metrics(), advance=advance
+        )
+        self.shard.quota.controls = self.controls
+        self.read = [head.offsets.get(topic, 0) for topic in SOURCES]
 
-    def end(self, topic: str, partition: int) -> int:
-        return len(self.logs.get((topic, partition), ()))
+    def end(self, topic: str, until_ms: int) -> int:
+        """Where the log ends for one who does not look beyond an instant."""
+        log = self.replay.logs.get((topic, self.partition), [])
+        if until_ms == self.replay.until_ms:
+            return len(log)
+        times = accumulate((instant_ms(json.loads(record.value)["timestamp"]) for record in log), max)
+        return sum(at_ms < until_ms for at_ms in times)
 
-    def fetch(self, shard: Shard, partition: int, read: list[int]) -> None:
+    def fetch(self, ends: Sequence[int]) -> None:
         """Hand the shard some records of each topic of which it has few."""
+        replay, read = self.replay, self.read
         for code, topic in enumerate(SOURCES):
-            log = self.logs.get((topic, partition), [])
-            if read[code] < len(log) and shard.inbox.buffered(code) < self.fetch_records:
-                records = log[read[code] : read[code] + self.fetch_records]
+            if read[code] < ends[code] and self.shard.inbox.buffered(code) < replay.fetch_records:
+                log = replay.logs[topic, self.partition]
+                records = log[read[code] : min(read[code] + replay.fetch_records, ends[code])]
                 read[code] += len(records)
-                shard.put(code, records, read[code], self.wall_now_ms)
+                self.shard.put(code, records, read[code], replay.wall_now_ms)
 
-    async def summarize(self, shard: Shard) -> None:
-        partition = shard.head.partition
-        entries = await self.store.outbox_read(shard.head, None, 10_000_000)
-        self.result.records[partition] = [unpack(entry.record) for entry in entries]
+    async def summarize(self) -> None:
+        replay, head = self.replay, self.shard.head
+        self.topics.mishap = "none"
+        if replay.mishaps:
+            await relay(replay.store, self.shard, self.topics)
+        entries = await replay.store.outbox_read(head, None, 10_000_000)
+        replay.result.records[self.partition] = [
+            *self.topics.once(),
+            *(unpack(entry.record) for entry in entries),
+        ]
         cursor, found = 0, []
         while True:
-            cursor, some = await self.store.scan(shard.head, cursor, 10_000)
+            cursor, some = await replay.store.scan(head, cursor, 10_000)
             found += some
             if cursor == 0:
                 break
-        self.result.learn(found, shard.time_ms, self.definitions)
+        replay.result.learn(found, self.shard.time_ms, replay.definitions)
 
 
 def values_of(frame: Frame, feature: Feature) -> list[Any]:
@@ -201,58 +270,3 @@ def values_of(frame: Frame, feature: Feature) -> list[Any]:
     if feature.unit == "text":
         return [frame.text(feature, row) or -1 for row in range(frame.n)]
     return list(frame.value(feature).tolist())
-
-
-def as_said(record: OutRecord) -> dict[str, Any]:
-    """A signal in the words of the reference."""
-    value = json.loads(record.value)
-    headers = dict(record.headers)
-    properties, context = value["properties"], value["context"]["streamproc"]
-    kind = _KINDS[value["event"]]
-    if kind in ("entered", "exited"):
-        key = properties["audience_key"]
-    elif kind == "churn":
-        key = properties["band"]
-    else:
-        key = properties["campaign"]
-    is_audience = kind in ("entered", "exited")
-    return {
-        "topic": record.topic,
-        "customer": record.key.decode(),
-        "at_ms": instant_ms(value["timestamp"]),
-        "kind": kind,
-        "key": key,
-        "previous": properties.get("previous_band"),
-        "risk": properties.get("risk"),
-        "rule_version": context.get("rule_version", context.get("model_version")),
-        "entry_seq": context["entry_seq"] if is_audience else None,
-        "entered_at_ms": instant_ms(context["entered_at"]) if is_audience else None,
-        "abort_type": properties.get("abort_type"),
-        "cause": context["cause"],
-        "causation_id": headers["ce_causationid"].decode(),
-        "version": context["version"],
-        "action": None if is_audience or kind == "churn" else action_as_said(properties, kind),
-    }
-
-
-def action_as_said(properties: dict[str, Any], kind: str) -> dict[str, Any]:
-    """What is said of an action, but for its id."""
-    names = (
-        "entry", "step", "steps", "channel", "variant", "holdout", "reason", "offer", "waited_for", "outranked_by",
-        "closes",
-    )  # fmt: skip
-    said = {name: properties[name] for name in names}
-    said["expires_ms"] = instant_ms_or_none(properties["expires_at"])
-    if kind == "ended":
-        said |= {name: properties[name] for name in ("outcome", "goal", "requests")}
-        said["first_requested_ms"] = instant_ms_or_none(properties["first_requested_at"])
-        said["converted_ms"] = instant_ms_or_none(properties["converted_at"])
-    return said
-
-
-def instant_ms_or_none(text: str | None) -> int | None:
-    return None if text is None else instant_ms(text)
-
-
-def instant_ms(text: str) -> int:
-    return round(datetime.fromisoformat(text).timestamp() * 1000)

@@ -1,9 +1,10 @@
 """The engine does exactly what the reference says, on small lives full of boundaries and random rules."""
 
-import os
 import tempfile
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,12 +13,13 @@ from streamproc.churn.model import load_model
 from streamproc.rules.load import check_text
 from streamproc.transitions.definitions import Definitions
 from tests.oracle.compare import assert_same, signal_bytes
-from tests.oracle.engine import run_engine
+from tests.oracle.engine import Run, run_engine
+from tests.oracle.mishaps import MISHAPS
+from tests.reference.campaigns_gate import Controls
+from tests.reference.evaluate import NOT_CONTROLLED
+from tests.reference.examples import EXAMPLES
 from tests.reference.model import Reference
 from tests.reference.strategies import MINUTES, MONTHS, Scenario, scenarios
-
-#: STREAMPROC_TEST_EXAMPLES=1000 for a long run.
-EXAMPLES = int(os.environ.get("STREAMPROC_TEST_EXAMPLES", "25"))
 
 pytestmark = pytest.mark.timeout(60 * EXAMPLES)
 
@@ -28,12 +30,25 @@ def definitions_of(scenario: Scenario) -> Definitions:
     return Definitions(ruleset, load_model(scenario.model_json))
 
 
-def check(scenario: Scenario) -> None:
+#: Ways to cut a life into commits.
+IN_PIECES: tuple[Mapping[str, Any], ...] = (
+    {"chunk_records": 1},
+    {"chunk_records": 3, "due_customers": 1, "fetch_records": 2, "mishaps": MISHAPS},
+    {"chunk_records": 5, "together": True},
+)
+
+
+def check(
+    scenario: Scenario,
+    controls: Controls = NOT_CONTROLLED,
+    in_pieces: Sequence[Mapping[str, Any]] = IN_PIECES,
+) -> Run:
+    """Engine and reference say the same, whatever the pieces, and whatever befalls them; what the engine said."""
     with tempfile.TemporaryDirectory() as folder:
         rules = Path(folder) / "rules.yaml"
         rules.write_text(scenario.rules_yaml)
         reference = Reference(rules, scenario.model_json, scenario.partitions)
-        result = reference.run(scenario.logs, scenario.wall_now_ms, scenario.until_ms)
+        result = reference.run(scenario.logs, scenario.wall_now_ms, scenario.until_ms, controls=controls)
     definitions = definitions_of(scenario)
     run = partial(
         run_engine,
@@ -42,17 +57,15 @@ def check(scenario: Scenario) -> None:
         scenario.partitions,
         scenario.until_ms,
         wall_now_ms=scenario.wall_now_ms,
+        controls=controls,
     )
     whole = run()
     assert_same(whole, result)
-    for options in (
-        {"chunk_records": 1},
-        {"chunk_records": 3, "due_customers": 1, "fetch_records": 2, "restart_every": 1},
-        {"chunk_records": 5, "together": True},
-    ):
+    for options in in_pieces:
         pieces = run(**options)
         assert signal_bytes(pieces) == signal_bytes(whole)
         assert pieces.features == whole.features
+    return whole
 
 
 @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))

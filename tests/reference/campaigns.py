@@ -152,15 +152,11 @@ def watched_text(text: str) -> str:
 
 
 def read_step(raw: dict[Any, Any]) -> Step:
-    given = raw["channel"]
-    at = raw.get("at")
+    given, at = raw["channel"], raw.get("at")
+    listed = (given,) if isinstance(given, str) else tuple(given)
     return Step(
         wait_ms=parse_duration(raw.get("wait", 0)),
-        channels=(PREFERRED, *CHANNELS)
-        if given == PREFERRED
-        else (given,)
-        if isinstance(given, str)
-        else tuple(given),
+        channels=(PREFERRED, *CHANNELS) if given == PREFERRED else listed,
         reason=raw["reason"],
         offer=raw.get("offer"),
         at=at if at in (None, BEST_HOUR) else read_minute(at),

@@ -31,7 +31,10 @@ GONE = ("Action Unsubscribed", "Action Bounced")
 #: What is no activity of the names that the lives use.
 PASSIVE = ("Email Opened", *NO_EMAIL)
 
-Pauses = dict[str, list[tuple[int, int]]]
+#: campaign -> (from, to, mode), as an operator said it beside the rules file.
+Controls = dict[str, list[tuple[int, int, str]]]
+#: Why nobody enters; while a journey is open, the refusal is said of that one.
+REFUSALS = ("in_journey", "never_again", "cooldown")
 
 
 @dataclass
@@ -40,7 +43,7 @@ class Facts:
 
     scenario: Scenario
     signals: list[Signal]
-    pauses: Pauses = field(default_factory=dict)
+    controls: Controls = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         raw = yaml.safe_load(self.scenario.rules_yaml)
@@ -158,9 +161,31 @@ class Facts:
         return self.states[customer, at_ms]
 
     def entered_ms(self, customer: str, key: str, entry: int) -> int | None:
-        """When the entry was, where what leads into the campaign is published: every trigger is one."""
+        """When the entry was, where what leads into the campaign is published."""
+        entries = self.entries(customer, key)
+        return entries[entry - 1] if entries is not None and entry <= len(entries) else None
+
+    def entries(self, customer: str, key: str) -> list[int] | None:
+        """All instants at which the customer entered: every trigger, but for those refused while a journey was open."""
         triggers = self.triggers(customer, key)
-        return triggers[entry - 1] if triggers is not None and entry <= len(triggers) else None
+        if triggers is None or self.is_ever_dry(key):
+            return None
+        refused = {
+            one["at_ms"]
+            for one in self.actions
+            if (one["customer"], one["key"]) == (customer, key) and is_refused_inside(one)
+        }
+        return [at_ms for at_ms in triggers if at_ms not in refused]
+
+    def mode(self, key: str, at_ms: int) -> str:
+        """What a campaign was in at an instant."""
+        said = [mode for begin, end, mode in self.controls.get(key, []) if begin <= at_ms < end]
+        return said[-1] if said else str(self.campaigns[key].get("mode", "live"))
+
+    def is_ever_dry(self, key: str) -> bool:
+        """Whether not all is published of a campaign."""
+        modes = [mode for _, _, mode in self.controls.get(key, [])]
+        return "dry" in (*modes, self.campaigns[key].get("mode"))
 
     def triggers(self, customer: str, key: str) -> list[int] | None:
         """All instants at which the campaign's trigger happened; None where that is not published."""
@@ -189,6 +214,11 @@ class Facts:
         return any(
             self.unit(salt, customer) < float(where.get("holdout", "0%")[:-1]) / 100 for salt, where in shares
         )
+
+
+def is_refused_inside(one: Signal) -> bool:
+    """Whether it says that nobody entered because a journey is open."""
+    return one["abort_type"] in REFUSALS and not one["action"]["closes"]
 
 
 def rank_of(one: Applied) -> tuple[int, int]:

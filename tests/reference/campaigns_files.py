@@ -15,9 +15,9 @@ SECOND_MS, MINUTE_MS, HOUR_MS, DAY_MS = 1000, 60_000, 3_600_000, 86_400_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def utc(*written: int) -> int:
-    """The instant of a year, month, day, hour, minute."""
-    return (datetime(*written, tzinfo=UTC) - EPOCH) // timedelta(milliseconds=1)  # type: ignore[misc]
+def utc(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> int:
+    """The instant at which it is so late in UTC."""
+    return (datetime(year, month, day, hour, minute, tzinfo=UTC) - EPOCH) // timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,8 @@ ZONES = tuple(sorted({place.zone for place in PLACES}))
 class Scale:
     """How long a life is, and how long things take in it.
 
-    before_ms, after_ms: the pivot. gaps_ms: from one event of a customer's to the next. spells: durations of triggers.
+    before_ms, after_ms: the pivot. gaps_ms: from one event of a customer's to the next. spells: of triggers, a short
+    and a long one. spare_s: the window beyond all waits. pauses: how long operators keep campaigns back.
     """
 
     before_ms: int
@@ -62,6 +63,7 @@ class Scale:
     expiries: tuple[str, ...]
     spare_s: tuple[int, ...]
     caps: tuple[str, ...]
+    pauses: tuple[str, ...]
 
 
 TWO_MONTHS = Scale(
@@ -75,9 +77,10 @@ TWO_MONTHS = Scale(
     spells=("1h", "1d"),
     waits=("1s", "30s", "10m", "1h", "5h", "12h", "1d", "2d", "3d", "7d"),
     reentries=("never", "each time", "each time", "after 1s", "after 1h", "after 2d", "after 14d"),
-    expiries=("10m", "2h", "12h", "1d", "2d", "2d"),
+    expiries=("10m", "2h", "12h", "1d", "1d", "2d", "2d"),
     spare_s=(1, 3600, 86_400, 864_000),
-    caps=("day", "day", "1h", "12h", "1d", "2d", "7d", "30d"),
+    caps=("day", "day", "day", "1h", "12h", "1d", "2d", "7d", "30d"),
+    pauses=("1s", "5m", "1h", "5h", "12h"),
 )
 #: Short enough to evaluate every second.
 TEN_MINUTES = Scale(
@@ -91,6 +94,7 @@ TEN_MINUTES = Scale(
     expiries=("1s", "20s", "1m", "2m", "5m"),
     spare_s=(1, 20, 90, 3600),
     caps=("day", "day", "1s", "30s", "2m", "1h"),
+    pauses=("1s", "10s", "1m", "4m"),
 )
 
 TRIGGERS = (
@@ -151,7 +155,7 @@ def clock(place: Place, minutes: int) -> str:
 
 
 @st.composite
-def some_of(draw: st.DrawFn, one_in: int, **options: Any) -> dict[str, Any]:
+def some_of(draw: st.DrawFn, /, one_in: int, **options: Any) -> dict[str, Any]:
     """Some of the keys, each with one of its values, in one of so many cases."""
     drawn = {}
     for key, values in options.items():
@@ -173,19 +177,19 @@ def quiet_hours(draw: st.DrawFn, place: Place, scale: Scale) -> str:
 def hours(draw: st.DrawFn, place: Place, scale: Scale) -> str:
     """The hour of a step: a usual one, one that begins or ends near the pivot, or the customer's best."""
     near = [clock(place, minutes + of) for minutes in NEAR_MINUTES for of in (0, -60)]
-    return draw(st.sampled_from(("best_hour", *(HOURS if scale is TWO_MONTHS else near))))
+    return str(draw(st.sampled_from(("best_hour", *(HOURS if scale is TWO_MONTHS else near)))))
 
 
 @st.composite
 def policies(draw: st.DrawFn, place: Place, scale: Scale) -> dict[str, Any]:
     """A section `contact`."""
     cap = st.fixed_dictionaries(
-        {"most": st.integers(1, 3), "per": st.sampled_from(scale.caps)},
+        {"most": st.sampled_from((1, 1, 2, 3)), "per": st.sampled_from(scale.caps)},
         optional={"channel": st.sampled_from(CHANNELS[:3])},
     )
     written: dict[str, Any] = {
         "time_zone": draw(st.sampled_from((place.zone, place.zone, place.zone, "UTC", *ZONES))),
-        "caps": draw(st.lists(cap, max_size=3)),
+        "caps": [draw(cap) for _ in range(draw(st.integers(0, 3)))],
         **draw(some_of(3, complaint=COMPLAINTS)),
         **draw(some_of(5, holdout=("10%", "50%"))),
     }
@@ -204,7 +208,7 @@ def steps(draw: st.DrawFn, number: int, place: Place, scale: Scale) -> dict[str,
         "reason": f"Reason {number}",
         **draw(some_of(3, offer=("10_percent",))),
     }
-    if draw(st.integers(1, 3)) == 3:
+    if draw(st.integers(1, 4)) == 4:
         written["at"] = draw(hours(place, scale))
     return {key: value for key, value in written.items() if value is not None}
 
@@ -230,9 +234,11 @@ def campaigns(draw: st.DrawFn, number: int, place: Place, scale: Scale) -> dict[
         **draw(some_of(2, attribution=(f"{window_s}s",))),
         **draw(some_of(4, holdout=("50%", "20%"))),
         **draw(some_of(3, variants=({"short": 1, "long": 1}, {"a": 3, "b": 1, "c": 2}))),
-        **draw(some_of(4, budget=(1, 2, 3))),
+        **draw(some_of(3, budget=(1, 1, 2, 3))),
         **draw(some_of(8, mode=("dry", "live", "live", "paused"))),
     }
+    if written.get("mode") == "paused":  # each step looks again every five minutes until it expires
+        written["expires_after"] = scale.expiries[0]
     if len(ladder) == 1 and "wait" not in ladder[0]:
         return {**written, **ladder[0]}
     return {**written, "steps": ladder}

@@ -11,8 +11,8 @@ from tests.reference.expression import TRUE, Lookup, truth
 
 PAUSE_LOOK_MS = 5 * 60_000
 
-#: campaign -> the times [from, to) at which an operator had it paused.
-Pauses = Mapping[str, list[tuple[int, int]]]
+#: campaign -> (from, to, mode): when an operator had it in another mode than its file, `to` not included.
+Controls = Mapping[str, list[tuple[int, int, str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,9 @@ class Verdict:
 class Gate:
     """The tests of a step that look at nothing but its own campaign and the customer."""
 
-    def __init__(self, policy: ContactPolicy, pauses: Pauses) -> None:
+    def __init__(self, policy: ContactPolicy, controls: Controls) -> None:
         self.policy = policy
-        self.pauses = pauses
+        self.controls = controls
 
     def judge(
         self, customer: Customer, campaign: Campaign, journey: Journey | None, now_ms: int, lookup: Lookup
@@ -62,25 +62,30 @@ class Gate:
     def waits_for(self, customer: Customer, campaign: Campaign, journey: Journey, now_ms: int) -> str | None:
         """What keeps a step that is due from being requested now, if it may be later."""
         zone = zone_of(customer, self.policy)
-        if campaign.mode == "paused" or self.is_paused(campaign, now_ms):
+        if self.mode(campaign, now_ms) == "paused":
             return "paused"
-        if not self.in_slot(campaign.steps[journey.step], customer, now_ms, zone):
+        if self.waits_for_slot(campaign.steps[journey.step], customer, now_ms, zone):
             return "slot"
-        if self.policy.quiet is not None and in_quiet_hours(self.policy.quiet, now_ms, zone):
+        if self.is_quiet(now_ms, zone):
             return "quiet_hours"
         return None
 
-    def in_slot(self, step: Step, customer: Customer, now_ms: int, zone: str) -> bool:
-        """Whether it is the step's hour, or the step need not wait for it: a best hour that begins in quiet hours."""
+    def waits_for_slot(self, step: Step, customer: Customer, now_ms: int, zone: str) -> bool:
+        """Whether the step's hour is still to come; a best hour that will begin in quiet hours is none."""
         if in_slot(step, customer, now_ms, zone):
-            return True
-        if step.at != BEST_HOUR or self.policy.quiet is None:
             return False
+        if step.at != BEST_HOUR:
+            return True
         begins_ms = next_minute(now_ms, lambda at_ms: in_slot(step, customer, at_ms, zone))
-        return begins_ms is not None and in_quiet_hours(self.policy.quiet, begins_ms, zone)
+        return begins_ms is None or not self.is_quiet(begins_ms, zone)
 
-    def is_paused(self, campaign: Campaign, now_ms: int) -> bool:
-        return any(begin <= now_ms < end for begin, end in self.pauses.get(campaign.key, []))
+    def is_quiet(self, at_ms: int, zone: str) -> bool:
+        return self.policy.quiet is not None and in_quiet_hours(self.policy.quiet, at_ms, zone)
+
+    def mode(self, campaign: Campaign, now_ms: int) -> str:
+        """What an operator said last stands in the place of what the rules say."""
+        said = [mode for begin, end, mode in self.controls.get(campaign.key, []) if begin <= now_ms < end]
+        return said[-1] if said else campaign.mode
 
     def instants(
         self, customer: Customer, campaign: Campaign, journey: Journey, now_ms: int
@@ -97,15 +102,15 @@ class Gate:
     def looks(self, customer: Customer, campaign: Campaign, journey: Journey, now_ms: int) -> Iterator[int]:
         """When what a step waits for may be over."""
         zone = zone_of(customer, self.policy)
-        step, quiet = campaign.steps[journey.step], self.policy.quiet
+        step = campaign.steps[journey.step]
         waits_for = self.waits_for(customer, campaign, journey, now_ms)
         look_ms: int | None = None
         if waits_for == "paused" and campaign.mode != "paused":
             look_ms = now_ms + PAUSE_LOOK_MS
         elif waits_for == "slot":
             look_ms = next_minute(now_ms, lambda at_ms: in_slot(step, customer, at_ms, zone))
-        elif waits_for == "quiet_hours" and quiet is not None:
-            look_ms = next_minute(now_ms, lambda at_ms: not in_quiet_hours(quiet, at_ms, zone))
+        elif waits_for == "quiet_hours":
+            look_ms = next_minute(now_ms, lambda at_ms: not self.is_quiet(at_ms, zone))
         if look_ms is not None:
             yield look_ms
 

@@ -4,13 +4,34 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
-from tests.reference.campaigns_facts import Facts, attribution_ms, steps_of, trigger_of, wait_ms
+from tests.reference.campaigns_facts import (
+    Facts,
+    attribution_ms,
+    is_refused_inside,
+    steps_of,
+    trigger_of,
+    wait_ms,
+)
+from tests.reference.campaigns_promises import (
+    budgets_are_kept,
+    entry_of,
+    never_a_holdout,
+    never_in_quiet_hours,
+    never_over_a_cap,
+    nobody_on_the_suppression_list,
+    offers_wait_for_answers,
+    only_in_its_hour,
+    only_with_consent,
+    pauses_are_kept,
+    told,
+    variants_are_as_drawn,
+)
 from tests.reference.evaluate import Signal
-from tests.reference.expression import FALSE, TRUE, parse_duration
-from tests.reference.partition import partition_of
+from tests.reference.expression import FALSE, parse_duration
 
-DAY_MS = 86_400_000
 LEVELS = {None: -1, "low": 0, "medium": 1, "high": 2, "critical": 3}
+#: The refusals after which no step comes.
+CLOSING = ("goal_reached", "no_longer", "suppressed", "outranked")
 #: The watches that ask nothing but an expression.
 WATCHED = {
     "inactive": "recency > {0}",
@@ -25,66 +46,6 @@ Promise = Callable[[Facts], Iterator[str]]
 def broken(facts: Facts) -> list[str]:
     """Every promise that a run broke, with the signal that shows it."""
     return [f"{name}: {how}" for name, promise in PROMISES.items() for how in promise(facts)]
-
-
-def only_with_consent(facts: Facts) -> Iterator[str]:
-    """Nothing is requested after an unsubscribe, a bounce or without any consent."""
-    for one in facts.requests():
-        if not facts.consents(one["customer"], one["action"]["channel"], one["at_ms"]):
-            yield told(one)
-
-
-def nobody_on_the_suppression_list(facts: Facts) -> Iterator[str]:
-    for one in facts.requests():
-        if facts.is_suppressed(one["customer"], one["at_ms"]):
-            yield told(one)
-
-
-def never_in_quiet_hours(facts: Facts) -> Iterator[str]:
-    """By what the customer's clocks show."""
-    if "quiet_hours" not in facts.contact:
-        return
-    begin, end = facts.contact["quiet_hours"].split("-")
-    for one in facts.requests():
-        shown = f"{facts.local(one['customer'], one['at_ms'], one['at_ms']):%H:%M}"
-        if (begin <= shown < end) if begin < end else not end <= shown < begin:
-            yield f"{shown}: {told(one)}"
-
-
-def never_over_a_cap(facts: Facts) -> Iterator[str]:
-    for one in facts.requests():
-        customer, now_ms, channel = one["customer"], one["at_ms"], one["action"]["channel"]
-        today = facts.local(customer, now_ms, now_ms).date()
-        for cap in facts.contact.get("caps") or []:
-            if cap.get("channel", channel) != channel:
-                continue
-            counted = sum(
-                facts.local(customer, at_ms, now_ms).date() == today
-                if cap["per"] == "day"
-                else at_ms > now_ms - parse_duration(cap["per"])
-                for at_ms, where in facts.contacts(customer, now_ms)
-                if cap.get("channel", where) == where
-            )
-            if counted + 1 > cap["most"]:
-                yield f"{counted} before of {cap}: {told(one)}"
-
-
-def only_in_its_hour(facts: Facts) -> Iterator[str]:
-    """Where a step has one; the best hour is the first of those with the most activity."""
-    for one in facts.requests():
-        at = step_of(facts, one).get("at")
-        if at is None:
-            continue
-        shown = facts.local(one["customer"], one["at_ms"], one["at_ms"])
-        if at == "best_hour":
-            hours = facts.state(one["customer"], one["at_ms"]).hours
-            best = [hour for hour in range(24) if hours.get(hour, 0) == max(hours.values(), default=0)]
-            is_right = not hours or one["at_ms"] // 3_600_000 % 24 == best[0]
-        else:
-            minutes = shown.hour * 60 + shown.minute - int(at[:2]) * 60 - int(at[3:])
-            is_right = 0 <= minutes < 60 or minutes < 60 - 24 * 60
-        if not is_right:
-            yield f"{shown:%H:%M}: {told(one)}"
 
 
 def never_twice(facts: Facts) -> Iterator[str]:
@@ -118,7 +79,7 @@ def outcomes_are_true(facts: Facts) -> Iterator[str]:
     for entry, signals in by_entry(facts).items():
         requests = [one for one in signals if one["kind"] == "requested"]
         for one in signals:
-            if one["kind"] != "ended" or not requests:
+            if one["kind"] != "ended" or not requests or facts.is_ever_dry(one["key"]):
                 continue
             campaign, first_ms = facts.campaigns[one["key"]], requests[0]["at_ms"]
             end_ms = first_ms + attribution_ms(campaign)
@@ -135,43 +96,21 @@ def outcomes_are_true(facts: Facts) -> Iterator[str]:
                 yield told(one)
 
 
-def never_a_holdout(facts: Facts) -> Iterator[str]:
-    """Nobody of a control group is asked; of each of their journeys one signal says so."""
-    for one in facts.actions:
-        is_held_out = facts.is_held_out(one["customer"], one["key"])
-        if one["action"]["holdout"] != is_held_out or (is_held_out and one["kind"] == "requested"):
-            yield told(one)
-    said = Counter(entry_of(one) for one in facts.actions if one["abort_type"] == "holdout")
-    yield from (f"held out twice: {entry}" for entry, times in said.items() if times > 1)
-
-
-def variants_are_as_drawn(facts: Facts) -> Iterator[str]:
-    for one in facts.actions:
-        weights = facts.campaigns[one["key"]].get("variants") or {}
-        drawn = facts.unit(f"variant/{one['key']}", one["customer"]) * sum(weights.values())
-        names = [name for name, weight in weights.items() for _ in range(weight)]
-        if one["action"]["variant"] != (names[int(drawn)] if names else None):
-            yield told(one)
-
-
 def every_entry_ends_once(facts: Facts) -> Iterator[str]:
     """In a Suppressed that closes it or in an Ended, after which nothing comes; in time, if the run was that long."""
     entries = by_entry(facts)
     for entry, signals in entries.items():
-        closing = [one for one in signals if one["kind"] == "ended" or one["action"]["closes"]]
+        closing = [one for one in signals if one["action"]["closes"]]
+        is_ended = [one for one in signals if one["kind"] == "ended"]
         if len(closing) > 1 or (closing and closing[0] is not signals[-1]):
             yield f"{entry}: {[told(one) for one in signals]}"
-        if any(one["kind"] == "ended" for one in closing) == any_request(signals):
-            continue
-        if closing:
+        elif is_ended != [one for one in closing if any_request(signals)] and not facts.is_ever_dry(entry[1]):
             yield f"{entry} ends as if it had been otherwise: {[told(one) for one in signals]}"
     for customer in {one["customer"] for one in facts.signals}:
         for key, campaign in facts.campaigns.items():
-            if campaign.get("mode") == "dry":
-                continue
-            for number, entered_ms in enumerate(facts.triggers(customer, key) or [], start=1):
+            for number, entered_ms in enumerate(facts.entries(customer, key) or [], start=1):
                 signals = entries.get((customer, key, number), [])
-                is_over = any(one["kind"] == "ended" or one["action"]["closes"] for one in signals)
+                is_over = any(one["action"]["closes"] for one in signals)
                 if not is_over and entered_ms + longest_ms(campaign) < facts.scenario.until_ms:
                     yield f"{(customer, key, number)} of {entered_ms} never ends"
 
@@ -182,8 +121,8 @@ def numbers_count_on(facts: Facts) -> Iterator[str]:
     for customer, key, number in by_entry(facts):
         first[customer, key].append(number)
     for who, numbers in first.items():
-        triggers = facts.triggers(*who)
-        if min(numbers) < 1 or (triggers is not None and max(numbers) > len(triggers)):
+        entered = facts.entries(*who)
+        if min(numbers) < 1 or (entered is not None and max(numbers) > len(entered)):
             yield f"{who}: {numbers}"
 
 
@@ -208,34 +147,14 @@ def only_while_it_holds(facts: Facts) -> Iterator[str]:
             yield told(one)
 
 
-def budgets_are_kept(facts: Facts) -> Iterator[str]:
-    """Each shard keeps its part of a campaign's requests of a UTC day, those of the control group counted."""
-    partitions = facts.scenario.partitions
-    spent = Counter(
-        (one["key"], partition_of(one["customer"], partitions), one["at_ms"] // DAY_MS)
-        for one in facts.actions
-        if one["kind"] == "requested" or one["abort_type"] == "holdout"
-    )
-    for (key, shard, day), requests in spent.items():
-        budget = facts.campaigns[key].get("budget")
-        if budget is not None and requests > len(range(shard, budget, partitions)):
-            yield f"{requests} of {key} in shard {shard} on day {day}, of {budget}"
-
-
-def offers_wait_for_answers(facts: Facts) -> Iterator[str]:
-    """Nobody with a complaint gets an offer."""
-    complaint = facts.contact.get("complaint", "open_tickets > 0")
-    for one in facts.requests():
-        if "offer" in step_of(facts, one) and facts.truth(one["customer"], complaint, one["at_ms"]) == TRUE:
-            yield told(one)
-
-
 def ladders_are_climbed(facts: Facts) -> Iterator[str]:
-    """One step after the other, each at least its wait after the one before."""
+    """One step after the other, each at least its wait after the one before, and none after the last refusal."""
     for entry, signals in by_entry(facts).items():
         ladder = steps_of(facts.campaigns[entry[1]])
-        decided = [one for one in signals if one["kind"] != "ended"]
+        decided = [one for one in signals if one["kind"] != "ended" and not is_refused_inside(one)]
         for last, one in pairwise(decided):
+            if last["abort_type"] in CLOSING:
+                yield f"after {last['abort_type']}: {told(one)}"
             waits = [wait_ms(step) for step in ladder[last["action"]["step"] : one["action"]["step"]]]
             if one["action"]["step"] <= last["action"]["step"]:
                 yield f"{told(last)}, then {told(one)}"
@@ -262,16 +181,6 @@ def reentry_is_kept(facts: Facts) -> Iterator[str]:
             yield told(one)
 
 
-def pauses_are_kept(facts: Facts) -> Iterator[str]:
-    """Nothing is requested while a campaign is paused, nothing published that is dry."""
-    for one in facts.actions:
-        mode = facts.campaigns[one["key"]].get("mode")
-        pauses = facts.pauses.get(one["key"], [])
-        is_paused = mode == "paused" or any(begin <= one["at_ms"] < end for begin, end in pauses)
-        if mode == "dry" or (is_paused and one["kind"] == "requested"):
-            yield told(one)
-
-
 def the_greater_priority_goes_first(facts: Facts) -> Iterator[str]:
     """Who is outranked, is so by one that counts more, or as much and comes first; and not by a dry one."""
     order = list(facts.campaigns)
@@ -283,7 +192,7 @@ def the_greater_priority_goes_first(facts: Facts) -> Iterator[str]:
             mine, its = (
                 (facts.campaigns[key].get("priority", 0), -order.index(key)) for key in (one["key"], other)
             )
-            if mine >= its or facts.campaigns[other].get("mode") == "dry":
+            if mine >= its or facts.mode(other, one["at_ms"]) != "live":
                 yield told(one)
 
 
@@ -292,17 +201,6 @@ def requests_say_how_long_they_are_valid(facts: Facts) -> Iterator[str]:
         expected = one["at_ms"] + parse_duration(facts.campaigns[one["key"]]["expires_after"])
         if one["action"]["expires_ms"] != expected:
             yield told(one)
-
-
-def told(one: Signal) -> str:
-    """A signal in a line."""
-    step = one["action"]["step"]
-    what = one["abort_type"] or one["action"].get("outcome") or one["action"]["channel"]
-    return f"{one['at_ms']} {'/'.join(map(str, entry_of(one)))}/{step} {one['kind']} {what}"
-
-
-def entry_of(one: Signal) -> tuple[str, str, int]:
-    return one["customer"], one["key"], one["action"]["entry"]
 
 
 def by_entry(facts: Facts) -> dict[tuple[str, str, int], list[Signal]]:
@@ -316,10 +214,6 @@ def by_entry(facts: Facts) -> dict[tuple[str, str, int], list[Signal]]:
 def any_request(signals: list[Signal]) -> bool:
     """Whether there was a request, or one of a ghost."""
     return any(one["kind"] == "requested" or one["abort_type"] == "holdout" for one in signals)
-
-
-def step_of(facts: Facts, one: Signal) -> dict[str, str]:
-    return steps_of(facts.campaigns[one["key"]])[one["action"]["step"] - 1]
 
 
 def before(facts: Facts, one: Signal) -> list[Signal]:

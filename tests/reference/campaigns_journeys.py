@@ -6,25 +6,26 @@ from typing import Any
 
 from tests.reference.campaigns import Campaign, ContactPolicy
 from tests.reference.campaigns_arms import in_holdout, in_holdout_of_all, variant_of
-from tests.reference.campaigns_gate import Gate, Pauses, Verdict, goal_instant, is_ladder_open
+from tests.reference.campaigns_gate import Controls, Gate, Verdict, goal_instant, is_ladder_open
 from tests.reference.campaigns_outcomes import remember_contact
 from tests.reference.customer import DAY_MS, Customer, Journey, Past
 from tests.reference.expression import TRUE, Lookup, truth
 from tests.reference.rules import Rules
 
 ACTIONS_TOPIC = "actions.reactivation"
+SECOND_MS = 1000
 Action = dict[str, Any]
 
 
 class Journeys:
     """The campaigns of one shard: all of its customers share their daily budgets."""
 
-    def __init__(self, rules: Rules, shard: int, partitions: int, pauses: Pauses) -> None:
+    def __init__(self, rules: Rules, shard: int, partitions: int, controls: Controls) -> None:
         self.rules = rules
         self.policy: ContactPolicy = rules.contact
         self.shard = shard
         self.partitions = partitions
-        self.gate = Gate(rules.contact, pauses)
+        self.gate = Gate(rules.contact, controls)
         self.spent: Counter[tuple[str, int]] = Counter()
 
     def evaluate(self, customer: Customer, now_ms: int, triggered: set[str], lookup: Lookup) -> list[Action]:
@@ -47,13 +48,23 @@ class Journeys:
                 wanting[campaign.key] = verdict.channel
             elif verdict is not None:
                 said[campaign.key] += self.refuse(customer, campaign, now_ms, verdict)
-        # all are outranked by what was so before any of them went on
-        outranked = {key: self.outranked_by(customer, key, wanting) for key in wanting}
+        first = self.first_of(customer, now_ms, wanting)
         for campaign in campaigns:
             if campaign.key in wanting:
-                channel = wanting[campaign.key]
-                said[campaign.key] += self.ask(customer, campaign, now_ms, channel, outranked[campaign.key])
-        return [one for campaign in campaigns if campaign.mode != "dry" for one in said[campaign.key]]
+                is_dry = self.mode(campaign, now_ms) == "dry"
+                outranked_by = None if is_dry or first == campaign.key else first
+                said[campaign.key] += self.ask(
+                    customer, campaign, now_ms, wanting[campaign.key], outranked_by
+                )
+        return [
+            one
+            for campaign in campaigns
+            if self.mode(campaign, now_ms) != "dry"
+            for one in said[campaign.key]
+        ]
+
+    def mode(self, campaign: Campaign, now_ms: int) -> str:
+        return self.gate.mode(campaign, now_ms)
 
     def past(self, customer: Customer, campaign: Campaign) -> Past:
         return customer.pasts.setdefault(campaign.key, Past())
@@ -86,7 +97,7 @@ class Journeys:
         outcome: str,
         converted_ms: int | None = None,
     ) -> Action:
-        """The end of a journey."""
+        """The end of a journey, under the id of its last request."""
         assert journey.asked is not None
         step = journey.asked - 1
         action = self.signal(customer, campaign, journey.entry, step, "ended")
@@ -130,21 +141,24 @@ class Journeys:
 
     # ---- a step's decision
 
-    def outranked_by(self, customer: Customer, key: str, wanting: Mapping[str, str]) -> str | None:
-        """The campaign that goes first, if there is one: the foremost of those that do."""
-        campaigns = self.rules.campaigns
-        place = next(n for n, campaign in enumerate(campaigns) if campaign.key == key)
-        before = []
-        for n, other in enumerate(campaigns):
-            if n == place or other.mode == "dry":
-                continue
-            journey = self.past(customer, other).journey
-            is_greater = other.priority > campaigns[place].priority
-            is_first = is_greater or (other.priority == campaigns[place].priority and n < place)
-            has_steps = journey is not None and is_ladder_open(other, journey) and other.mode != "paused"
-            if (other.key in wanting and is_first) or (has_steps and is_greater):
-                before.append((-other.priority, n))
-        return campaigns[min(before)[1]].key if before else None
+    def first_of(self, customer: Customer, now_ms: int, wanting: Mapping[str, str]) -> str | None:
+        """The campaign that outranks all others of those that would ask now, and are not dry."""
+        rank = {campaign.key: (-campaign.priority, n) for n, campaign in enumerate(self.rules.campaigns)}
+        live = [one for one in self.rules.campaigns if self.mode(one, now_ms) == "live"]
+        best = min((one for one in live if one.key in wanting), key=lambda one: rank[one.key], default=None)
+        if best is None:
+            return None
+        coming = [
+            one
+            for one in live
+            if one.priority > best.priority and one.key not in wanting and self.has_steps(customer, one)
+        ]
+        return min((one.key for one in (best, *coming)), key=lambda key: rank[key])
+
+    def has_steps(self, customer: Customer, campaign: Campaign) -> bool:
+        """Whether the customer is in a journey with a step still to come."""
+        journey = self.past(customer, campaign).journey
+        return journey is not None and is_ladder_open(campaign, journey)
 
     def ask(
         self, customer: Customer, campaign: Campaign, now_ms: int, channel: str, outranked_by: str | None
@@ -155,7 +169,7 @@ class Journeys:
             yield from self.refuse(customer, campaign, now_ms, verdict, outranked_by)
             return
         today = (campaign.key, now_ms // DAY_MS)
-        if campaign.budget is not None and campaign.mode != "dry":
+        if campaign.budget is not None and self.mode(campaign, now_ms) != "dry":
             if self.spent[today] >= self.share_of(campaign.budget):
                 yield from self.refuse(customer, campaign, now_ms, Verdict(channel, "budget"))
                 return
@@ -183,7 +197,7 @@ class Journeys:
                 customer, campaign, journey.entry, step, "suppressed", channel=channel, abort_type="holdout"
             )
         is_counted = not is_ghost or in_holdout_of_all(self.policy, customer.id)
-        if is_counted and campaign.mode != "dry":
+        if is_counted and self.mode(campaign, now_ms) != "dry":
             remember_contact(customer, now_ms, channel)
         journey.first_ms = now_ms if journey.first_ms is None else journey.first_ms
         journey.requests += 1
@@ -229,7 +243,7 @@ class Journeys:
         """The step is decided."""
         journey.step += 1
         if is_ladder_open(campaign, journey):
-            journey.step_ms = now_ms + campaign.steps[journey.step].wait_ms
+            journey.step_ms = now_ms + max(campaign.steps[journey.step].wait_ms, SECOND_MS)
 
     def end_when_done(self, customer: Customer, campaign: Campaign) -> Iterator[Action]:
         """Without a goal, there is nothing to wait for after the last step."""

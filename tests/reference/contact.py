@@ -88,9 +88,7 @@ def channels_of(step: Step, customer: Customer) -> list[str]:
     if step.channels[0] != PREFERRED:
         return list(step.channels)
     words = customer.answered
-    latest = max(
-        words, key=lambda one: (words[one].ts_ms, words[one].hash, -CHANNELS.index(one)), default=None
-    )
+    latest = max(words, key=lambda one: (words[one].ts_ms, -CHANNELS.index(one)), default=None)
     first = [] if latest is None else [latest]
     return [*first, *(one for one in step.channels[1:] if one not in first)]
 

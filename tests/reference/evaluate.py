@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.reference.campaigns import Campaign
-from tests.reference.campaigns_gate import Pauses
+from tests.reference.campaigns_gate import Controls
 from tests.reference.campaigns_journeys import Journeys
 from tests.reference.churn import BANDS, ChurnModel, History, next_band
 from tests.reference.customer import Customer, Membership
@@ -16,7 +16,7 @@ Signal = dict[str, Any]
 SEGMENTS_TOPIC = "segments.changes"
 CHURN_TOPIC = "churn.risk"
 ACTIONS_TOPIC = "actions.reactivation"
-NOT_PAUSED: Pauses = {}
+NOT_CONTROLLED: Controls = {}
 
 
 class Evaluator:
@@ -28,11 +28,11 @@ class Evaluator:
         model: ChurnModel,
         shard: int = 0,
         partitions: int = 1,
-        pauses: Pauses = NOT_PAUSED,
+        controls: Controls = NOT_CONTROLLED,
     ) -> None:
         """shard, partitions: whose customers these are, and of how many; they share the daily budgets."""
         self.rules = rules
-        self.journeys = Journeys(rules, shard, partitions, pauses)
+        self.journeys = Journeys(rules, shard, partitions, controls)
         self.model = model
         self.groups: dict[str, list[Segment]] = {}
         for segment in rules.segments:

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Literal
 
 from tests.reference.apply import REPEAT, TOO_LATE, apply_event
-from tests.reference.campaigns_gate import Pauses
+from tests.reference.campaigns_gate import Controls
 from tests.reference.candidates import SECOND_MS, Candidates
 from tests.reference.churn import ChurnModel
 from tests.reference.customer import Customer, Membership
-from tests.reference.evaluate import NOT_PAUSED, Evaluator, Signal
+from tests.reference.evaluate import NOT_CONTROLLED, Evaluator, Signal
 from tests.reference.features import Value, feature, features_of
 from tests.reference.merge import Applied, Failed, apply_order
 from tests.reference.partition import partition_of
@@ -59,18 +59,19 @@ class Reference:
         until_ms: int,
         mode: Mode = "candidates",
         also_at_ms: Iterable[int] = (),
-        pauses: Pauses = NOT_PAUSED,
+        controls: Controls = NOT_CONTROLLED,
     ) -> Result:
         """Replay the logs under the event clock until `until_ms`.
 
         mode: "every_second" evaluates every customer at every second, as the definition says; "candidates"
         only where something could change. also_at_ms: whole seconds at which all are evaluated besides.
-        pauses: when campaigns were paused; of this, "every_second" and "candidates" know at different times.
+        controls: what operators said of campaigns; of the end of a pause, "every_second" and "candidates" know
+        at different times.
         """
         result = Result()
         also = sorted(also_at_ms)
         for shard in range(self.partitions):
-            run = Shard(self, shard, result, mode, also, pauses)
+            run = Shard(self, shard, result, mode, also, controls)
             run.replay(apply_order(logs, shard, wall_now_ms, self.rules, result.failed), until_ms)
         return result
 
@@ -85,7 +86,7 @@ class Shard:
         result: Result,
         mode: Mode,
         also_at_ms: list[int],
-        pauses: Pauses,
+        controls: Controls,
     ) -> None:
         self.rules = reference.rules
         self.partitions = reference.partitions
@@ -93,7 +94,7 @@ class Shard:
         self.result = result
         self.mode = mode
         self.also_at_ms = also_at_ms
-        self.evaluator = Evaluator(reference.rules, reference.model, shard, reference.partitions, pauses)
+        self.evaluator = Evaluator(reference.rules, reference.model, shard, reference.partitions, controls)
         self.candidates = Candidates(self.evaluator)
         self.customers: dict[str, Customer] = {}
         self.waiting: dict[str, deque[Applied]] = defaultdict(deque)

@@ -14,11 +14,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.reference.compose import customer_of, encode
+from tests.reference.campaigns import CHANNELS
+from tests.reference.campaigns_outcomes import OUTCOMES
+from tests.reference.compose import call, customer_of, encode
 from tests.reference.lives import DAY_MS, HOUR_MS, MINUTE_MS, Life, Sent, budgets, customers_of
 from tests.reference.malformed import REASONS, malformed
 from tests.reference.partition import partition_of
-from tests.reference.record import CHANNEL_OF_TOPIC, Logs, Record
+from tests.reference.record import CHANNEL_OF_TOPIC, OUTCOMES_TOPIC, Logs, Record
 
 #: A repeat comes at most this long, and this many of the customer's events, after the first sending.
 REPEAT_WITHIN_MS = 6 * HOUR_MS
@@ -46,6 +48,7 @@ def generate(
     duplicates: float = 0.10,
     out_of_order: float = 0.20,
     malformed: float = 0.01,
+    outcomes: int = 0,
     partitions: int = 4,
     end_ms: int = 1_780_272_000_000,
 ) -> Logs:
@@ -58,6 +61,7 @@ def generate(
         duplicates=duplicates,
         out_of_order=out_of_order,
         malformed_share=malformed,
+        outcomes=outcomes,
         end_ms=end_ms,
     )
     return to_logs(sent, partitions)
@@ -73,12 +77,13 @@ def arrivals(
     out_of_order: float,
     malformed_share: float,
     end_ms: int,
+    outcomes: int = 0,
 ) -> list[Arrival]:
     """All records in the order of their sending.
 
     There are `events` valid ones of distinct ids in the `days` before end_ms; `out_of_order` of them are
     held back by up to a day; `duplicates · events` are sent once more soon after; `malformed_share ·
-    events` malformed ones come on top, of every kind alike.
+    events` malformed ones come on top, of every kind alike, and so many `outcomes` of messages.
     """
     rng = Random(seed)
     firsts = first_sendings(rng, lives(rng, customers, events, days, end_ms), out_of_order)
@@ -86,6 +91,7 @@ def arrivals(
         *firsts,
         *repeats(rng, firsts, round(events * duplicates)),
         *broken(rng, firsts, round(events * malformed_share)),
+        *reported(rng, firsts, outcomes),
     ]
     records.sort(key=lambda one: one.at_ms)
     return records
@@ -141,6 +147,18 @@ def broken(rng: Random, firsts: list[Arrival], count: int) -> Iterator[Arrival]:
         yield Arrival(model.at_ms + rng.randrange(HOUR_MS), model.topic, model.key, value, kind)
 
 
+def reported(rng: Random, firsts: list[Arrival], count: int) -> Iterator[Arrival]:
+    """What became of messages: within a day after something that their customers did."""
+    for number, one in enumerate(rng.choices(firsts, k=count)):
+        at_ms, customer = one.at_ms + rng.randrange(DAY_MS), customer_of(json.loads(one.value or b"{}"))
+        said = {"channel": rng.choice(CHANNELS)}
+        if rng.random() < 0.5:
+            said["action_id"] = "an-action"
+        event = rng.choices(OUTCOMES, weights=(8, 4, 2, 1, 1))[0]
+        body = call("track", customer, at_ms, f"outcome-{number}", event=event, properties=said)
+        yield Arrival(at_ms, OUTCOMES_TOPIC, one.key, encode(body), "event")
+
+
 def to_logs(sent: Iterable[Arrival], partitions: int) -> Logs:
     """The logs after these were sent in this order; every source topic has all partitions."""
     logs: Logs = {(topic, partition): [] for topic in CHANNEL_OF_TOPIC for partition in range(partitions)}
@@ -148,7 +166,7 @@ def to_logs(sent: Iterable[Arrival], partitions: int) -> Logs:
     for one in sent:
         if one.key not in known:
             known[one.key] = partition_of((one.key or b"").decode(), partitions)
-        log = logs[one.topic, known[one.key]]
+        log = logs.setdefault((one.topic, known[one.key]), [])
         log.append(Record(len(log), one.key, one.value, one.at_ms))
     return logs
 

@@ -24,7 +24,7 @@ from streamproc.rules.load import load_ruleset
 from streamproc.settings import Settings
 from streamproc.shards import Shards
 from streamproc.sources import SOURCES
-from streamproc.state.layout import LAYOUT_VERSION
+from streamproc.state.layout import LAYOUT_VERSION, unpack
 from streamproc.state.memory_store import MemoryStore
 from streamproc.state.rewinds import read_note
 from streamproc.state.store import Commit, Head, StateMissing, StoreUnavailable
@@ -305,6 +305,10 @@ async def test_another_history_is_restated() -> None:
     versions = [body["context"]["streamproc"]["version"] for body in said]
     assert versions == list(range(versions[0], versions[0] + len(said)))
     assert versions[0] >> 32 == 2
+    (stored,) = unpack(["bob"], [await store.get(0, b"bob")]).head["version"].tolist()
+    assert (
+        stored == versions[-1] & 0xFFFFFFFF
+    )  # or the next signal would have a version that was there before
     await shards.release({0, 1})
 
 

@@ -18,6 +18,8 @@ MODEL = Path(__file__).parents[2] / "reference" / "models" / "scorecard.json"
 #: A history too long for any life here: no churn signals.
 NO_CHURN = "churn: {min_history: 20000d, hysteresis: 0.1, bands: {medium: 0.5, high: 0.7, critical: 0.9}}"
 
+BLOCKS = ("campaigns:", "contact:", "funnels:")
+
 WEB, APP, SUPPORT = "events.web", "events.app", "events.support"
 Sent = tuple[str, dict[str, Any]]
 
@@ -42,9 +44,9 @@ def identify(customer: str, at_ms: int, message_id: str | None = None, **consent
 
 
 def rules(*parts: str, churn: str = NO_CHURN) -> str:
-    """A rules file of segment lines (and `campaigns:` parts, each a block of its own)."""
-    segments = "\n".join(f"  - {part}" for part in parts if not part.startswith("campaigns"))
-    others = "\n".join(part for part in parts if part.startswith("campaigns"))
+    """A rules file of segment lines (and parts such as `campaigns:`, each a block of its own)."""
+    segments = "\n".join(f"  - {part}" for part in parts if not part.startswith(BLOCKS))
+    others = "\n".join(part for part in parts if part.startswith(BLOCKS))
     return f"currency: USD\nsession_gap: 30m\nsegments:\n{segments}\n{others}\n{churn}\n"
 
 

@@ -18,7 +18,7 @@ RECENCY_RULE = {
 }
 BANDS = "churn: {min_history: 1d, hysteresis: 0.05, bands: {medium: 0.5, high: 0.7, critical: 0.9}}"
 CAMPAIGN = (
-    "{key: mail, version: 3, on: enter away, channel: email, reason: r, expires_after: 7d, cooldown: 2d}"
+    "{key: mail, version: 3, on: enter away, channel: email, reason: r, expires_after: 7d, reentry: after 2d}"
 )
 
 
@@ -101,8 +101,8 @@ def test_p0_of_the_published_parameters() -> None:
 
 
 def test_consent_decides_between_a_request_and_its_suppression() -> None:
-    """away after 1 h. No consent at first; given before the second time; the third is within 2 d of the
-    second.
+    """away after 1 h. No consent at first; given before the second time, from which the customer comes back; the third
+    is within 2 d of the second.
     """
     sent = [
         page("ann", NOON),
@@ -117,6 +117,7 @@ def test_consent_decides_between_a_request_and_its_suppression() -> None:
     assert actions == [
         (NOON + H + S, "suppressed", "mail", "no_consent", 3),
         (NOON + 4 * H + S, "requested", "mail", None, 3),
+        (NOON + 10 * H + S, "ended", "mail", None, 3),
         (NOON + 11 * H + S, "suppressed", "mail", "cooldown", 3),
         (NOON + 4 * H + 2 * D + 2 * S, "requested", "mail", None, 3),
     ]
@@ -128,7 +129,11 @@ def test_the_cooldown_ends_after_exactly_its_length() -> None:
     sent = [identify("ann", NOON, email=True), page("ann", NOON), page("ann", again - 1)]
     text = rules("{key: away, enter: recency > 1h}", f"campaigns:\n  - {CAMPAIGN}")
     kinds = [signal[:2] for signal in brief(live(text, sent, NOON + 9 * D)) if signal[2] == "mail"]
-    assert kinds == [(NOON + H + S, "requested"), (NOON + H + S + 2 * D, "requested")]
+    assert kinds == [
+        (NOON + H + S, "requested"),
+        (NOON + 2 * D + S, "ended"),
+        (NOON + H + S + 2 * D, "requested"),
+    ]
 
 
 def test_the_latest_word_on_consent_holds() -> None:
@@ -153,8 +158,8 @@ def test_a_band_campaign_fires_when_the_band_rises_to_it_or_beyond(recency_rule:
     """
     text = rules(
         "{key: away, enter: recency >= 1d}",
-        "campaigns:\n  - {key: hi, on: band high, channel: email, cooldown: 1d}\n"
-        "  - {key: lo, on: band low, channel: email, cooldown: 1d}",
+        "campaigns:\n  - {key: hi, on: band high, channel: email, reason: r, expires_after: 1d, reentry: never}\n"
+        "  - {key: lo, on: band low, channel: email, reason: r, expires_after: 1d, reentry: never}",
         churn=BANDS,
     )
     result = live(text, [page("ann", NOON)], NOON + 20 * D, model=recency_rule)
