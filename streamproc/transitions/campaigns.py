@@ -47,7 +47,7 @@ def decide_campaigns(
     cases = Cases(table, rows, found, plan)
     triggered: dict[int, list[int]] = defaultdict(list)
     for place, of_campaign in enumerate(led):
-        for row in cases.admitted(place, of_campaign).tolist():
+        for row in found.admitted(plan, place, of_campaign).tolist():
             triggered[row].append(place)
     said_rows: list[int] = []
     said: list[Said] = []

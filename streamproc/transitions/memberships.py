@@ -12,7 +12,7 @@ from streamproc.features.registry import FEATURES, Feature
 from streamproc.rules.answers import earliest
 from streamproc.rules.evaluate import FALSE, TRUE, Evaluation
 from streamproc.rules.evidence import Explanations, explanations
-from streamproc.rules.expression import Not
+from streamproc.rules.expression import Expr, Not
 from streamproc.rules.model import Segment
 from streamproc.rules.program import Program, Refs, compile_rules
 from streamproc.transitions.members import find, settle
@@ -114,12 +114,16 @@ class SegmentPlan:
         return {segment.key: place for place, segment in enumerate(self.segments)}
 
 
-def plan_segments(segments: Sequence[Segment], features: Mapping[str, Feature] = FEATURES) -> SegmentPlan:
-    """Compile segments, in file order. `features`: those that their rules may name."""
+def plan_segments(
+    segments: Sequence[Segment], features: Mapping[str, Feature] = FEATURES, beside: Sequence[Expr] = ()
+) -> SegmentPlan:
+    """Compile segments, in file order. `features`: those that their rules may name. `beside`: what else the program is
+    to answer.
+    """
     enter = [segment.enter for segment in segments]
     leave = [segment.enter if segment.exit is None else segment.exit for segment in segments]
     stay = [segment.enter if segment.exit is None else Not(segment.exit) for segment in segments]
-    program = compile_rules([*enter, *stay], features)
+    program = compile_rules([*enter, *stay, *beside], features)
     ranks = _ranks(segments)
     return SegmentPlan(
         program,
