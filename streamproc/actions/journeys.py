@@ -80,7 +80,7 @@ def places_of(journeys: Table, campaigns: Sequence[Campaign]) -> NDArray[np.int6
 
 def read_journeys(rows: Table) -> list[Journey]:
     """Those at some rows of `CustomerTable.journeys`."""
-    return [Journey(*fields[2:]) for fields in rows.tolist()]
+    return [Journey(*own) for own in as_numbers(rows)[:, 2:].tolist()]
 
 
 def write_journeys(

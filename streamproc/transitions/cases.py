@@ -13,6 +13,7 @@ from streamproc.actions.zones import zone_of
 from streamproc.features.totals import best_hours
 from streamproc.transitions.triggers import CampaignPlan, Found
 from streamproc.windows.contacts import add_contacts
+from streamproc.windows.panes import as_numbers
 from streamproc.windows.table import CustomerTable, take_rows
 from streamproc.windows.words import CONSENT, answered_ms, suppressed, time_zones
 
@@ -113,14 +114,14 @@ class Cases:
         places = places_of(rows, self._plan.campaigns)
         known = np.flatnonzero(places >= 0)
         for at, place, journey in zip(
-            rows["row"][known].tolist(), places[known].tolist(), read_journeys(rows[known]), strict=True
+            rows["row"][known].tolist(), places[known].tolist(), read_journeys(rows.take(known)), strict=True
         ):
             found[at][place] = journey
         return found
 
     def _read_contacts(self) -> list[list[Contact]]:
         found: list[list[Contact]] = [[] for _ in range(len(self._rows))]
-        for at, channel, at_ms in self._my_contacts.tolist():
+        for at, channel, at_ms in as_numbers(self._my_contacts).tolist():
             found[at].append(Contact(channel, at_ms))
         return found
 
