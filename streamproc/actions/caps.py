@@ -24,18 +24,20 @@ def is_capped(
     caps: Iterable[Cap], channel: str, contacts: Sequence[Contact], now_ms: int, zone: tzinfo
 ) -> bool:
     """Whether one more message on `channel` now would be one too many for one of `caps`."""
-    return any(
-        cap.channel in (None, channel) and _count(cap, contacts, now_ms, zone) >= cap.most for cap in caps
-    )
+    for cap in caps:
+        if (cap.channel is None or cap.channel == channel) and _count(cap, contacts, now_ms, zone) >= cap.most:
+            return True
+    return False
 
 
 def _count(cap: Cap, contacts: Sequence[Contact], now_ms: int, zone: tzinfo) -> int:
     code = None if cap.channel is None else CONSENT_CHANNELS.index(cap.channel)
-    counted = [contact.at_ms for contact in contacts if code in (None, contact.channel)]
+    counted = [at_ms for of, at_ms in contacts if code is None or code == of]
     if cap.per_ms is not None:
-        return sum(at_ms > now_ms - cap.per_ms for at_ms in counted)
+        since_ms = now_ms - cap.per_ms
+        return len([at_ms for at_ms in counted if at_ms > since_ms])
     lately = [at_ms for at_ms in counted if abs(at_ms - now_ms) < _DAY_MAX_MS]
     if not lately:
         return 0
     today = local_time(now_ms, zone).date()
-    return sum(local_time(at_ms, zone).date() == today for at_ms in lately)
+    return [local_time(at_ms, zone).date() for at_ms in lately].count(today)

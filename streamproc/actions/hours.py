@@ -1,7 +1,7 @@
 """Hours of the day in which nothing is asked for, in a customer's time zone, and when they are over."""
 
 from datetime import datetime, tzinfo
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 from streamproc.rules.campaign import QuietHours
@@ -15,6 +15,7 @@ def local_time(now_ms: int, zone: tzinfo) -> datetime:
     return datetime.fromtimestamp(now_ms / 1000, zone)
 
 
+@cache
 def outside_hour_from(minute: int) -> QuietHours:
     """All of a day but the hour that begins at this minute of it."""
     return QuietHours((minute + 60) % DAY_MINUTES, minute)
