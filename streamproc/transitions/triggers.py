@@ -88,9 +88,9 @@ class Found(NamedTuple):
         mine = (self.moved.place == plan.segments[place]) & (self.moved.entered == (trigger.kind != "exit"))
         return np.asarray(self.moved.members["row"][mine], np.int64)
 
-    def admitted(self, plan: CampaignPlan, place: int, led: Ints) -> Ints:
-        """Those of `led` whom the campaign's own condition lets in; an edited rule is not held against them."""
-        when = plan.when[place]
+    def admitted(self, plan: CampaignPlan, place: int) -> Ints:
+        """Those of them whom the campaign's own condition lets in; an edited rule is not held against anybody."""
+        led, when = self.led_into(plan, place), plan.when[place]
         if when is None or not len(led):
             return led
         return np.asarray(led[self.meets(when)[led] | self.redefined[led]], np.int64)
