@@ -24,10 +24,9 @@ def is_capped(
     caps: Iterable[Cap], channel: str, contacts: Sequence[Contact], now_ms: int, zone: tzinfo
 ) -> bool:
     """Whether one more message on `channel` now would be one too many for one of `caps`."""
-    for cap in caps:
-        if (cap.channel is None or cap.channel == channel) and _count(cap, contacts, now_ms, zone) >= cap.most:
-            return True
-    return False
+    return any(
+        cap.channel in (None, channel) and _count(cap, contacts, now_ms, zone) >= cap.most for cap in caps
+    )
 
 
 def _count(cap: Cap, contacts: Sequence[Contact], now_ms: int, zone: tzinfo) -> int:

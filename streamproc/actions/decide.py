@@ -86,9 +86,11 @@ class _Desk:
         campaign, journey = self._campaigns[place], self._journeys.setdefault(place, Journey())
         refusal = self._refusal_at_door(campaign, journey)
         if refusal is not None and journey.is_open:
-            step = self._step_number(place)
-            said = Said(place, "suppressed", journey.seq, journey.entered_ms, step, journey.arm)
-            self._say(said._replace(abort_type=refusal))
+            said = Said(
+                place, "suppressed", journey.seq, journey.entered_ms, self._step_number(place), journey.arm,
+                abort_type=refusal,
+            )  # fmt: skip
+            self._say(said)
             return
         if refusal is None and journey.is_open:
             self._end(place, "superseded")
@@ -275,18 +277,9 @@ class _Desk:
         journey = self._journeys[place]
         is_last = closing or journey.step + 1 >= len(self._campaigns[place].steps)
         said = Said(
-            place,
-            "suppressed",
-            journey.seq,
-            journey.entered_ms,
-            self._step_number(place),
-            journey.arm,
-            channel,
-            abort_type,
-            waited_for,
-            outranked_by,
-            closes=is_last and not journey.has_asked,
-        )
+            place, "suppressed", journey.seq, journey.entered_ms, self._step_number(place), journey.arm, channel,
+            abort_type, waited_for, outranked_by, closes=is_last and not journey.has_asked,
+        )  # fmt: skip
         self._say(said)
         self._go_on(place, closing=closing)
 
@@ -310,18 +303,9 @@ class _Desk:
     def _end(self, place: int, outcome: JourneyOutcome, at_ms: int = NEVER) -> None:
         journey = self._journeys[place]
         said = Said(
-            place,
-            "ended",
-            journey.seq,
-            journey.entered_ms,
-            journey.asked,
-            journey.arm,
-            closes=True,
-            outcome=outcome,
-            requests=journey.requests,
-            since_ms=journey.first_ms,
-            at_ms=at_ms,
-        )
+            place, "ended", journey.seq, journey.entered_ms, journey.asked, journey.arm, closes=True,
+            outcome=outcome, requests=journey.requests, since_ms=journey.first_ms, at_ms=at_ms,
+        )  # fmt: skip
         self._say(said)
         journey.end()
 

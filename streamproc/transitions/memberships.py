@@ -189,7 +189,9 @@ def wanted_memberships(
     held_until_ms = np.full(len(now_ms), INF, np.int64)
     members, place = memberships.members, memberships.place
     stayers = np.empty(len(members), np.int64)
-    stayers = stayers[: held(as_numbers(members), place, plan.dwell_ms, now_ms, inside, wanted, redefined, stayers)]
+    stayers = stayers[
+        : held(as_numbers(members), place, plan.dwell_ms, now_ms, inside, wanted, redefined, stayers)
+    ]
     if len(stayers):
         row, place = members["row"][stayers], place[stayers]
         np.minimum.at(held_until_ms, row, members["entered_ms"][stayers] + plan.dwell_ms[place])

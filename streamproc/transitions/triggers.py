@@ -40,7 +40,9 @@ class CampaignPlan:
 
 
 def conditions(ruleset: Ruleset) -> list[Expr]:
-    """What campaigns ask about customers beside their triggers."""
+    """What campaigns ask about customers beside their triggers; nothing, if there are none."""
+    if not ruleset.campaigns:
+        return []
     asked = [campaign.when for campaign in ruleset.campaigns] + [ruleset.contact.complaint]
     return [expr for expr in asked if expr is not None]
 
@@ -61,7 +63,7 @@ def plan_campaigns(ruleset: Ruleset, segments: SegmentPlan) -> CampaignPlan:
         tuple(places.get(campaign.trigger.target, -1) for campaign in campaigns),
         tuple(levels.get(campaign.trigger.target, -1) for campaign in campaigns),
         tuple(refs(campaign.when) for campaign in campaigns),
-        refs(policy.complaint),
+        refs(policy.complaint) if campaigns else None,
         any(step.at_minute == BEST_HOUR for campaign in campaigns for step in campaign.steps),
     )
 
