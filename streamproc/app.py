@@ -15,6 +15,7 @@ from prometheus_client import ProcessCollector
 from streamproc.agents import create_agents
 from streamproc.api.access import create_guard
 from streamproc.api.health import create_http_app, serving
+from streamproc.campaign_counts import begin_campaigns
 from streamproc.clock import wall_ms
 from streamproc.contracts.failures import FailureReason
 from streamproc.errors import StreamprocError
@@ -272,6 +273,7 @@ class Worker:
             self.metrics.forget("rules_info", *self._noted)
         self._noted = (f"{definitions.ruleset.fingerprint:08x}", definitions.model.version)
         self.metrics.set("rules_info", 1, *self._noted)
+        begin_campaigns(self.metrics, definitions.ruleset.campaigns, definitions.ruleset.contact)
 
 
 class _ConsumerReader:

@@ -19,7 +19,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class Taken:
     """A shard that was taken.
 
     `head`: with `rewinds` raised if Redis lost acknowledged writes. `is_continued`: nothing was lost since this
@@ -52,7 +52,7 @@ class Claims:
         generation: int,
         partitions: int,
         committed: Mapping[TopicPartition, Progress],
-    ) -> Claim:
+    ) -> Taken:
         """Take a shard. `committed`: what Kafka was told of the group.
 
         Signals sent from a future that Redis has lost are superseded: versions rise. Raises Fenced, and what the
@@ -85,7 +85,7 @@ class Claims:
                 partition=partition,
                 other_history=stored.rewinds != head.rewinds - 1,
             )
-        return Claim(
+        return Taken(
             head,
             offsets,
             is_continued=last is not None and last.rewinds == head.rewinds,

@@ -25,6 +25,9 @@ class Definition:
     labels: tuple[str, ...] = ()
 
 
+#: Labels of an arm, as signals have it. variant: empty where there are none; holdout: true of the control group.
+ARM: Final = ("campaign", "variant", "holdout")
+
 #: What `streamproc worker` exports.
 WORKER: Final = (
     Definition("counter", "events_accepted_total", "Valid events read", ("topic",)),
@@ -48,6 +51,22 @@ WORKER: Final = (
         "campaigns_dry_total",
         "Decisions of campaigns that only try, which are not published",
         ("campaign", "kind"),
+    ),
+    Definition("counter", "campaign_entries_total", "Journeys of customers through a campaign begun", ARM),
+    Definition(
+        "counter",
+        "campaign_requests_total",
+        "Requests of a campaign; of the control group, journeys in which it would have asked",
+        ARM,
+    ),
+    Definition(
+        "counter", "campaign_suppressed_total", "What a campaign did not ask for", ("campaign", "reason")
+    ),
+    Definition(
+        "counter",
+        "campaign_ended_total",
+        "Journeys that ended after a request: converted, not_converted, superseded, done",
+        (*ARM, "outcome"),
     ),
     Definition(
         "gauge",

@@ -17,19 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamproc.actions.rulings import Rulings
+from streamproc.campaign_counts import count_campaigns
 from streamproc.clock import monotonic_s
-from streamproc.contracts.decode import Decoded, decode_chunk
-from streamproc.contracts.failures import FailureReason
 from streamproc.instants.advance import Course, Lives, Plan, live_plan, tick_plan
-from streamproc.instants.due import DueIndex
 from streamproc.instants.inbox import NO_TIME, Inbox, Slice
+from streamproc.intake import Intake
 from streamproc.metrics import Metrics
 from streamproc.quota import Quota
+from streamproc.rules.campaign import Mode
 from streamproc.settings import Settings
-from streamproc.sources import SOURCES, Sorted, origins_of, sort_slice, whole_failure
-from streamproc.state.keys import due_entry, minute_of
+from streamproc.sources import SOURCES, Sorted, sort_slice
 from streamproc.state.layout import pack, unpack
-from streamproc.state.store import Commit, Head, StateCorrupt, Store, StoreError
+from streamproc.state.store import Commit, Head, Store, StoreError
+from streamproc.timers import Entries, Timers
 from streamproc.transitions.definitions import Definitions, Origin
 from streamproc.transitions.evaluate import TICK_MS
 from streamproc.transitions.restate import restate
@@ -38,7 +38,6 @@ from streamproc.windows.table import CustomerTable
 
 Advance = Callable[[Course], Awaitable[Lives]]
 Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 #: Under the live clock a shard without events and timers commits its time this often.
 _IDLE_COMMIT_MS: Final = 10_000
@@ -48,8 +47,9 @@ _EVENTS_FIRST: Final = 10
 _TO_RESTATE: Final = b"1"
 
 _SIGNAL_LABELS: Final = attrgetter("topic", "kind", "key")
-_SEGMENT_NAMES: Final = msgspec.json.Encoder()
+_NAMES: Final = msgspec.json.Encoder()
 _SEGMENT_NAMES_DECODER: Final = msgspec.json.Decoder(dict[int, tuple[str, int]])
+_CAMPAIGN_MODES_DECODER: Final = msgspec.json.Decoder(dict[str, Mode])
 
 
 @dataclass(slots=True)
@@ -101,9 +101,9 @@ class Shard:
             len(SOURCES), {SOURCES.index(topic): max_ms for topic, max_ms in head.max_ms.items()}
         )
         self._store, self._settings, self._metrics = store, settings, metrics
-        self._unprocessable = unprocessable
+        self._intake = Intake(metrics, unprocessable, corrects_skew=settings.clock == "live")
         self._advance = advance or _alone
-        self._due = DueIndex(minutes)
+        self._timers = Timers(store, minutes)
         self.quota = Quota(
             definitions.ruleset.campaigns,
             head.partition,
@@ -122,7 +122,10 @@ class Shard:
         own = (*ruleset.segments, *ruleset.watches)
         names.update((segment.id, (segment.key, segment.version)) for segment in own)
         self.definitions = replace(definitions, retired=names)
-        self._extra = {"segments": _SEGMENT_NAMES.encode(dict(sorted(names.items())))}
+        self._extra = {
+            "segments": _NAMES.encode(dict(sorted(names.items()))),
+            "campaigns": _NAMES.encode({campaign.key: campaign.mode for campaign in ruleset.campaigns}),
+        }
         self.quota.redefine(definitions.ruleset.campaigns, self.head.partition, self.head.partitions)
         if self.is_restating:
             self._extra["restate"] = _TO_RESTATE
@@ -157,47 +160,12 @@ class Shard:
 
         `wall_now_ms` decides what lies in the future.
         """
-        decode = self._decode_but_unprocessable if self._unprocessable else self._decode
-        decoded = decode(topic, records, wall_now_ms)
+        decoded = self._intake.decode(topic, records, self.definitions.ruleset.meanings, wall_now_ms)
         self.inbox.put(topic, records, decoded, next_offset)
-        self._metrics.count("events_unknown_name_total", decoded.unknown_names)
-        self._metrics.count("currency_mismatches_total", decoded.currency_mismatches)
-        self._metrics.count("time_zones_unknown_total", decoded.unknown_zones)
 
     def fails_on(self, topic: int, record: Any, wall_now_ms: int) -> bool:
         """Whether a record makes `put` raise, which none should."""
-        try:
-            self._decode(topic, [record], wall_now_ms)
-        except Exception:
-            return True
-        return False
-
-    def _decode(self, topic: int, records: Sequence[Any], wall_now_ms: int) -> Decoded:
-        return decode_chunk(
-            records,
-            topic=topic,
-            origin=origins_of(topic, records),
-            meanings=self.definitions.ruleset.meanings,
-            wall_now_ms=wall_now_ms,
-            correct_skew=self._settings.clock == "live",
-        )
-
-    def _decode_but_unprocessable(self, topic: int, records: Sequence[Any], wall_now_ms: int) -> Decoded:
-        """As `_decode`; records on which the program has failed are failures."""
-        refused = {
-            place for place, record in enumerate(records) if (topic, record.offset) in self._unprocessable
-        }
-        kept = [_NOTHING if place in refused else record for place, record in enumerate(records)]
-        decoded = self._decode(topic, kept, wall_now_ms)
-        decoded.failures = [
-            whole_failure(
-                records[failure.position], FailureReason.NOT_PROCESSED, _NOT_PROCESSED, failure.position
-            )
-            if failure.position in refused
-            else failure
-            for failure in decoded.failures
-        ]
-        return decoded
+        return self._intake.fails_on(topic, record, self.definitions.ruleset.meanings, wall_now_ms)
 
     async def take_ticks(self, waiting: Sequence[int], until_ms: int | None) -> Batch | None:
         """The next batch under the event clock; None: nothing to do before more records come.
@@ -250,7 +218,7 @@ class Shard:
         loaded = await self._load(batch)
         table, rows = loaded.table(), loaded.rows
         records = sort_slice(batch.slice, table, rows, self.head.partition, self.head.partitions)
-        lives = await self._live(batch, loaded, table, records.own)
+        lives, rulings = await self._live(batch, loaded, table, records.own)
         if self.is_restating and batch.recheck:
             self._restate(batch, lives)
         commit = self._commit_of(batch, lives, records)
@@ -258,9 +226,12 @@ class Shard:
         self.head = await self._store.commit(self.head, commit)
         self.time_ms, self._passed_ms, self.sent = batch.limit_ms, batch.passed_ms, commit.outbox
         self._count(batch, lives, records, committing_s - started_s, monotonic_s() - committing_s)
+        count_campaigns(self._metrics, rulings)
         return lives
 
-    async def _live(self, batch: Batch, loaded: "_Loaded", table: CustomerTable, kept: Ints) -> Lives:
+    async def _live(
+        self, batch: Batch, loaded: "_Loaded", table: CustomerTable, kept: Ints
+    ) -> tuple[Lives, Rulings]:
         """What comes of a batch, once budgets and the breaker let it be. `table`: what was loaded."""
         rulings = self.quota.rulings()
         while True:
@@ -270,9 +241,7 @@ class Shard:
                 break
             rulings, table = narrower, loaded.table()
         self._extra |= self.quota.settle(rulings, batch.limit_ms)
-        for (campaign, kind), count in rulings.dry.items():
-            self._metrics.count("campaigns_dry_total", count, campaign, kind)
-        return lives
+        return lives, rulings
 
     async def _customers(self) -> int:
         return await self._store.customers(self.head.partition)
@@ -333,18 +302,19 @@ class Shard:
 
     def _commit_of(self, batch: Batch, lives: Lives, sorted_records: Sorted) -> Commit:
         """One atomic step: states, timers, outbox, offsets, time."""
-        due: dict[int, list[bytes]] = {}
+        entries = Entries()
         states: list[tuple[bytes, bytes]] = []
         for table, rows in lives.done:
             kept = rows & (table.head["first_seen_ms"] != INF)
-            self._schedule(table, kept, batch.limit_ms, due)
+            self._timers.schedule(table, kept, batch.limit_ms, entries)
             ids = [table.ids[row].encode() for row in np.flatnonzero(kept).tolist()]
             states += zip(ids, pack(table, kept), strict=True)
         taken = batch.slice
         return Commit(
             states=states,
-            consumed_minutes=self._due.consumed(batch.passed_ms),
-            due=due,
+            consumed_minutes=self._timers.consumed(batch.passed_ms),
+            due=entries.due,
+            listed=entries.listed,
             outbox=[
                 *(signal.packed for signal in lives.signals),
                 *(record.pack() for record in (*sorted_records.rekeyed, *sorted_records.failed)),
@@ -365,40 +335,12 @@ class Shard:
     def _swept_mark(self) -> bytes:
         return f"{self.definitions.fingerprint:08x}".encode()
 
-    def _schedule(
-        self, table: CustomerTable, rows: Bools, limit_ms: int, due: dict[int, list[bytes]]
-    ) -> None:
-        """Add a due entry where the next check comes before the entry that exists (entries up to now are used up)."""
-        head = table.head
-        exists = (head["timer_ms"] > limit_ms) & (head["timer_ms"] != INF)
-        next_ms = head["next_check_ms"]
-        needed = rows & (next_ms != INF) & (~exists | (next_ms < head["timer_ms"]))
-        head["timer_ms"] = np.where(needed, next_ms, np.where(exists, head["timer_ms"], INF))
-        for row in np.flatnonzero(needed):
-            due_ms, customer = int(next_ms[row]), table.ids[row]
-            due.setdefault(minute_of(due_ms), []).append(due_entry(due_ms, customer.encode()))
-            self._due.add(due_ms, customer)
-
     async def _pop_due(self, limit_ms: int, most: int, *, whole: bool = True) -> tuple[list[str], int, int]:
-        """Who is due up to an instant, and that instant, or an earlier one if there are more than `most`.
-
-        And that up to which nobody is due any more: an earlier one if it is not `whole`.
-        """
-        while (minute := self._due.unloaded(limit_ms)) is not None:
-            if self._due.loaded() >= most and not self._due.is_first(minute):
-                break
-            entries = await self._store.due_entries(self.head, minute)
-            if not entries:
-                raise StateCorrupt(
-                    f"partition {self.head.partition}: the due list of minute {minute} is gone: evicted, or deleted "
-                    "by something else",
-                    fix="restore all keys of the shard from one backup, or wipe it and rebuild it from the topics",
-                )
-            # What was due up to the stored time has fired, in the commit that moved the time there.
-            ahead = [(due_ms, customer.decode()) for due_ms, customer in entries if due_ms > self._passed_ms]
-            self._due.load(minute, ahead)
-        passed_ms, reached_ms, due = self._due.pop(limit_ms, most, whole=whole)
-        return due, max(reached_ms, self.time_ms), max(passed_ms, self._passed_ms)
+        """Who is due; from the shard's time on. See `Timers.pop`."""
+        due, reached_ms, passed_ms = await self._timers.pop(
+            self.head, passed_ms=self._passed_ms, limit_ms=limit_ms, most=most, whole=whole
+        )
+        return due, max(reached_ms, self.time_ms), passed_ms
 
     def _last_evaluation_ms(self) -> int:
         """The evaluation instant of the last record applied."""
@@ -444,23 +386,13 @@ async def _alone(course: Course) -> Lives:
     return course.alone()
 
 
-class _NoValue(NamedTuple):
-    """Stands for a record that is not to be decoded."""
-
-    offset: int = -1
-    key: bytes | None = None
-    value: bytes | None = None
-    timestamp: int = 0
-    headers: Sequence[tuple[str, bytes]] = ()
-
-
-_NOTHING: Final = _NoValue()
-_NOT_PROCESSED: Final = (
-    "streamproc failed on this event, which is fine; report it, and replay it once that is mended."
-)
-
-
 def segment_names(head: Head) -> dict[int, tuple[str, int]]:
     """Key and version of every segment that any rules of this shard ever had, by id."""
     stored = head.extra.get("segments")
     return _SEGMENT_NAMES_DECODER.decode(stored) if stored else {}
+
+
+def campaign_modes(head: Head) -> dict[str, Mode]:
+    """The campaigns of the rules in force, each with the mode that the file gives it; empty: there are none yet."""
+    stored = head.extra.get("campaigns")
+    return _CAMPAIGN_MODES_DECODER.decode(stored) if stored else {}

@@ -1,6 +1,6 @@
 """What the campaigns of one shard may ask for, kept with the shard: budgets, the breaker, and who is paused."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -41,6 +41,16 @@ class _Kept(msgspec.Struct, array_like=True):
     counts: dict[int, int] = {}
 
 
+def held_since_ms(stored: Mapping[str, bytes], released_ms: int) -> int | None:
+    """Since when the breaker of a shard holds all requests; None: it does not. `stored`: the `extra` of its head."""
+    held_ms = _kept(stored).held_ms
+    return None if held_ms is None or held_ms < released_ms else held_ms
+
+
+def _kept(stored: Mapping[str, bytes]) -> _Kept:
+    return msgspec.json.decode(stored["breaker"], type=_Kept) if stored.get("breaker") else _Kept()
+
+
 class Quota:
     """Of one shard; `stored`: the `extra` of its head. Nothing it counts is kept unless `extra` is committed."""
 
@@ -57,7 +67,7 @@ class Quota:
         self.controls = Controls()
         self._partition, self._breaks = partition, breaks
         self._allowance = Allowance.of(campaigns, partition, partitions, stored.get("budgets"))
-        kept = msgspec.json.decode(stored["breaker"], type=_Kept) if stored.get("breaker") else _Kept()
+        kept = _kept(stored)
         self._breaker = Breaker(dict(kept.counts), kept.held_ms)
         self._keeps_breaker = "breaker" in stored
 
@@ -65,6 +75,20 @@ class Quota:
     def is_held(self) -> bool:
         """Whether the breaker holds all requests."""
         return self._breaker.held_ms is not None
+
+    @property
+    def held_ms(self) -> int | None:
+        """Since when the breaker holds all requests; None: it does not, or somebody has let them go on."""
+        held_ms = self._breaker.held_ms
+        return None if held_ms is None or self.controls.released_ms > held_ms else held_ms
+
+    def foresight(self, campaigns: Iterable[Campaign]) -> Rulings:
+        """To foretell what silence does. Who is paused or held only tries: nobody knows when that is over."""
+        told = self._allowance.rulings(self.controls.modes, is_held=self.held_ms is not None)
+        waiting: dict[str, Mode] = {
+            campaign.key: "dry" for campaign in campaigns if told.told_to_wait(campaign) is not None
+        }
+        return self._allowance.rulings({**told.modes, **waiting}, is_held=False)
 
     def redefine(self, campaigns: tuple[Campaign, ...], partition: int, partitions: int) -> None:
         """Other budgets are in force."""

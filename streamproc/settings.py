@@ -59,6 +59,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lost_records: Literal["fail", "skip"] = "fail"  # when Kafka no longer has the stored offset
     webhook_url: Secret = ""  # a URL may hold a token
     webhook_secret: Secret = ""  # whsec_...; several, separated by white space: all sign
+    webhook_name: str = (
+        ""  # of the receiver, where there are several: each has a group and a journal of its own
+    )
+    webhook_campaigns: str = ""  # keys, comma separated; empty: all
     webhook_allow_private: Literal["no", "yes"] = "no"  # addresses that are not public, and http without TLS
     webhook_parallel: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 8  # requests under way, a process
     webhook_backlog: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = (

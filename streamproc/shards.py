@@ -13,7 +13,7 @@ import structlog
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
-from streamproc.claims import Claim, Claims
+from streamproc.claims import Claims, Taken
 from streamproc.clock import monotonic_s, wall_ms
 from streamproc.ending import Ending
 from streamproc.held import NEVER_MS, Held, Reader
@@ -100,11 +100,11 @@ class Shards:
         committed = await reader.committed(shards)
         offsets: dict[TopicPartition, int | None] = {}
         for partition in sorted(shards):
-            claim = await self._claims.take(
+            taken = await self._claims.take(
                 partition, generation=generation, partitions=reader.partition_count(), committed=committed
             )
-            offsets |= claim.offsets
-            self.held[partition] = await self._hold(claim)
+            offsets |= taken.offsets
+            self.held[partition] = await self._hold(taken)
         self._metrics.count("rebalances_total")
         self._metrics.set("assigned_shards", len(self.held))
         return offsets
@@ -246,8 +246,8 @@ class Shards:
 
     # -- a shard's life
 
-    async def _hold(self, claim: Claim) -> Held:
-        head, partition = claim.head, claim.head.partition
+    async def _hold(self, taken: Taken) -> Held:
+        head, partition = taken.head, taken.head.partition
         minutes = await self._store.minutes(head)
         shard = Shard(
             self._store,
@@ -256,14 +256,14 @@ class Shards:
             self._definitions,
             self._settings,
             self._metrics,
-            is_rewound=claim.is_rewound,
-            restate=claim.restate,
+            is_rewound=taken.is_rewound,
+            restate=taken.restate,
             unprocessable=self._isolation.unprocessable(partition),
             advance=self._together.advance,
         )
         shard.batch_records = self._isolation.limit(partition)
         shard.quota.controls = self._controls
-        if not claim.is_continued:
+        if not taken.is_continued:
             self._acked.pop(partition, None)  # the same entry has another version now
         acked = self._acked.setdefault(partition, set())
         prefix = self._settings.topic_prefix

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
-from streamproc.contracts.failed import failed_record
+from streamproc.contracts.failed import bare_failed_record, failed_record
 from streamproc.contracts.failures import Failure, FailureReason
 from streamproc.contracts.meanings import ORIGINS
 from streamproc.contracts.outbox import OutRecord
@@ -20,6 +21,8 @@ from streamproc.transport.partitioner import partitions_of
 from streamproc.transport.topics import Topics
 from streamproc.windows.panes import INF
 from streamproc.windows.table import CustomerTable
+
+_log = structlog.get_logger(__name__)
 
 #: The source topics, without prefix. The order by name is the order in which the event clock breaks ties.
 SOURCES: Final = tuple(sorted(Topics().sources))
@@ -109,14 +112,29 @@ def _strays(table: CustomerTable, partition: int, partitions: int) -> NDArray[np
 
 
 def _failed(topic: int, partition: int, failure: Failure, record: Any) -> OutRecord:
-    return failed_record(
-        failure,
-        topic=SOURCES[topic],
-        partition=partition,
-        key=record.key,
-        value=record.value,
-        timestamp_ms=record.timestamp,
-    )
+    """What goes to events.failed. It can be the last word on a record, so it must not fail, whatever the record is."""
+    try:
+        return failed_record(
+            failure,
+            topic=SOURCES[topic],
+            partition=partition,
+            key=record.key,
+            value=record.value,
+            timestamp_ms=record.timestamp,
+        )
+    except Exception as error:
+        _log.error(
+            "a defect of streamproc: a failed event cannot be written down whole",
+            place=f"{SOURCES[topic]}/{partition}/{failure.offset}",
+            exc_info=error,
+        )
+        return bare_failed_record(
+            topic=SOURCES[topic],
+            partition=partition,
+            offset=failure.offset,
+            value=record.value,
+            timestamp_ms=record.timestamp,
+        )
 
 
 def _size(record: OutRecord) -> int:

@@ -72,10 +72,8 @@ class Allowance:
 
     def settle(self, rulings: Rulings, time_ms: int) -> None:
         """Count what a go has spent; forget days that are over, behind that of `time_ms` and the one before."""
-        for day, attempts in rulings.attempts.items():
-            first_refused = rulings.exhausted.get(day)
-            count = sum(first_refused is None or attempt < first_refused for attempt in attempts)
-            if count:
+        for day in rulings.attempts:
+            if count := rulings.granted(day):
                 self.spent[day] = self.spent.get(day, 0) + count
         oldest = time_ms // DAY_MS - 1
         self.spent = {day: count for day, count in self.spent.items() if day.day >= oldest}

@@ -22,9 +22,14 @@ def is_held_out(campaign: Campaign, policy: ContactPolicy, customer: str) -> boo
 
     True for the control group of all campaigns (`policy.holdout`) and for the campaign's own.
     """
-    return _falls_within(policy.holdout, _EVERYWHERE, customer) or _falls_within(
+    return is_held_out_of_all(policy, customer) or _falls_within(
         campaign.holdout, f"holdout/{campaign.key}", customer
     )
+
+
+def is_held_out_of_all(policy: ContactPolicy, customer: str) -> bool:
+    """Whether the customer is in the control group of all campaigns."""
+    return _falls_within(policy.holdout, _EVERYWHERE, customer)
 
 
 def variant(campaign: Campaign, customer: str) -> int | None:

@@ -4,23 +4,21 @@ Who entered, whose journey is over, which steps are due and may ask; and of thos
 """
 
 from collections.abc import Collection, Sequence
-from datetime import UTC
 from operator import attrgetter
 from typing import Final
 
-from streamproc.actions.arms import is_held_out, variant
-from streamproc.actions.caps import Contact, is_capped
-from streamproc.actions.hours import is_quiet, outside_hour_from, quiet_until_ms
-from streamproc.actions.journeys import Journey, arm_of, is_control
-from streamproc.actions.rulings import Rulings
+from streamproc.actions.arms import is_held_out, is_held_out_of_all, variant
+from streamproc.actions.caps import Contact
+from streamproc.actions.channels import choose_channel
+from streamproc.actions.journeys import Journey, arm_of, is_control, variant_name
+from streamproc.actions.rulings import ENTERED, Rulings, Tallied
 from streamproc.actions.said import Facts, Said
+from streamproc.actions.waits import wait
 from streamproc.contracts.meanings import CONSENT_CHANNELS
 from streamproc.contracts.signal_types import AbortType, JourneyOutcome, WaitedFor
-from streamproc.rules.campaign import BEST_HOUR, Campaign, ContactPolicy, Step
+from streamproc.rules.campaign import Campaign, ContactPolicy, Step
 from streamproc.windows.panes import INF, NEVER
 
-#: A step that waits for somebody to let its campaign go on looks again so often.
-LOOK_AGAIN_MS: Final = 300_000
 #: Between two steps, at least.
 _STEP_MS: Final = 1_000
 _PLACE: Final = attrgetter("place")
@@ -73,7 +71,11 @@ class _Desk:
     def close_if_over(self, place: int) -> None:
         """End a journey whose goal is reached, or whose time is over."""
         journey = self._journeys.get(place)
-        if journey is None or not journey.has_asked or self._campaigns[place].goal == "none":
+        if journey is None or not journey.has_asked:
+            return
+        if self._campaigns[place].goal == "none":
+            if journey.step_ms == NEVER:  # the file had a goal to wait for
+                self._end(place, "done")
             return
         end_ms, reached_ms = self._window_end_ms(place), self._goal_ms(place)
         if journey.first_ms < reached_ms <= end_ms:
@@ -99,6 +101,7 @@ class _Desk:
         journey.seq += 1
         if refusal is None:
             journey.begin(self._now_ms, self._now_ms + campaign.steps[0].wait_ms, arm)
+            self._tally(place, arm, ENTERED)
         else:
             said = Said(
                 place, "suppressed", journey.seq, self._now_ms, 1, arm, abort_type=refusal, closes=True
@@ -177,38 +180,8 @@ class _Desk:
         return None
 
     def _waits(self, campaign: Campaign, step: Step) -> tuple[WaitedFor | None, int]:
-        """For what a step has to wait, and until when it need not be looked at."""
-        now_ms, facts = self._now_ms, self._facts
-        if self._rulings.mode(campaign) == "paused":
-            return "paused", now_ms + LOOK_AGAIN_MS
-        if self._rulings.is_held:
-            return "held", now_ms + LOOK_AGAIN_MS
-        quiet = self._policy.quiet_hours
-        slot_ms = self._slot_ms(step)
-        # Who is most active at night would never be asked.
-        is_reachable = (
-            quiet is None or step.at_minute != BEST_HOUR or not is_quiet(quiet, slot_ms, facts.zone)
-        )
-        if slot_ms > now_ms and is_reachable:
-            return "slot", slot_ms
-        if quiet is not None and is_quiet(quiet, now_ms, facts.zone):
-            return "quiet_hours", quiet_until_ms(quiet, now_ms, facts.zone)
-        return None, INF
-
-    def _slot_ms(self, step: Step) -> int:
-        """When the hour begins in which a step is to ask; now: it is here, or there is none."""
-        facts = self._facts
-        if step.at_minute is None or (step.at_minute == BEST_HOUR and facts.best_hour < 0):
-            return self._now_ms
-        minute, zone = step.at_minute, facts.zone
-        if minute == BEST_HOUR:
-            minute, zone = facts.best_hour * 60, UTC
-        others = outside_hour_from(minute)
-        return (
-            quiet_until_ms(others, self._now_ms, zone)
-            if is_quiet(others, self._now_ms, zone)
-            else self._now_ms
-        )
+        facts, told_to = self._facts, self._rulings.told_to_wait(campaign)
+        return wait(step, self._policy, facts.zone, facts.best_hour, self._now_ms, told_to=told_to)
 
     def _allowed(self, place: int, step: Step) -> str | None:
         """The channel that a step may use; None: it was refused."""
@@ -218,22 +191,11 @@ class _Desk:
         elif step.offer is not None and facts.complains:
             self._refuse(place, "open_complaint")
         else:
-            consented = [channel for channel in self._channels(step) if self._consents(channel)]
-            caps = self._policy.caps
-            for channel in consented:
-                if not is_capped(caps, channel, facts.contacts, self._now_ms, facts.zone):
-                    return channel
-            self._refuse(place, "frequency_cap" if consented else "no_consent")
+            channel, refusal = choose_channel(step, self._policy, facts)
+            if refusal is None:
+                return channel
+            self._refuse(place, refusal)
         return None
-
-    def _channels(self, step: Step) -> Sequence[str]:
-        if not step.preferred:
-            return step.channels
-        reacted = [CONSENT_CHANNELS[self._facts.reacted]] if self._facts.reacted >= 0 else []
-        return tuple(dict.fromkeys((*reacted, *step.channels)))
-
-    def _consents(self, channel: str) -> bool:
-        return bool(self._facts.consents >> CONSENT_CHANNELS.index(channel) & 1)
 
     def _coming(self, wishes: Collection[int]) -> list[int]:
         """Campaigns in whose ladders the customer is, and which may ask later."""
@@ -254,15 +216,22 @@ class _Desk:
         )
         if not is_control(journey.arm):
             self._say(said)
-            if self._mode(place) == "live":
-                self._facts.contacts.append(Contact(CONSENT_CHANNELS.index(channel), self._now_ms))
         elif not journey.has_asked:
             self._say(said._replace(kind="suppressed", abort_type="holdout"))
+        if self._mode(place) == "live" and self._is_contact(journey):
+            self._facts.contacts.append(Contact(CONSENT_CHANNELS.index(channel), self._now_ms))
         if not journey.has_asked:
             journey.first_ms = self._now_ms
         journey.requested_ms, journey.asked = self._now_ms, journey.step + 1
         journey.requests += 1
         self._go_on(place, closing=False)
+
+    def _is_contact(self, journey: Journey) -> bool:
+        """Whether a request counts for the caps. Those of the control group of all campaigns do.
+
+        Who is never asked would never be capped, and would be compared with others in entries that those do not get.
+        """
+        return not is_control(journey.arm) or is_held_out_of_all(self._policy, self._facts.customer)
 
     def _refuse(
         self,
@@ -314,6 +283,12 @@ class _Desk:
             self._rulings.dry[self._campaigns[said.place].key, said.kind] += 1
         else:
             self.said.append(said)
+            self._tally(said.place, said.arm, said.abort_type or said.outcome or said.kind)
+
+    def _tally(self, place: int, arm: int, what: str) -> None:
+        if self._mode(place) != "dry":
+            campaign, is_held_out = self._campaigns[place], is_control(arm)
+            self._rulings.tallied[Tallied(campaign.key, variant_name(campaign, arm), is_held_out, what)] += 1
 
     def _mode(self, place: int) -> str:
         return self._rulings.mode(self._campaigns[place])

@@ -70,6 +70,12 @@ def variant_of(arm: int) -> int | None:
     return (arm >> 1) - 1 if arm > 1 else None
 
 
+def variant_name(campaign: Campaign, arm: int) -> str:
+    """Its variant's name; empty: it has none, or the file had more of them when the customer entered."""
+    place = variant_of(arm)
+    return campaign.variants[place][0] if place is not None and place < len(campaign.variants) else ""
+
+
 def places_of(journeys: Table, campaigns: Sequence[Campaign]) -> NDArray[np.int64]:
     """Of each row, the place of its campaign in the file; -1: it is not there any more."""
     places = np.full(len(journeys), -1, np.int64)

@@ -5,6 +5,7 @@ from typing import Any, Final
 import numpy as np
 import orjson
 
+from streamproc.actions.rulings import Rulings
 from streamproc.api.instants import iso_or_none
 from streamproc.contracts.instants import to_iso
 from streamproc.features.frame import Frame
@@ -23,18 +24,24 @@ from streamproc.windows.table import CustomerTable
 _HORIZON_MS: Final = 365 * DAY_MS
 _CHECKS_MAX: Final = 200
 _TOLD_MAX: Final = 20
+#: Properties of actions, null in other signals.
+_OF_ACTIONS: Final = ("entry", "step", "channel", "abort_type", "waited_for", "outranked_by", "outcome")
 
 
 def describe_outlook(
-    table: CustomerTable, head: Head, definitions: Definitions, as_of_ms: int
+    table: CustomerTable,
+    head: Head,
+    definitions: Definitions,
+    as_of_ms: int,
+    rulings: Rulings | None = None,
 ) -> dict[str, Any]:
-    """What silence will do to the customer of `table`, which is left as it is.
+    """What silence will do to the customer of `table`, which is left as it is. `rulings`: of its shard's campaigns.
 
     `rules`: when the rule that decides about a segment can flip: early perhaps, never late. `if_silent`: what would be
     published, exactly, in the next 365 days, as far as it is told.
     """
     state = table.head[0]
-    signals = foretell(table, head, definitions, as_of_ms)
+    signals = foretell(table, head, definitions, as_of_ms, rulings)
     return {
         "same_rules": int(state["rules"]) in (0, definitions.fingerprint),
         "rules": _rules(table, definitions, as_of_ms),
@@ -44,12 +51,18 @@ def describe_outlook(
     }
 
 
-def foretell(table: CustomerTable, head: Head, definitions: Definitions, as_of_ms: int) -> list[Signal]:
+def foretell(
+    table: CustomerTable,
+    head: Head,
+    definitions: Definitions,
+    as_of_ms: int,
+    rulings: Rulings | None = None,
+) -> list[Signal]:
     """The signals of a silent customer, from the state on: what is due and not yet published is told, too."""
     silent = table.take(np.zeros(1, np.int64))
     if int(silent.head["rules"][0]) not in (0, definitions.fingerprint):
         silent.head["next_check_ms"] = min(int(silent.head["next_check_ms"][0]), as_of_ms)
-    origin = Origin(SOURCES, head.partition, head.rewinds)
+    origin = Origin(SOURCES, head.partition, head.rewinds, rulings or Rulings())
     signals: list[Signal] = []
     for _ in range(_CHECKS_MAX):
         check_ms = silent.head["next_check_ms"].copy()
@@ -94,6 +107,6 @@ def _told(signal: Signal) -> dict[str, Any]:
         "kind": signal.kind,
         "key": signal.key,
         "cause": about["cause"],
-        "abort_type": properties.get("abort_type"),
+        **{name: properties.get(name) for name in _OF_ACTIONS},
         "evidence": about["evidence"],
     }

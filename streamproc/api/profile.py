@@ -1,12 +1,15 @@
 """One customer as people look at it: features, segments with evidence, churn risk with reasons, what is due next."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from streamproc.api.instants import iso_or_none
+from streamproc.api.journeys import describe_campaigns
+from streamproc.api.messages import describe_contacts, describe_reactions, describe_time_zone
 from streamproc.api.outlook import describe_outlook
 from streamproc.api.story import (
     describe_channels,
@@ -26,6 +29,8 @@ from streamproc.features.frame import Frame
 from streamproc.features.registry import Feature
 from streamproc.features.totals import NO_VALUE
 from streamproc.pipeline import segment_names
+from streamproc.quota import Controls, Quota
+from streamproc.rules.campaign import WATCH_PREFIX
 from streamproc.rules.evaluate import TRUE, Evaluation
 from streamproc.rules.expression import Expr
 from streamproc.rules.literals import MICROS
@@ -36,7 +41,7 @@ from streamproc.transitions.evaluate import churn_columns, churn_known
 from streamproc.transport.partitioner import partition_of
 from streamproc.windows.panes import NEVER
 from streamproc.windows.table import CustomerTable
-from streamproc.windows.words import CONSENT
+from streamproc.windows.words import CONSENT, suppressed
 
 
 class CustomerUnknown(StreamprocError):
@@ -45,10 +50,11 @@ class CustomerUnknown(StreamprocError):
 
 @dataclass(frozen=True, slots=True)
 class StoredCustomer:
-    """A customer's state and the shard it lives in."""
+    """A customer's state, the shard it lives in, and what operators say of campaigns."""
 
     table: CustomerTable  # of one
     head: Head
+    controls: Controls = field(default_factory=Controls)
 
 
 async def find_customer(store: Store, customer: str) -> StoredCustomer:
@@ -68,13 +74,26 @@ async def find_customer(store: Store, customer: str) -> StoredCustomer:
             f"customer {customer!r} is not known",
             fix="ids are exact; visitors without a userId are 'anon:<anonymousId>'",
         )
-    return StoredCustomer(unpack([customer], [blob]), head)
+    return StoredCustomer(unpack([customer], [blob]), head, Controls.of(await store.controls()))
 
 
-def describe_customer(stored: StoredCustomer, definitions: Definitions, as_of_ms: int) -> dict[str, Any]:
-    """The profile as JSON values: durations in ms, money in the rules' currency, instants as ISO 8601."""
+def describe_customer(
+    stored: StoredCustomer,
+    definitions: Definitions,
+    as_of_ms: int,
+    history: Sequence[dict[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """The profile as JSON values: durations in ms, money in the rules' currency, instants as ISO 8601.
+
+    `history`: what topics say of the customer's campaigns, as `read_history` gives it; None: nobody has asked them.
+    """
     definitions = replace(definitions, retired=segment_names(stored.head))
     table, head = stored.table, stored.table.head[0]
+    campaigns = definitions.ruleset.campaigns
+    quota = Quota(campaigns, stored.head.partition, stored.head.partitions, stored.head.extra, breaks=False)
+    quota.controls = stored.controls
+    rulings = quota.foresight(campaigns)
+    outlook = describe_outlook(table, stored.head, definitions, as_of_ms, rulings)
     frame, features = Frame(table, np.array([as_of_ms])), definitions.ruleset.features
     return {
         "customer_id": table.ids[0],
@@ -97,8 +116,14 @@ def describe_customer(stored: StoredCustomer, definitions: Definitions, as_of_ms
             for word in table.words
             if word["about"] == CONSENT
         },
+        "suppressed": bool(suppressed(table.words, 1)[0]),
+        "time_zone": describe_time_zone(table, definitions.ruleset.contact),
+        "contacts": describe_contacts(table),
+        "reactions": describe_reactions(table),
+        "requests_held_since": None if quota.held_ms is None else to_iso(quota.held_ms),
+        "campaigns": describe_campaigns(table, definitions, quota, outlook["if_silent"], as_of_ms, history),
         "timers": {"next_check_at": iso_or_none(int(head["next_check_ms"]))},
-        "outlook": describe_outlook(table, stored.head, definitions, as_of_ms),
+        "outlook": outlook,
         "version": version_of(stored.head.rewinds, int(head["version"])),
     }
 
@@ -123,8 +148,11 @@ def _segments(table: CustomerTable, frame: Frame, definitions: Definitions) -> l
                     "entry_evidence": _evidence(evaluation, segment.enter) if fits else [],
                 }
             )
+    watches = {watch.id for watch in definitions.ruleset.watches}
     for identity, row in entered.items():
         key, version = definitions.retired.get(identity, (f"{identity:08x}", 0))
+        if identity in watches or key.startswith(WATCH_PREFIX):
+            continue
         shown.append(
             {"key": key, "entered_at": to_iso(int(row["entered_ms"])), "entry_seq": int(row["entry_seq"]),
              "version": version, "evidence": [], "entry_evidence": []}

@@ -8,15 +8,18 @@ from typing import Any, Final
 
 import numpy as np
 
+from streamproc.actions.arms import is_held_out
 from streamproc.api.instants import iso_or_none
 from streamproc.contracts.events import SURVEYS
 from streamproc.contracts.instants import to_iso
 from streamproc.contracts.meanings import CHANNELS, CONSENT_CHANNELS, TALLIES
+from streamproc.contracts.time_zones import zone_names
+from streamproc.rules.campaign import WATCH_PREFIX
 from streamproc.rules.model import Funnel, Ruleset
 from streamproc.transitions.definitions import Definitions
 from streamproc.windows.panes import INF, NEVER
 from streamproc.windows.table import CustomerTable
-from streamproc.windows.words import CONSENT, SURVEY, TICKET
+from streamproc.windows.words import CONSENT, SUPPRESSED, SURVEY, TICKET, TIME_ZONE
 
 _SURVEYS: Final = tuple(SURVEYS)
 _TALLIES: Final = tuple(TALLIES)
@@ -40,6 +43,7 @@ def describe_timeline(table: CustomerTable, definitions: Definitions) -> list[di
         *_of_words(table),
         *_of_tallies(table),
         *_of_rules(table, definitions),
+        *_of_campaigns(table, definitions.ruleset),
         *_of_funnels(table, definitions.ruleset),
     ]
     return [
@@ -100,6 +104,7 @@ def _of_head(table: CustomerTable) -> Iterator[_Moment]:
 
 
 def _of_words(table: CustomerTable) -> Iterator[_Moment]:
+    zones = zone_names()
     for word in table.words:
         at_ms, key, value = int(word["ts_ms"]), int(word["key"]), int(word["value"])
         match int(word["about"]):
@@ -111,6 +116,10 @@ def _of_words(table: CustomerTable) -> Iterator[_Moment]:
                 yield at_ms, "survey", f"answered {survey.upper()} with {value} of {SURVEYS[survey][-1]}"
             case about if about == TICKET:
                 yield at_ms, "ticket", f"a ticket was {'opened' if value else 'closed'}"
+            case about if about == SUPPRESSED:
+                yield at_ms, "suppression", f"{'put on' if value else 'taken from'} the suppression list"
+            case about if about == TIME_ZONE and value in zones:
+                yield at_ms, "time zone", f"time zone {zones[value]}"
 
 
 def _of_tallies(table: CustomerTable) -> Iterator[_Moment]:
@@ -121,18 +130,29 @@ def _of_tallies(table: CustomerTable) -> Iterator[_Moment]:
 
 
 def _of_rules(table: CustomerTable, definitions: Definitions) -> Iterator[_Moment]:
-    """Entries into segments that were not left yet, and the last request of each campaign."""
-    keys = {segment.id: segment.key for segment in definitions.ruleset.segments}
+    """Entries into segments that were not left yet."""
+    ruleset = definitions.ruleset
+    keys = {segment.id: segment.key for segment in (*ruleset.segments, *ruleset.watches)}
     older = {identity: key for identity, (key, _) in definitions.retired.items()}
     for row in table.members:
         identity, seq = int(row["segment"]), int(row["entry_seq"])
         key = keys.get(identity) or older.get(identity, f"{identity:08x}")
-        again = f", for the {_ordinal(seq)} time" if seq > 1 else ""
-        yield int(row["entered_ms"]), "segment", f"entered {key}{again}"
-    campaigns = {campaign.id: campaign.key for campaign in definitions.ruleset.campaigns}
+        if not key.startswith(WATCH_PREFIX):
+            again = f", for the {_ordinal(seq)} time" if seq > 1 else ""
+            yield int(row["entered_ms"]), "segment", f"entered {key}{again}"
+
+
+def _of_campaigns(table: CustomerTable, ruleset: Ruleset) -> Iterator[_Moment]:
+    """Journeys that are open, and the last request of each campaign."""
+    campaigns = {campaign.id: campaign for campaign in ruleset.campaigns}
     for row in table.journeys:
         identity = int(row["campaign"])
-        yield int(row["requested_ms"]), "campaign", f"requested {campaigns.get(identity, f'{identity:08x}')}"
+        campaign = campaigns.get(identity)
+        key = f"{identity:08x}" if campaign is None else campaign.key
+        yield int(row["entered_ms"]), "campaign", f"entered {key}"
+        held_out = campaign is not None and is_held_out(campaign, ruleset.contact, table.ids[0])
+        asked = "would have requested" if held_out else "requested"
+        yield int(row["requested_ms"]), "campaign", f"{asked} {key}"
 
 
 def _of_funnels(table: CustomerTable, ruleset: Ruleset) -> Iterator[_Moment]:

@@ -44,6 +44,15 @@ class Lot:
         plan = Plan(row, self.apply_ms[some], self.evaluate_ms[some], limit_ms, closed=False)
         return self.events.part(some.start, some.stop), plan
 
+    def part(self, places: Ints) -> "Lot":
+        """Some of the customers."""
+        sizes = np.diff(self.first)[places]
+        first = np.append(0, np.cumsum(sizes))
+        some = np.repeat(self.first[places] - first[:-1], sizes) + np.arange(first[-1])
+        ids = [self.ids[place] for place in places.tolist()]
+        events = self.events.take(some)
+        return Lot(ids, self.partition[places], first, events, self.apply_ms[some], self.evaluate_ms[some])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chronicle:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
 from statistics import median
-from typing import Final
+from typing import Final, NamedTuple
 
 from streamproc.transitions.publish import Signal
 from streamproc.windows.panes import DAY_MS
@@ -61,19 +61,50 @@ class Flow:
         self.stays_ms += other.stays_ms
 
 
+class Arm(NamedTuple):
+    """Of a campaign: entries of one variant (None: it has none), which are asked, or held out as control group."""
+
+    variant: str | None
+    holdout: bool
+
+
 @dataclass(slots=True)
 class Requests:
-    """What a campaign asked for, and what its gates suppressed, by reason. `customers`: who got a request."""
+    """What a campaign asked for, and what its gates suppressed, by reason. `customers`: who got a request.
+
+    by_step: requests by step (from 1) and channel. waited_for: of those that expired, for what. asked: by arm, entries
+    with a request, or what would have been one; converted: of these. ended: such entries that are over, by outcome.
+    spent: by day, of the budget; empty without one. entries: all, and those that were refused at once; at the end of
+    time, `waiting` of them have not asked yet, and `under_way` have, and are not over.
+    """
 
     requested: ByDay = field(default_factory=Counter)
     suppressed: Counter[str] = field(default_factory=Counter)
     customers: int = 0
+    by_step: Counter[tuple[int, str]] = field(default_factory=Counter)
+    waited_for: Counter[str] = field(default_factory=Counter)
+    asked: Counter[Arm] = field(default_factory=Counter)
+    converted: Counter[Arm] = field(default_factory=Counter)
+    ended: Counter[str] = field(default_factory=Counter)
+    spent: ByDay = field(default_factory=Counter)
+    entries: int = 0
+    waiting: int = 0
+    under_way: int = 0
 
     def absorb(self, other: "Requests") -> None:
         """Add other customers' requests."""
         self.requested.update(other.requested)
         self.suppressed.update(other.suppressed)
         self.customers += other.customers
+        self.by_step.update(other.by_step)
+        self.waited_for.update(other.waited_for)
+        self.asked.update(other.asked)
+        self.converted.update(other.converted)
+        self.ended.update(other.ended)
+        self.spent.update(other.spent)
+        self.entries += other.entries
+        self.waiting += other.waiting
+        self.under_way += other.under_way
 
 
 @dataclass(slots=True)
@@ -93,6 +124,10 @@ class Figures:
     def segment(self, key: str) -> Flow:
         """The flow of a segment; of one that nobody was in, an empty one."""
         return self.segments.get(key, Flow())
+
+    def requests(self, campaign: str) -> Requests:
+        """The requests of a campaign; of one that nobody entered, none."""
+        return self.campaigns.get(campaign, Requests())
 
     def absorb(self, other: "Figures") -> None:
         """Add other customers' figures."""
@@ -130,6 +165,7 @@ class Follower:
         self._asked: set[tuple[str, str]] = set()
         # Time in both of two segments, by the one that was left first and the other.
         self._together_ms: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
+        self._under_way: set[tuple[str, str]] = set()
 
     def add(self, signals: list[Signal]) -> None:
         """Take in what one batch published."""
@@ -142,8 +178,8 @@ class Follower:
                     self._leave(signal.key, signal.customer, signal.at_ms)
                 case "churn":
                     self._change_band(signal)
-                case "requested" | "suppressed":
-                    self._ask(signal)
+                case "requested" | "suppressed" | "ended":
+                    self._act(signal)
 
     def end(self, until_ms: int) -> Figures:
         """The figures, with the time of those who are still inside."""
@@ -209,12 +245,28 @@ class Follower:
             flow.flaps += 1
         self._band[customer] = band, at_ms
 
-    def _ask(self, signal: Signal) -> None:
+    def _act(self, signal: Signal) -> None:
+        action = signal.action
+        assert action is not None
         requests = self.figures.campaigns.setdefault(signal.key, Requests())
-        if signal.abort_type is not None:
-            requests.suppressed[signal.abort_type] += 1
+        who, arm = (signal.key, signal.customer), Arm(action.variant, action.holdout)
+        if action.outcome is not None:
+            requests.ended[action.outcome] += 1
+            requests.converted[arm] += action.outcome == "converted"
+            self._under_way.discard(who)
             return
-        requests.requested[signal.at_ms // DAY_MS] += 1
-        if (signal.key, signal.customer) not in self._asked:
-            self._asked.add((signal.key, signal.customer))
-            requests.customers += 1
+        if action.abort_type is not None:
+            requests.suppressed[action.abort_type] += 1
+            if action.waited_for is not None:
+                requests.waited_for[action.waited_for] += 1
+            if action.abort_type != "holdout":
+                return
+        else:
+            requests.requested[signal.at_ms // DAY_MS] += 1
+            requests.by_step[action.step, action.channel or ""] += 1
+            if who not in self._asked:
+                self._asked.add(who)
+                requests.customers += 1
+        if who not in self._under_way:
+            self._under_way.add(who)
+            requests.asked[arm] += 1

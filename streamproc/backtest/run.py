@@ -17,7 +17,7 @@ from streamproc.backtest.blocks import LISTED, Refused
 from streamproc.backtest.chronicle import Chronicle, Lot
 from streamproc.backtest.compare import Differences, chosen, diverging, explain
 from streamproc.backtest.crew import cores, crew, receive
-from streamproc.backtest.figures import Figures, Follower
+from streamproc.backtest.figures import Figures, Follower, Requests
 from streamproc.backtest.lives import WholeLives
 from streamproc.backtest.signal_file import SignalFile
 from streamproc.transitions.definitions import Definitions
@@ -154,5 +154,8 @@ def _followed(
         advance(lives.events - told)
         if file is not None:
             file.write()
-    follower.figures.repeats, follower.figures.too_late = lives.counts.repeats, lives.counts.too_late
+    figures = follower.figures
+    figures.repeats, figures.too_late = lives.counts.repeats, lives.counts.too_late
+    for key, requests in lives.campaigns.items():
+        figures.campaigns.setdefault(key, Requests()).absorb(requests)
     return follower

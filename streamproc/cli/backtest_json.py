@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 
 from streamproc.backtest.compare import Differences
-from streamproc.backtest.figures import Figures, Flow, Requests
+from streamproc.backtest.figures import Figures, Flow
 from streamproc.backtest.run import Findings
+from streamproc.cli.campaigns_sheets import by_day, requests_json
 from streamproc.contracts.instants import to_iso
 from streamproc.rules.model import Ruleset
 from streamproc.windows.panes import DAY_MS
@@ -50,7 +51,7 @@ def _version_json(figures: Figures, ruleset: Ruleset, name: str) -> dict[str, An
             {
                 "key": campaign.key,
                 "version": campaign.version,
-                **_requests_json(figures.campaigns.get(campaign.key, Requests())),
+                **requests_json(campaign, figures.requests(campaign.key)),
             }
             for campaign in ruleset.campaigns
         ],
@@ -67,18 +68,9 @@ def _flow_json(flow: Flow) -> dict[str, Any]:
         "median_stay_ms": flow.median_stay_ms,
         "customer_days": round(flow.inside_ms / DAY_MS, 3),
         "flaps": flow.flaps,
-        "entries_by_day": _by_day(flow.entries),
-        "exits_by_day": _by_day(flow.exits),
-        "sizes": _by_day(flow.sizes()),
-    }
-
-
-def _requests_json(requests: Requests) -> dict[str, Any]:
-    return {
-        "requested": requests.requested.total(),
-        "suppressed": dict(sorted(requests.suppressed.items())),
-        "customers": requests.customers,
-        "requested_by_day": _by_day(requests.requested),
+        "entries_by_day": by_day(flow.entries),
+        "exits_by_day": by_day(flow.exits),
+        "sizes": by_day(flow.sizes()),
     }
 
 
@@ -97,7 +89,3 @@ def _differences_json(differences: Differences) -> dict[str, Any]:
             for one in differences.told
         ],
     }
-
-
-def _by_day(counts: dict[int, int]) -> dict[str, int]:
-    return {to_iso(day * DAY_MS)[:10]: counts[day] for day in sorted(counts)}

@@ -8,7 +8,8 @@ from xml.etree import ElementTree as ET
 
 from streamproc.backtest.chart import as_svg, flows_by_day, requests_by_day, sizes, sizes_by_version
 from streamproc.backtest.run import Findings
-from streamproc.cli.backtest_sheets import Sheet, sheets
+from streamproc.cli.backtest_sheets import sheets
+from streamproc.cli.sheet import Sheet
 from streamproc.errors import StreamprocError
 from streamproc.rules.model import Ruleset
 

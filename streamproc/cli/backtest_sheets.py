@@ -1,14 +1,16 @@
 """What a backtest found as tables of text: for the terminal and for the page."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
 from streamproc.backtest.compare import Difference, Side
-from streamproc.backtest.figures import Figures, Flow, Requests
+from streamproc.backtest.figures import Figures, Flow
 from streamproc.backtest.run import Findings
+from streamproc.cli.campaigns_sheets import campaign_sheets
 from streamproc.cli.facts import because, counted
+from streamproc.cli.sheet import Sheet
 from streamproc.cli.times import minute
 from streamproc.contracts.instants import to_iso
 from streamproc.contracts.signal_types import BANDS
@@ -21,18 +23,6 @@ _UNITS: Final = 2
 #: Pairs of segments that are shown, and the least share of their time that they have in common.
 _PAIRS: Final = 12
 _SHARE_LEAST: Final = 0.01
-#: The gates that rules which are not edited meanwhile can meet.
-_GATES: Final = ("cooldown", "no_consent")
-
-
-class Sheet(NamedTuple):
-    """A table. texts: so many columns from the left are text, the others numbers. note: what the columns mean."""
-
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    note: str = ""
-    texts: int = 1
 
 
 def sheets(findings: Findings, rulesets: Sequence[Ruleset], names: Sequence[str]) -> Iterator[Sheet]:
@@ -48,9 +38,7 @@ def sheets(findings: Findings, rulesets: Sequence[Ruleset], names: Sequence[str]
     yield from _overlaps(figures)
     if figures.bands:
         yield _bands(figures)
-    campaigns = _campaigns(findings.figures, rulesets, names)
-    if campaigns.rows:
-        yield campaigns
+    yield from campaign_sheets(findings.figures, rulesets, names)
 
 
 def _segments(figures: Figures, ruleset: Ruleset) -> Sheet:
@@ -150,26 +138,6 @@ def _bands(figures: Figures) -> Sheet:
         if (flow := figures.bands.get(band)) is not None
     ]
     return Sheet("Churn bands", ("band", "customers", "entries", "at the end", "median stay", "flaps"), rows)
-
-
-def _campaigns(figures: Sequence[Figures], rulesets: Sequence[Ruleset], names: Sequence[str]) -> Sheet:
-    rows = []
-    for of_version, ruleset, name in zip(figures, rulesets, names, strict=True):
-        for campaign in ruleset.campaigns:
-            requests = of_version.campaigns.get(campaign.key, Requests())
-            suppressed = [f"{requests.suppressed[gate]:,}" for gate in _GATES]
-            version = (name,) if len(rulesets) > 1 else ()
-            rows.append(
-                (
-                    campaign.key, *version,
-                    f"{requests.requested.total() + requests.suppressed.total():,}", _total(requests.requested),
-                    f"{requests.customers:,}", *suppressed,
-                )
-            )  # fmt: skip
-    rows.sort(key=lambda row: row[0])
-    version = ("by",) if len(rulesets) > 1 else ()
-    columns = ("campaign", *version, "triggered", "requested", "customers", "in cooldown", "no consent")
-    return Sheet("Campaigns, after their gates", columns, rows, texts=1 + len(version))
 
 
 def _both(rulesets: Sequence[Ruleset]) -> list[Segment]:

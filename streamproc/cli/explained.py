@@ -33,10 +33,10 @@ def tell_cutoff(name: str, described: dict[str, Any]) -> str:
 def print_explained(console: Console, explained: dict[str, Any]) -> None:
     """What `explain_segment` says."""
     _print_title(console, explained)
-    _section(console, "Gets in, if", _tree(explained["enters_if"]))
+    _section(console, "Gets in, if", word_lines(explained["enters_if"]))
     same = explained["stays_while"] == explained["enters_if"]
-    _section(console, "Stays, while", ["that holds"] if same else _tree(explained["stays_while"]))
-    _section(console, "Leaves, if", [*_tree(explained["leaves_if"]), *_dwell(explained["min_dwell_ms"])])
+    _section(console, "Stays, while", ["that holds"] if same else word_lines(explained["stays_while"]))
+    _section(console, "Leaves, if", [*word_lines(explained["leaves_if"]), *_dwell(explained["min_dwell_ms"])])
     _section(console, "With little history", _told(explained["unknown"], "until"))
     _section(console, "In silence", _silence(explained["in_silence"]))
     _section(console, "Comes after", _rivals(explained))
@@ -68,14 +68,15 @@ def _section(console: Console, title: str, lines: Iterable[str]) -> None:
         console.print(Text(f"  {line}"))
 
 
-def _tree(words: Words) -> Iterator[str]:
+def word_lines(words: Words) -> Iterator[str]:
+    """Conditions in words, those of a tree one a line."""
     if isinstance(words, str):
         yield words
         return
     for joint, children in words.items():
         yield _JOINTS[joint]
         for child in children:
-            for place, line in enumerate(_tree(child)):
+            for place, line in enumerate(word_lines(child)):
                 yield f"{'    ' if place else '  - '}{line}"
 
 

@@ -18,6 +18,7 @@ _KINDS: Final = {
     "churn": "risk is",
     "requested": "request",
     "suppressed": "withheld",
+    "ended": "ends",
 }
 _TRUTHS: Final = {True: "holds", False: "does not hold", None: "unknown"}
 
@@ -53,9 +54,11 @@ def print_outlook(console: Console, profile: dict[str, Any], told: Told, *, why:
 
 
 def _why(signal: dict[str, Any]) -> str:
-    if signal["abort_type"]:
-        return str(signal["abort_type"]).replace("_", " ")
-    return "" if signal["kind"] in ("churn", "requested") else because(signal["evidence"])
+    if decided := signal["abort_type"] or signal["outcome"]:
+        return str(decided).replace("_", " ")
+    if signal["kind"] == "requested":
+        return f"step {signal['step']} by {signal['channel']}"
+    return "" if signal["kind"] == "churn" else because(signal["evidence"])
 
 
 def _print_rules(console: Console, rules: Sequence[dict[str, Any]], told: Told) -> None:

@@ -2,10 +2,8 @@
 
 import json
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 import click
 import msgspec
@@ -15,6 +13,7 @@ from rich.text import Text
 from streamproc.api.explain import describe_cutoff, describe_segment, explain_segment
 from streamproc.cli.explained import print_explained, print_segments, tell_cutoff
 from streamproc.cli.facts import counted
+from streamproc.cli.problems import print_problems, print_verdict
 from streamproc.cli.rules_file import cutoffs_in_force, rules_path
 from streamproc.cli.segments_live import apply_command, preview_command
 from streamproc.errors import StreamprocError
@@ -22,8 +21,6 @@ from streamproc.rules.load import PLAYBOOK, check_ruleset, load_ruleset
 from streamproc.rules.model import Ruleset, Segment
 from streamproc.rules.nearest import did_you_mean, one_of
 from streamproc.rules.problems import Problem
-
-_STYLES: Final = {"error": "bold red", "warning": "bold yellow"}
 
 _file = click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
 
@@ -52,7 +49,15 @@ def lint_command(file: Path | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(_as_json(name, ruleset, problems), indent=2, ensure_ascii=False))
     else:
-        _print_problems(name, ruleset, problems)
+        console = Console(highlight=False, soft_wrap=True)
+        print_problems(console, problems)
+        for cutoff in ruleset.cutoffs if ruleset is not None else ():
+            console.print(Text(f"cut-off {tell_cutoff(cutoff.name, describe_cutoff(cutoff))}", "dim"))
+        size = None
+        if ruleset is not None:
+            segments = counted(len(ruleset.segments), "segment")
+            size = f"{segments} and {counted(len(ruleset.campaigns), 'campaign')}"
+        print_verdict(console, name, problems, size)
     if ruleset is None:
         sys.exit(2)
 
@@ -114,25 +119,3 @@ def _as_json(name: str, ruleset: Ruleset | None, problems: Sequence[Problem]) ->
         "cutoffs": {cutoff.name: describe_cutoff(cutoff) for cutoff in ruleset.cutoffs} if ruleset else {},
         "fingerprint": ruleset.fingerprint if ruleset else None,
     }
-
-
-def _print_problems(name: str, ruleset: Ruleset | None, problems: Sequence[Problem]) -> None:
-    console = Console(highlight=False, soft_wrap=True)
-    for problem in problems:
-        console.print(_styled(problem), end="\n\n")
-    for cutoff in ruleset.cutoffs if ruleset is not None else ():
-        console.print(Text(f"cut-off {tell_cutoff(cutoff.name, describe_cutoff(cutoff))}", "dim"))
-    counts = Counter(problem.severity for problem in problems)
-    found = [counted(count, severity) for severity, count in sorted(counts.items())]
-    verdict = ", ".join(found) or "no problems"
-    if ruleset is not None:
-        size = counted(len(ruleset.segments), "segment"), counted(len(ruleset.campaigns), "campaign")
-        verdict += f" in {' and '.join(size)}"
-    console.print(Text(f"{name}: {verdict}", "green" if ruleset else "red"))
-
-
-def _styled(problem: Problem) -> Text:
-    text = Text(str(problem))
-    text.highlight_words([f"{problem.severity}:"], _STYLES[problem.severity])
-    text.highlight_regex(r"(?m)^ +\^$", _STYLES[problem.severity])
-    return text

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from streamproc.cli.facts import because, sentence
+from streamproc.cli.journeys import about, preface, sentences
 from streamproc.cli.outlook import print_outlook
 from streamproc.cli.times import Told, minute, relative, teller
 from streamproc.contracts.printable import printable, printable_values
@@ -33,6 +34,7 @@ def print_story(console: Console, profile: dict[str, Any], *, why: bool) -> None
     _print_rows(console, "Prefers", _preferences(profile))
     _print_segments(console, profile, told, why=why)
     _print_risk(console, profile, told)
+    _print_campaigns(console, profile)
     print_outlook(console, profile, told, why=why)
 
 
@@ -58,6 +60,10 @@ def _who(profile: dict[str, Any], told: Told) -> Iterator[tuple[str, str]]:
     yield "seen on", ", ".join(channels) or "no channel yet"
     consent = [f"{channel} {'yes' if given else 'no'}" for channel, given in profile["consent"].items()]
     yield "consent", ", ".join(consent) or "none"
+    if profile["suppressed"]:
+        yield "suppressed", "yes: campaigns ask for nothing"
+    if profile["time_zone"]["told"]:
+        yield "time zone", profile["time_zone"]["name"]
 
 
 def _print_timeline(console: Console, profile: dict[str, Any]) -> None:
@@ -169,6 +175,20 @@ def _reason(segment: dict[str, Any], holds: bool | None, as_of: str, held_until:
     if segment["entry_evidence"]:
         return f"because {because(segment['entry_evidence'])}"
     return f"stays, because {because(segment['evidence'])}"
+
+
+def _print_campaigns(console: Console, profile: dict[str, Any]) -> None:
+    """Each with its story; nothing, if nothing has led into any."""
+    if not profile["campaigns"]:
+        return
+    _print_heading(console, "Campaigns")
+    for line in preface(profile):
+        console.print(Text(f"  {line}", "dim"), soft_wrap=True)
+    for campaign in profile["campaigns"]:
+        title = ("  ● ", "green" if campaign["journey"] else "dim"), (campaign["key"], "bold")
+        console.print(Text.assemble(*title, (f"  {about(campaign)}", "dim")), soft_wrap=True)
+        for line in sentences(campaign, profile):
+            console.print(Text(f"      {line}"), soft_wrap=True)
 
 
 def _print_risk(console: Console, profile: dict[str, Any], told: Told) -> None:

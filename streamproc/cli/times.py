@@ -1,8 +1,10 @@
-"""Instants as people read them: the minute in UTC, and how long ago."""
+"""Instants as people read them: the minute in UTC, and how long ago; or by the clocks of a time zone."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
+
+from streamproc.actions.zones import zone as zone_by
 
 #: From so many on, the next greater unit is too coarse no longer: 90 minutes, 36 hours, 45 days.
 _UNITS: Final = (("day", 86_400, 2), ("hour", 3_600, 2), ("minute", 60, 1))
@@ -13,6 +15,21 @@ Told = Callable[[str], str]
 def minute(at: str) -> str:
     """`2026-01-31 12:00` of an ISO 8601 instant in UTC."""
     return at[:16].replace("T", " ")
+
+
+def local_teller(zone: str) -> Told:
+    """What writes an instant as `2026-01-31 13:00 (12:00 UTC)`, by the clocks of the zone with this IANA name."""
+    clocks = zone_by(zone)
+
+    def told(at: str) -> str:
+        utc = datetime.fromisoformat(at).astimezone(UTC)
+        local = utc.astimezone(clocks)
+        if local.utcoffset() == utc.utcoffset():
+            return f"{minute(at)} UTC"
+        same_day = local.date() == utc.date()
+        return f"{local:%Y-%m-%d %H:%M} ({utc:{'%H:%M' if same_day else '%Y-%m-%d %H:%M'}} UTC)"
+
+    return told
 
 
 def relative(at: str, as_of: str) -> str:

@@ -4,7 +4,6 @@ import asyncio
 import os
 import secrets
 import sys
-from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
 import click
@@ -12,18 +11,25 @@ import orjson
 import structlog
 from rich.console import Console
 from rich.markup import escape
-from yarl import URL
 
 from streamproc.cli.logs import set_up_logs
+from streamproc.cli.webhooks_resend import resend_command
 from streamproc.clock import monotonic_s, wall_ms
 from streamproc.contracts.instants import to_iso
 from streamproc.contracts.printable import printable, printable_json
 from streamproc.errors import StreamprocError
 from streamproc.settings import Settings, load_settings, misspelt
-from streamproc.sinks.webhook.journal import DeadLetter, Journal, open_journal
+from streamproc.sinks.webhook.endpoint import (
+    campaigns_of,
+    doubts,
+    group_of,
+    host_of,
+    journal_of,
+    post_of,
+)
+from streamproc.sinks.webhook.journal import DeadLetter
 from streamproc.sinks.webhook.message import EVENTS, Message
-from streamproc.sinks.webhook.post import open_post
-from streamproc.sinks.webhook.program import group_of, run_webhooks
+from streamproc.sinks.webhook.program import run_webhooks
 from streamproc.sinks.webhook.schedule import Answer, Result
 from streamproc.sinks.webhook.signing import headers, parse_secrets
 
@@ -56,7 +62,8 @@ def webhooks_group(context: click.Context, events: str) -> None:
     """Deliver the signals of actions.reactivation by signed POSTs, until stopped (Ctrl-C or SIGTERM).
 
     A program of its own beside the workers. It needs STREAMPROC_WEBHOOK_URL and STREAMPROC_WEBHOOK_SECRET, Kafka and
-    Redis. On a worker's machine give it another STREAMPROC_HTTP_PORT.
+    Redis. On a worker's machine give it another STREAMPROC_HTTP_PORT. STREAMPROC_WEBHOOK_CAMPAIGNS names the campaigns
+    that the receiver gets, if not all.
     """
     if context.invoked_subcommand is not None:
         return
@@ -70,9 +77,12 @@ def webhooks_group(context: click.Context, events: str) -> None:
         "webhooks start",
         kafka=settings.kafka,
         group=group_of(settings),
-        receiver=_host(settings),
+        receiver=host_of(settings),
         events=wanted,
+        campaigns=list(campaigns_of(settings)) or "all",
     )
+    for doubt in doubts(settings):
+        log.warning("campaigns of the receiver are in doubt", doubt=doubt)
     asyncio.run(run_webhooks(settings, wanted))
     log.info("webhooks ended")
 
@@ -91,17 +101,21 @@ def parse_events(text: str) -> list[str]:
 
 @webhooks_group.command("check")
 def check_command() -> None:
-    """Send a signed test message to the receiver, once, and show what it answers.
+    """Send a signed test message to the receiver, once, and show what it answers, and which campaigns it gets.
 
     It needs neither Kafka nor Redis. Exit code 1 if the answer is not 2xx.
     """
     settings = load_settings(os.environ)
     console = Console(highlight=False)
+    campaigns = ", ".join(campaigns_of(settings)) or "all"
+    console.print(f"campaigns  {escape(printable(campaigns))}", soft_wrap=True)
+    for doubt in doubts(settings):
+        console.print(f"[yellow]warning:[/] {escape(printable(doubt))}", soft_wrap=True)
     begin_s = monotonic_s()
     id_, answer = asyncio.run(_check(settings))
     took_ms = (monotonic_s() - begin_s) * 1000
     colour = "green" if answer.delivered else "red"
-    console.print(f"webhook-id {id_} to {escape(_host(settings))}", soft_wrap=True)
+    console.print(f"webhook-id {id_} to {escape(host_of(settings))}", soft_wrap=True)
     console.print(f"[{colour}]{escape(printable(answer.detail))}[/] after {took_ms:,.0f} ms", soft_wrap=True)
     if not answer.delivered:
         console.print(f"[bold green]fix:[/] {_FIXES.get(answer.result, _FIX)}", soft_wrap=True)
@@ -120,13 +134,7 @@ async def _check(settings: Settings) -> tuple[str, Answer]:
             "properties": {"reason": "streamproc webhooks check: do nothing"},
         }
     )
-    async with open_post(
-        settings.webhook_url,
-        allow_private=settings.webhook_allow_private == "yes",
-        timeout_ms=settings.webhook_timeout_ms,
-        parallel=1,
-        now_ms=wall_ms,
-    ) as post:
+    async with post_of(settings) as post:
         return id_, await post.send(body, headers(keys, id_, body, now_ms))
 
 
@@ -136,7 +144,7 @@ def enable_command() -> None:
     settings = load_settings(os.environ)
 
     async def enable() -> bool:
-        async with _journal(settings) as journal:
+        async with journal_of(settings) as journal:
             return await journal.enable()
 
     click.echo("enabled" if asyncio.run(enable()) else "it was not disabled")
@@ -153,21 +161,17 @@ def status_command(as_json: bool) -> None:
         print_status(Console(highlight=False), status)
 
 
-def _journal(settings: Settings) -> AbstractAsyncContextManager[Journal]:
-    return open_journal(
-        settings.redis, prefix=settings.topic_prefix, group=settings.group, url=settings.webhook_url
-    )
-
-
 async def _status(settings: Settings) -> dict[str, Any]:
     """As `--json` prints it."""
-    async with _journal(settings) as journal:
+    async with journal_of(settings) as journal:
         partitions = await journal.partitions()
         waiting = [message for partition in partitions async for message in journal.pending(partition)]
         disabled, dead = await journal.disabled(), await journal.dead()
     failing = [message for message in waiting if message.attempts]
     return {
-        "receiver": _host(settings),
+        "receiver": host_of(settings),
+        "name": settings.webhook_name or None,
+        "campaigns": list(campaigns_of(settings)) or None,
         "disabled": disabled and {"since": to_iso(disabled.since_ms), "answer": disabled.detail},
         "waiting": len(waiting),
         "failing": len(failing),
@@ -217,7 +221,9 @@ def print_status(console: Console, status: dict[str, Any]) -> None:
     def plain(text: object) -> str:
         return escape(printable(str(text)))
 
-    say(f"receiver   {plain(status['receiver'])}")
+    say(f"receiver   {plain(status['receiver'])}{plain(f' ({name})') if (name := status['name']) else ''}")
+    if status["campaigns"]:
+        say(f"campaigns  {plain(', '.join(status['campaigns']))}")
     if disabled := status["disabled"]:
         say(f"[bold red]disabled[/]   since {disabled['since']}: {plain(disabled['answer'])}")
         say("           streamproc webhooks enable sends again")
@@ -231,7 +237,8 @@ def print_status(console: Console, status: dict[str, Any]) -> None:
             f"{message['ends_at']}: {plain(message['last'])}"
         )
     dead = status["given_up"]
-    say(f"given up   {len(dead):,} of the newest 1,000" if dead else "given up   none")
+    hint = ": streamproc webhooks resend" if dead else ""
+    say(f"given up   {f'{len(dead):,} of the newest 1,000' if dead else 'none'}{hint}")
     for letter in dead[-_DEAD_SHOWN:]:
         say(
             f"  {letter['id']}  {plain(letter['customer'])}  {letter['reason']} at {letter['given_up_at']}, "
@@ -239,9 +246,4 @@ def print_status(console: Console, status: dict[str, Any]) -> None:
         )
 
 
-def _host(settings: Settings) -> str:
-    """What may be shown of the receiver's URL."""
-    try:
-        return URL(settings.webhook_url).authority.rpartition("@")[2]
-    except ValueError:
-        return ""
+webhooks_group.add_command(resend_command)

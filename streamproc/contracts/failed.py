@@ -82,6 +82,9 @@ class FailedEvent(Struct, frozen=True, rename={"schema_": "schema"}):
 
 
 _PROCESSOR: Final = Processor("streamproc", __version__)
+_NO_ENVELOPE: Final = (
+    "streamproc failed on writing down what is wrong here; report it. The source topic has the whole record."
+)
 
 
 def failed_record(
@@ -99,38 +102,49 @@ def failed_record(
     failures stay in order; without one, or with a huge one, it is the failure's id.
     """
     payload = value or b""
-    digest = hashlib.sha256(payload).hexdigest()
-    # With the digest: a topic that was deleted and made anew counts its offsets from 0 again.
-    id_ = stable_id("failed", topic, partition, failure.offset, digest)
     key_encoding, key_text, _ = _as_text(key or b"", KEY_BYTES_MAX)
     encoding, raw, truncated = _as_text(payload, RAW_BYTES_MAX)
-    event = FailedEvent(
-        SCHEMA,
-        FailedEventData(
-            id=id_,
-            failure=Problem(failure.reason, failure.field, failure.message),
-            source=Source(
-                topic=topic,
-                partition=partition,
-                offset=failure.offset,
-                key=None if key is None else key_text,
-                key_encoding=key_encoding,
-                timestamp_ms=timestamp_ms,
-            ),
-            payload=Payload(digest, len(payload), encoding, raw, truncated),
-            processor=_PROCESSOR,
+    return _enveloped(
+        Problem(failure.reason, failure.field, failure.message),
+        Source(
+            topic=topic,
+            partition=partition,
+            offset=failure.offset,
+            key=None if key is None else key_text,
+            key_encoding=key_encoding,
+            timestamp_ms=timestamp_ms,
         ),
+        Payload(hashlib.sha256(payload).hexdigest(), len(payload), encoding, raw, truncated),
+        key if key and len(key) <= KEY_BYTES_MAX else None,
     )
+
+
+def bare_failed_record(
+    *, topic: str, partition: int, offset: int, value: bytes | None, timestamp_ms: int
+) -> OutRecord:
+    """The envelope, without key and content, of a record on which `failed_record` fails: a defect of ours."""
+    payload = value or b""
+    return _enveloped(
+        Problem(FailureReason.NOT_PROCESSED, "$", _NO_ENVELOPE),
+        Source(topic, partition, offset, None, "utf8", timestamp_ms),
+        Payload(hashlib.sha256(payload).hexdigest(), len(payload), "utf8", "", truncated=True),
+        None,
+    )
+
+
+def _enveloped(problem: Problem, source: Source, payload: Payload, key: bytes | None) -> OutRecord:
+    # With the digest: a topic that was deleted and made anew counts its offsets from 0 again.
+    id_ = stable_id("failed", source.topic, source.partition, source.offset, payload.sha256)
+    event = FailedEvent(SCHEMA, FailedEventData(id_, problem, source, payload, _PROCESSOR))
     headers: Headers = [
         ("ce_specversion", b"1.0"),
         ("ce_id", id_.encode()),
         ("ce_source", b"/streamproc/events.failed"),
         ("ce_type", b"io.streamproc.event.failed"),
-        ("ce_causationid", f"{topic}/{partition}/{failure.offset}".encode()),
+        ("ce_causationid", f"{source.topic}/{source.partition}/{source.offset}".encode()),
         ("content-type", b"application/json"),
     ]
-    own_key = key if key and len(key) <= KEY_BYTES_MAX else id_.encode()
-    return OutRecord(TOPIC, own_key, headers, _ENCODER.encode(event))
+    return OutRecord(TOPIC, key or id_.encode(), headers, _ENCODER.encode(event))
 
 
 def _as_text(content: bytes, bytes_max: int) -> tuple[Encoding, str, bool]:

@@ -52,6 +52,10 @@ class DueIndex:
         for entry in entries:
             heappush(self._entries, entry)
 
+    def has(self, minute: int) -> bool:
+        """Whether the minute has a list in Redis."""
+        return minute in self._known or minute in self._loaded
+
     def add(self, due_ms: int, customer: str) -> None:
         """Note an entry that was added to the list of its minute."""
         minute = due_ms // MINUTE_MS

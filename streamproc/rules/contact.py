@@ -1,13 +1,12 @@
 """The `contact:` of a rules file: what holds for the requests of all campaigns."""
 
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Final
 
 from yaml.nodes import Node
 
 from streamproc.contracts.meanings import CONSENT_CHANNELS
+from streamproc.contracts.time_zones import zone_codes
 from streamproc.rules.campaign import Cap, ContactPolicy, QuietHours
 from streamproc.rules.document import Document
 from streamproc.rules.fields import Fields
@@ -41,12 +40,6 @@ class ContactEntry:
     caps: tuple[Fields, ...] = ()
 
 
-@cache
-def time_zones() -> frozenset[str]:
-    """The names of the IANA time zones, on every machine the same."""
-    return frozenset((files("tzdata") / "zones").read_text().split()) - {"Factory"}
-
-
 def read_contact(root: Fields, parse: Parse) -> ContactEntry:
     """The contact policy; what the section leaves out has its default."""
     default = parse(_DEFAULT_COMPLAINT).expr
@@ -72,10 +65,10 @@ def _read_time_zone(fields: Fields) -> str:
     if node is None:
         return "UTC"
     name = str(node.value)
-    if name not in time_zones():
+    if name not in zone_codes():
         # Of a city alone, the zone that ends with it.
-        cities = sorted(zone for zone in time_zones() if zone.rpartition("/")[2].lower() == name.lower())
-        hint = f"did you mean `{cities[0]}`?" if cities else did_you_mean(name, sorted(time_zones()))
+        cities = sorted(zone for zone in zone_codes() if zone.rpartition("/")[2].lower() == name.lower())
+        hint = f"did you mean `{cities[0]}`?" if cities else did_you_mean(name, sorted(zone_codes()))
         fields.report(
             "time_zone",
             f"there is no time zone `{name}`",

@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from streamproc.contracts.events import OUTCOMES
 from streamproc.contracts.meanings import CHANNELS, CONSENT_CHANNELS, TALLIES, EventMeaning
 from streamproc.contracts.vocabulary import DEFAULT_MEANINGS
 from streamproc.rules.fields import Fields
@@ -27,6 +28,11 @@ def read_events(root: Fields) -> Mapping[str, EventMeaning]:
     section = root.mapping("events", allowed=None)
     if section is not None:
         for name in section.values:
+            if name in OUTCOMES:
+                message = f"`{name}` is an outcome of a message: no file can change what it means"
+                hint = "leave it out, or give an event of your own another name"
+                section.document.report(section.key_node(name), message, hint)
+                continue
             meanings[name] = _read_meaning(section, name, meanings.get(name, EventMeaning()))
     return meanings
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from yaml.nodes import Node, ScalarNode, SequenceNode
 
+from streamproc.contracts.events import OUTCOMES
 from streamproc.rules.document import Document
 from streamproc.rules.fields import Fields
 from streamproc.rules.model import Funnel
@@ -46,6 +47,11 @@ def _read_steps(fields: Fields) -> tuple[str, ...]:
         fields.report("steps", message, "such as `Signed Up`")
     elif isinstance(fields.values.get("steps"), SequenceNode) and not _STEPS_MIN <= len(steps) <= _STEPS_MAX:
         fields.report("steps", f"a funnel has {_STEPS_MIN} to {_STEPS_MAX} steps, not {len(steps)}")
+    for node in nodes:
+        if isinstance(node, ScalarNode) and node.value in OUTCOMES:
+            message = f"`{node.value}` is an outcome of a message: no funnel ever counts it"
+            hint = "leave the step out; rules count outcomes by features such as `email_opens_7d`"
+            fields.document.report(node, message, hint)
     return tuple(steps)
 
 

@@ -40,7 +40,7 @@ _KEYS: Final = (
     *("currency", "session_gap", "events", "funnels", "cutoffs"),
     *("segments", "churn", "contact", "campaigns"),
 )
-_CAMPAIGN_SECTIONS: Final = ("contact", "campaigns")
+_OTHER_SECTIONS: Final = frozenset(_KEYS) - {"contact", "campaigns"}
 _DEFAULT_CURRENCY: Final = "USD"
 _DEFAULT_SESSION_GAP_MS: Final = 30 * DURATION_UNITS_MS["m"]
 
@@ -78,11 +78,11 @@ def check_ruleset(
 
 
 def campaign_problems(problems: Iterable[Problem]) -> list[Problem]:
-    """Of all problems of a file, those of campaigns and of the contact policy.
+    """Of all problems of a file, those of campaigns and of the contact policy, and what stands in no section at all.
 
     What only warnings tell is not there as long as anything in the file is wrong.
     """
-    return [problem for problem in problems if problem.section in _CAMPAIGN_SECTIONS]
+    return [problem for problem in problems if problem.section not in _OTHER_SECTIONS]
 
 
 def ruleset_text(path: Path | None) -> str:

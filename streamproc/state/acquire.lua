@@ -34,7 +34,7 @@ if exists[1] then
     return {'fenced', stored[4]}
   end
   epoch = tonumber(stored[5]) + 1
-  for i, name in pairs({[2] = 'state', [4] = 'outbox'}) do
+  for i, name in pairs({[2] = 'state', [3] = 'minutes', [4] = 'outbox'}) do
     if not exists[i] and string.find(stored[7] or '', name, 1, true) then return {'gone', KEYS[i]} end
   end
   if exists[4] then

@@ -13,6 +13,9 @@ from streamproc.errors import StreamprocError
 MINUTE_MS = 60_000
 SECOND_MS = 1_000
 
+#: The last member of `minutes`, behind all that are.
+END = b"end"
+
 #: What Kafka allows in a topic name. No colon, so that names cannot run into each other; no brace, because
 #: the first brace of a key starts its hash tag.
 _NAME = re.compile(r"[A-Za-z0-9._-]*")
@@ -36,7 +39,7 @@ class ShardKeys:
 
     @property
     def minutes(self) -> bytes:
-        """Sorted set: the minutes that have a due list."""
+        """Sorted set: the minutes that have a due list; and from the first one on `END`, so that it never goes."""
         return f"{self.base}:minutes".encode()
 
     @property

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from streamproc.state.keys import read_due_entry
-from streamproc.state.refusals import Claim, refused
+from streamproc.state.refusals import Bid, gone, refused
 from streamproc.state.store import Commit, Head, OutboxEntry, place_of, superseded
 
 
@@ -41,21 +41,21 @@ class MemoryStore:
         create: bool,
     ) -> Head:
         """See Store.acquire."""
-        claim = Claim(
+        bid = Bid(
             partition=partition, generation=generation, member=member, partitions=partitions, layout=layout
         )
         shard = self._shards.get(partition)
         if shard is None:
             if not create:
-                raise refused(claim, "missing")
-            shard = self._shards[partition] = _Shard(_first_head(claim))
+                raise refused(bid, "missing")
+            shard = self._shards[partition] = _Shard(_first_head(bid))
         head = shard.head
         if head.layout != layout:
-            raise refused(claim, "layout", [str(head.layout)])
+            raise refused(bid, "layout", [str(head.layout)])
         if head.partitions != partitions:
-            raise refused(claim, "partitions", [str(head.partitions)])
+            raise refused(bid, "partitions", [str(head.partitions)])
         if head.member == member and head.generation > generation:
-            raise refused(claim, "fenced", [str(head.generation)])
+            raise refused(bid, "fenced", [str(head.generation)])
         shard.head = replace(
             head,
             epoch=head.epoch + 1,
@@ -87,6 +87,9 @@ class MemoryStore:
         shard = self._held(head)
         if shard.head.offsets != head.offsets:
             raise superseded(head.partition, "offsets", shard.head.offsets, head.offsets)
+        for minute in commit.listed:
+            if minute not in shard.due:
+                raise gone(head.partition, f"due:{minute}".encode())
         for customer, packed in commit.states:
             if customer not in shard.states:
                 shard.seen.append(customer)
@@ -209,12 +212,12 @@ class MemoryStore:
         return shard
 
 
-def _first_head(claim: Claim) -> Head:
+def _first_head(bid: Bid) -> Head:
     """The head of a new shard, before its first owner."""
     return Head(
-        partition=claim.partition,
-        layout=claim.layout,
-        partitions=claim.partitions,
+        partition=bid.partition,
+        layout=bid.layout,
+        partitions=bid.partitions,
         epoch=0,
         owner="",
         generation=0,

@@ -24,7 +24,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
 from streamproc.gathering import Gathering
-from streamproc.state.keys import ShardKeys
+from streamproc.state.keys import END, ShardKeys
 from streamproc.state.redis_head import check, fence
 from streamproc.state.redis_link import Command, RedisLink, chunks, exchange, execute
 from streamproc.state.refusals import gone
@@ -130,7 +130,7 @@ def _is_done(step: Step, replies: Sequence[Any]) -> bool:
         **{f"off:{topic}": _number(head.offsets.get(topic)) for topic in step.after.offsets},
     }
     check(head.partition, before, [stored[name] for name in before])
-    _check_kept(head, step.keys, dict(zip(types, found, strict=True)))
+    _check_kept(step, dict(zip(types, found, strict=True)))
     return False
 
 
@@ -158,11 +158,14 @@ def _check_types(types: dict[bytes, bytes], found: Sequence[bytes]) -> None:
             )
 
 
-def _check_kept(head: Head, keys: ShardKeys, found: dict[bytes, bytes]) -> None:
-    """Raises StateCorrupt if a key is gone that no commit ever deletes."""
-    for name, key in (("state", keys.state), ("outbox", keys.outbox)):
-        if name in head.has and found[key] == b"none":
-            raise gone(head.partition, key)
+def _check_kept(step: Step, found: dict[bytes, bytes]) -> None:
+    """Raises StateCorrupt if a key is gone that no commit ever deletes, or a due list that none has deleted."""
+    keys = step.keys
+    kept = {"state": keys.state, "minutes": keys.minutes, "outbox": keys.outbox}
+    needed = [key for name, key in kept.items() if name in step.head.has]
+    for key in (*needed, *map(keys.due, step.commit.listed)):
+        if found[key] == b"none":
+            raise gone(step.head.partition, key)
 
 
 def _writes(keys: ShardKeys, head: Head, commit: Commit, after: Head) -> Iterator[Command]:
@@ -176,6 +179,8 @@ def _writes(keys: ShardKeys, head: Head, commit: Commit, after: Head) -> Iterato
     for minute, entries in due.items():
         for some in chunks(entries, _CHUNK):
             yield (b"RPUSH", keys.due(minute), *some)
+    if "minutes" in after.has - head.has:
+        yield (b"ZADD", keys.minutes, b"+inf", END)
     for minutes in chunks(tuple(due), _CHUNK):
         yield (b"ZADD", keys.minutes, *chain.from_iterable((minute, minute) for minute in minutes))
     for i, record in enumerate(commit.outbox):

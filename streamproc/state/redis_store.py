@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from streamproc.clock import monotonic_s
-from streamproc.state.keys import Keyspace, read_due_entry
+from streamproc.state.keys import Keyspace, ShardKeys, read_due_entry
 from streamproc.state.redis_commit import Commits, Step
 from streamproc.state.redis_head import check, fence, ownership, parse_head
 from streamproc.state.redis_link import Command, RedisLink, Script, chunks
 from streamproc.state.redis_server import connected_replicas, server_info, server_warnings
-from streamproc.state.refusals import Claim, refused
+from streamproc.state.refusals import Bid, refused
 from streamproc.state.store import Commit, Head, OutboxEntry, StoreUnavailable, place_of, superseded
 
 #: Customers in one HMGET and entries in one LRANGE: some milliseconds of the server's time.
@@ -75,14 +75,14 @@ class RedisStore:
         )
         head = parse_head(partition, reply) if status == b"ok" else None
         if head is None:
-            claim = Claim(
+            bid = Bid(
                 partition=partition,
                 generation=generation,
                 member=member,
                 partitions=partitions,
                 layout=layout,
             )
-            raise refused(claim, status.decode(), [part.decode() for part in reply])
+            raise refused(bid, status.decode(), [part.decode() for part in reply])
         return head
 
     async def reload(self, head: Head) -> Head:
@@ -112,8 +112,8 @@ class RedisStore:
 
     async def minutes(self, head: Head) -> list[int]:
         """See Store.minutes."""
-        key = self._keyspace.shard(head.partition).minutes
-        return [int(minute) for minute in await self._read(head, (b"ZRANGE", key, 0, -1))]
+        found = await self._read(head, _minutes(self._keyspace.shard(head.partition)))
+        return [int(minute) for minute in found]
 
     async def due_entries(self, head: Head, minute: int) -> list[tuple[int, bytes]]:
         """See Store.due_entries."""
@@ -210,7 +210,7 @@ class RedisStore:
         """See Store.wipe. A wipe cut short can be run again: the minutes go after the lists they name."""
         keys = self._keyspace.shard(partition)
         await self._link.call(b"UNLINK", keys.head)
-        minutes = await self._link.call(b"ZRANGE", keys.minutes, 0, -1)
+        minutes = await self._link.call(*_minutes(keys))
         for some in chunks(minutes, _CHUNK):
             await self._link.call(b"UNLINK", *(keys.due(int(minute)) for minute in some))
         forgotten = await self.customers(partition)
@@ -251,6 +251,11 @@ class RedisStore:
         reply, stored = await self._link.ask(command, look)
         check(head.partition, wanted, stored)
         return reply
+
+
+def _minutes(keys: ShardKeys) -> Command:
+    """All but the end, whose score is infinite."""
+    return (b"ZRANGE", keys.minutes, b"-inf", b"(+inf", b"BYSCORE")
 
 
 def _check_owner(head: Head, reply: Sequence[bytes]) -> Sequence[bytes]:

@@ -7,7 +7,7 @@ from streamproc.state.store import Fenced, StateCorrupt, StateMismatch, StateMis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Bid:
     """What `Store.acquire` compares with the stored head."""
 
     partition: int
@@ -25,18 +25,18 @@ _FOREIGN = "something else writes to this Redis; docs/state.md lists our keys"
 _REFUSALS: dict[str, tuple[type[StoreError], str, str]] = {
     "fenced": (
         Fenced,
-        "a worker of generation {0} has it, ours is {claim.generation}",
+        "a worker of generation {0} has it, ours is {bid.generation}",
         "rejoin the group; if the consumer group was deleted and made anew, its generations started again "
         "at 1: stop all workers and run `streamproc state reset-generation`",
     ),
     "layout": (
         StateMismatch,
-        "the state has layout {0}, this program reads layout {claim.layout}",
+        "the state has layout {0}, this program reads layout {bid.layout}",
         "run the version that wrote it, or wipe the shard and rebuild it from the topics",
     ),
     "partitions": (
         StateMismatch,
-        "the state is of topics with {0} partitions, they have {claim.partitions} now",
+        "the state is of topics with {0} partitions, they have {bid.partitions} now",
         "go back to that number, or wipe all shards and rebuild them from the topics",
     ),
     "missing": (
@@ -57,7 +57,7 @@ def gone(partition: int, key: bytes) -> StoreError:
     return error(f"partition {partition}: {message.format(key.decode())}", fix=fix)
 
 
-def refused(claim: Claim, reason: str, stored: Sequence[str] = ()) -> StoreError:
+def refused(bid: Bid, reason: str, stored: Sequence[str] = ()) -> StoreError:
     """The error for `reason`, the first word of a refusal of acquire.lua, with the words that follow it."""
     error, message, fix = _REFUSALS[reason]
-    return error(f"partition {claim.partition}: {message.format(*stored, claim=claim)}", fix=fix)
+    return error(f"partition {bid.partition}: {message.format(*stored, bid=bid)}", fix=fix)

@@ -87,7 +87,7 @@ class Head:
     time_ms: int | None  #: shard time; None before the first accepted event
     offsets: Mapping[str, int]  #: topic -> next offset to apply
     max_ms: Mapping[str, int]  #: topic -> greatest accepted event time; topics without one are absent
-    has: frozenset[str]  #: which of the keys that never go again exist by now: "state", "outbox"
+    has: frozenset[str]  #: which of the keys that never go again exist by now: "state", "minutes", "outbox"
     extra: Mapping[str, bytes]  #: what else the pipeline keeps with the shard (rules, counters)
 
     def since(self, held: "Head | None") -> "Head":
@@ -111,6 +111,8 @@ class Commit:
     consumed_minutes: Collection[int] = ()
     #: minute -> entries (keys.due_entry) to append to its list
     due: Mapping[int, Sequence[bytes]] = field(default_factory=dict)
+    #: those of `due` that have a list already, and so must have one in the store
+    listed: Collection[int] = ()
     #: records for Kafka, in order
     outbox: Sequence[bytes] = ()
     #: topic -> next offset
@@ -139,7 +141,8 @@ class Commit:
         return digest.hexdigest()
 
     def _makes(self) -> set[str]:
-        return {name for name, content in (("state", self.states), ("outbox", self.outbox)) if content}
+        made = {"state": self.states, "minutes": any(self.due.values()), "outbox": self.outbox}
+        return {name for name, content in made.items() if content}
 
     def after(self, head: Head) -> Head:
         """The head once this commit is applied on top of `head`.

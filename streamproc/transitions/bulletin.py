@@ -36,7 +36,7 @@ class Signal(Struct, frozen=True, gc=False):
     """An outgoing signal: when, for whom, what (`kind`), and of which segment, band or campaign (`key`).
 
     `packed`: its record, as `OutRecord.pack` gives it; empty where nobody reads it. `origin`: as in CustomerTable.
-    `abort_type`: why an action was suppressed.
+    `action`: what a campaign decided; None: it is no campaign's.
     """
 
     at_ms: int
@@ -46,7 +46,7 @@ class Signal(Struct, frozen=True, gc=False):
     key: str
     packed: bytes
     origin: int = 0
-    abort_type: str | None = None
+    action: Action | None = None
 
     @property
     def record(self) -> OutRecord:
@@ -154,8 +154,7 @@ class Bulletin:
                 evidence=actions.evidence,
             )
         kinds, keys = [said.kind for said in actions.said], [said.campaign for said in actions.said]
-        aborts = [said.abort_type for said in actions.said]
-        self._put(actions.rows, ACTION_TOPIC, kinds, keys, packed, aborts)
+        self._put(actions.rows, ACTION_TOPIC, kinds, keys, packed, actions.said)
 
     def read(self) -> list[Signal]:
         """All of them, by row."""
@@ -181,14 +180,14 @@ class Bulletin:
         kinds: Iterable[str],
         keys: Sequence[str],
         packed: Iterable[bytes] | None,
-        aborts: Iterable[str | None] = repeat(None),
+        actions: Iterable[Action | None] = repeat(None),
     ) -> None:
         self._rows.append(rows)
         table = self._table
         customers = [table.ids[row] for row in rows.tolist()]
         at_ms, origins = self._now_ms[rows].tolist(), table.origin[rows].tolist()
         records = repeat(b"") if packed is None else packed
-        self._signals += map(Signal, at_ms, customers, repeat(topic), kinds, keys, records, origins, aborts)
+        self._signals += map(Signal, at_ms, customers, repeat(topic), kinds, keys, records, origins, actions)
 
 
 def crossings(risk: Floats, ops: Iterable[str], thresholds: Floats, holds: Iterable[bool]) -> list[bytes]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from streamproc.actions.journeys import is_control, variant_of
+from streamproc.actions.journeys import is_control, variant_name
 from streamproc.actions.said import Said
 from streamproc.contracts.forms import to_json
 from streamproc.contracts.signal_bytes import evidence_column
@@ -58,7 +58,6 @@ def actions_of(
 
 def _action(said: Said, campaign: Campaign) -> Action:
     step = campaign.steps[min(said.step, len(campaign.steps)) - 1]
-    variant = variant_of(said.arm)
     return Action(
         said.kind,
         campaign.key,
@@ -69,8 +68,7 @@ def _action(said: Said, campaign: Campaign) -> Action:
         len(campaign.steps),
         step.reason,
         step.offer,
-        # Of an experiment that the file had when the customer entered, perhaps with more variants.
-        campaign.variants[variant][0] if variant is not None and variant < len(campaign.variants) else None,
+        variant_name(campaign, said.arm) or None,
         is_control(said.arm),
         said.closes,
         said.channel,

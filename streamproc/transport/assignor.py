@@ -24,14 +24,14 @@ class CopartitionError(StreamprocError):
     """A shard's partitions are not all in one place."""
 
 
-class Claim(msgspec.Struct, frozen=True):
+class Holding(msgspec.Struct, frozen=True):
     """What a member held last, sent with its wish to join."""
 
     generation: int = -1
     shards: tuple[int, ...] = ()
 
 
-def balance(shards: int, claims: Mapping[str, Claim]) -> dict[str, list[int]]:
+def balance(shards: int, claims: Mapping[str, Holding]) -> dict[str, list[int]]:
     """Give shards 0 .. `shards` - 1 to the claiming members: as even as can be, moving as few as can be.
 
     Of two members that claim a shard, the one of the later generation keeps it: the other one is back from
@@ -62,11 +62,11 @@ class ShardAssignor(AbstractPartitionAssignor):  # type: ignore[misc]  # aiokafk
     name = "streamproc-shards"
 
     def __init__(self) -> None:
-        self._held = Claim()
+        self._held = Holding()
 
     def remember(self, assigned: Collection[TopicPartition], generation: int) -> None:
         """Called at each assignment, so that the next one leaves the shards where they are."""
-        self._held = Claim(generation, tuple(sorted({tp.partition for tp in assigned})))
+        self._held = Holding(generation, tuple(sorted({tp.partition for tp in assigned})))
 
     def metadata(self, topics: Iterable[str]) -> ConsumerProtocolMemberMetadata:
         return ConsumerProtocolMemberMetadata(
@@ -83,7 +83,7 @@ class ShardAssignor(AbstractPartitionAssignor):  # type: ignore[misc]  # aiokafk
         update an older version would take a shard and leave its newer topics unread."""
         topics = sorted(set().union(*(member.subscription for member in members.values())))
         able = {
-            name: msgspec.msgpack.decode(member.user_data, type=Claim)
+            name: msgspec.msgpack.decode(member.user_data, type=Holding)
             for name, member in members.items()
             if set(member.subscription) == set(topics)
         }

@@ -160,7 +160,18 @@ async def read_topic(brokers: Brokers, topic: str, partitions: int) -> AsyncIter
 
     Raises StreamprocError if no broker lets us in, or if it does not show the end of a partition.
     """
-    unread = {TopicPartition(topic, partition) for partition in range(partitions)}
+    places = {TopicPartition(topic, partition) for partition in range(partitions)}
+    async for records in _read(brokers, places):
+        yield records
+
+
+async def read_partition(brokers: Brokers, topic: str, partition: int) -> AsyncIterator[list[Record]]:
+    """As `read_topic`, but of one partition."""
+    async for records in _read(brokers, {TopicPartition(topic, partition)}):
+        yield records
+
+
+async def _read(brokers: Brokers, unread: set[TopicPartition]) -> AsyncIterator[list[Record]]:
     ends: dict[TopicPartition, int] = {}
     quiet = 0
     async with open_consumer(brokers, unread) as consumer:

@@ -23,7 +23,8 @@ cdef enum:
 
 cdef i64 DAY_MS = 86_400_000
 cdef double[DECAYS] DECAY_DAYS = [30.0, 90.0, 365.0]
-#: What a packed state holds, and what keeps the worth of a cart, and of it with one more event, inside 64 bits.
+#: A cart has no more pieces, and is worth no more (docs/semantics.md, section 4): with one more event, both stay inside
+#: 64 bits.
 cdef i64 CART_ITEMS_MAX = 4_000_000_000
 cdef i64 CART_MICROS_MAX = 1_000_000_000_000_000_000
 

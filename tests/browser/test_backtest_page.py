@@ -25,7 +25,7 @@ campaigns:
     channel: email
     reason: Silent
     expires_after: 3d
-    cooldown: 5d
+    reentry: after 5d
 """
 #: Elements that stick out to the right of the window, but for what can be scrolled to.
 STICKING_OUT = """() => [...document.querySelectorAll('body *')]
@@ -129,7 +129,7 @@ async def test_it_says_what_the_json_says(shown: Shown, report: Report) -> None:
     assert told == {
         (each["segment"], one["customer_id"]) for each in found["differences"] for one in each["examples"]
     }
-    requested = {(row[0], int(row[3].replace(",", ""))) for row in tables["Campaigns, after their gates"][1:]}
+    requested = {(row[0], int(row[3].replace(",", ""))) for row in tables["Campaigns"][1:]}
     assert requested == {
         (campaign["key"], campaign["requested"])
         for version in (found, found["against"])

@@ -46,11 +46,11 @@ async def test_states_without_a_head_are_not_taken_for_a_new_shard(
         await acquire(redis_store)
 
 
-@pytest.mark.parametrize("key", [KEYS.state, KEYS.outbox])
+@pytest.mark.parametrize("key", [KEYS.state, KEYS.minutes, KEYS.outbox])
 async def test_a_key_that_was_evicted_is_missed(
     redis_store: RedisStore, client: redis.asyncio.Redis, key: bytes
 ) -> None:
-    """Customers would begin anew, signals would be lost: neither commit nor acquire may go on."""
+    """Customers would begin anew, timers and signals would be lost: neither commit nor acquire may go on."""
     head = await redis_store.commit(await acquire(redis_store), COMMIT)
     await client.delete(key)
     before = await dump(client)
@@ -59,6 +59,28 @@ async def test_a_key_that_was_evicted_is_missed(
     with pytest.raises(StateCorrupt, match="gone"):
         await acquire(redis_store)
     assert await dump(client) == before
+
+
+async def test_a_due_list_that_was_evicted_is_missed(
+    redis_store: RedisStore, client: redis.asyncio.Redis
+) -> None:
+    """With one more entry it would look whole."""
+    head = await redis_store.commit(await acquire(redis_store), COMMIT)
+    (minute,) = COMMIT.due
+    await client.delete(KEYS.due(minute))
+    before = await dump(client)
+    with pytest.raises(StateCorrupt, match=f"due:{minute} is gone"):
+        await redis_store.commit(head, Commit(due=COMMIT.due, listed=[minute]))
+    assert await dump(client) == before
+    await redis_store.commit(head, Commit(due=COMMIT.due))  # the caller knows of none
+
+
+async def test_minutes_that_are_all_over_are_not_missed(redis_store: RedisStore) -> None:
+    head = await redis_store.commit(await acquire(redis_store), COMMIT)
+    head = await redis_store.commit(head, Commit(consumed_minutes=COMMIT.due.keys()))
+    assert await redis_store.minutes(head) == []
+    head = await redis_store.commit(await acquire(redis_store), Commit(due=COMMIT.due))
+    assert await redis_store.minutes(head) == list(COMMIT.due)
 
 
 async def test_an_outbox_that_is_sent_is_not_missed(redis_store: RedisStore) -> None:

@@ -100,6 +100,25 @@ async def test_dead_letters_are_bounded(journal: Journal) -> None:
     assert [letter.message.offset for letter in await journal.dead()] == list(range(300, DEAD_MAX + 300))
 
 
+async def test_a_dead_letter_that_was_delivered_is_forgotten(journal: Journal) -> None:
+    claim = await journal.claim(3)
+    await journal.read_on(claim, None, 9, [message(1), message(2), message(3)])
+    await journal.give_up(claim, [DeadLetter(3, message(number), 7, "too_long") for number in (1, 2, 3)])
+    first, second, third = await journal.dead_entries()
+    assert second[1] == DeadLetter(3, message(2), 7, "too_long")
+    await journal.forget([first[0], third[0]])
+    await journal.forget([first[0]])
+    assert await journal.dead_entries() == [second]
+
+
+async def test_receivers_with_names_are_apart(redis_db: str, journal: Journal) -> None:
+    await journal.read_on(await journal.claim(3), None, 2, [message(1)])
+    async with open_journal(redis_db, prefix="p.", group="g", url=URL, name="crm") as other:
+        assert await other.partitions() == {}
+        await other.read_on(await other.claim(3), None, 9, [message(8)])
+    assert await waiting(journal) == [message(1)]
+
+
 async def test_a_redis_that_went_back_is_noticed(journal: Journal, client: "redis.asyncio.Redis") -> None:
     """By the offset, and by the claim if that is gone, too."""
     claim = await journal.claim(3)

@@ -350,13 +350,15 @@ def _check_idle(customer: str, life: Life, live: list[_Signal], verdict: Verdict
 
 
 def _check_actions(customer: str, life: Life, live: list[_Signal], verdict: Verdict) -> None:
-    asked = [s.body for s in live if s.topic == "actions.reactivation"]
+    asked = [s.body for s in sorted(live, key=_counter) if s.topic == "actions.reactivation"]
     if life.events < STEPS["t5"]:
         verdict.says(not asked, f"{customer}: an action with {life.events} events")
         return
-    word = "Reactivation Requested" if life.consents else "Reactivation Suppressed"
     got = [body["event"] for body in asked]
-    verdict.says(got == [word], f"{customer}: {got}, should be {word}")
+    want = ["Reactivation Requested", "Reactivation Ended"] if life.consents else ["Reactivation Suppressed"]
+    verdict.says(got == want, f"{customer}: {got}, should be {want}")
+    closing = [body["properties"]["closes"] for body in asked]
+    verdict.says(closing == [False] * (len(want) - 1) + [True], f"{customer}: closed by {closing}")
 
 
 async def _check_failed(

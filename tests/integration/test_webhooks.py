@@ -44,7 +44,14 @@ def id_of(name: str) -> str:
     return md5(name.encode(), usedforsecurity=False).hexdigest()
 
 
-def signal(customer: str, number: int, *, expires_ms: int | None = None, event: str = EVENTS[0]) -> Outgoing:
+def signal(
+    customer: str,
+    number: int,
+    *,
+    expires_ms: int | None = None,
+    event: str = EVENTS[0],
+    campaign: str = "win_back",
+) -> Outgoing:
     """A signal of actions.reactivation, without a topic prefix."""
     expires_at = iso(wall_ms() + HOUR_MS if expires_ms is None else expires_ms)
     value = {
@@ -52,7 +59,7 @@ def signal(customer: str, number: int, *, expires_ms: int | None = None, event: 
         "event": event,
         "messageId": id_of(f"{customer}-{number}"),
         "userId": customer,
-        "properties": {"expires_at": expires_at, "reason": "größer als ü"},
+        "properties": {"expires_at": expires_at, "reason": "größer als ü", "campaign": campaign},
     }
     return Outgoing("actions.reactivation", customer.encode(), json.dumps(value).encode())
 
@@ -103,9 +110,11 @@ async def status(installation: Installation, receiver: Receiver) -> dict[str, An
     return found
 
 
-async def command(installation: Installation, receiver: Receiver, *arguments: str) -> Result:
+async def command(
+    installation: Installation, receiver: Receiver, *arguments: str, **settings: object
+) -> Result:
     """A subcommand of `webhooks`; in this process, for a new one takes seconds on a busy machine."""
-    environment = installation.environment(**settings_for(receiver))
+    environment = installation.environment(**settings_for(receiver, **settings))
     return await asyncio.to_thread(CliRunner().invoke, webhooks_group, arguments, env=environment)
 
 
@@ -287,6 +296,70 @@ async def test_what_is_no_signal_and_other_events_are_left_out(
     assert receiver.accepted == [id_of("a-1"), id_of("a-2")]
 
 
+async def refuse_all(_: Arrival) -> web.StreamResponse:
+    """What is wrong with the receiver is wrong for every message."""
+    return web.Response(status=500)
+
+
+async def test_each_receiver_gets_its_campaigns(installation: Installation, receiver: Receiver) -> None:
+    """Two of them, each with a name: what one fails on, or gives up, is nothing to the other."""
+    await publish(
+        installation,
+        signal("a", 1),
+        signal("a", 2, campaign="rescue"),
+        signal("b", 3, campaign="nudge"),
+        signal("b", 4),
+    )
+    async with receiving() as crm:
+        crm.behaviour = refuse_all
+        named = {"webhook_name": "crm", "webhook_campaigns": "rescue,nudge"}
+        async with (
+            running(installation, receiver, webhook_campaigns="win_back"),
+            running(installation, crm, **named, http_port=0),
+        ):
+            await arrived(receiver, 2)
+            await until(lambda: len(crm.arrivals) > 3, WITHIN_S)
+            crm.behaviour = accept
+            await arrived(crm, 2)
+        assert sorted(receiver.accepted) == sorted(map(id_of, ("a-1", "b-4")))
+        assert sorted(crm.accepted) == sorted(map(id_of, ("a-2", "b-3")))
+        ran = await command(installation, crm, "status", "--json", **named)
+        assert (json.loads(ran.stdout)["name"], json.loads(ran.stdout)["waiting"]) == ("crm", 0)
+
+
+async def test_what_was_given_up_is_sent_again(installation: Installation, receiver: Receiver) -> None:
+    """Under its old id, the oldest first; unless its action has expired."""
+    receiver.behaviour = refuse_all
+    soon_ms = wall_ms() + 6_000
+    await publish(installation, signal("soon", 1, expires_ms=soon_ms), signal("a", 1), signal("a", 2))
+    async with running(installation, receiver, webhook_patience_ms=1_500):
+        for _ in range(WITHIN_S):
+            await asyncio.sleep(1)
+            if len((await status(installation, receiver))["given_up"]) == 3:
+                break
+    ran = await command(installation, receiver, "resend", "--all")
+    assert (ran.exit_code, ran.stdout.splitlines()[-1]) == (
+        1,
+        "0 delivered; 1 failed; 2 not tried any more: the receiver fails",
+    )
+    await asyncio.sleep(max(soon_ms - wall_ms(), 0) / 1000)
+    receiver.behaviour = accept
+    before = len(receiver.arrivals)
+    ran = await command(installation, receiver, "resend", "--since", "1h")
+    assert ran.exit_code == 0, ran.output
+    assert ran.stdout.splitlines()[-1] == (
+        "2 delivered; 1 left out, for their actions have expired (--expired sends them)"
+    )
+    assert [one.id for one in receiver.arrivals[before:]] == [id_of("a-1"), id_of("a-2")]
+    found = await status(installation, receiver)
+    assert [letter["id"] for letter in found["given_up"]] == [id_of("soon-1")]
+    ran = await command(installation, receiver, "resend", id_of("a-1"))
+    assert isinstance(ran.exception, StreamprocError)
+    ran = await command(installation, receiver, "resend", id_of("soon-1"), "--expired")
+    assert ran.stdout.splitlines()[-1] == "1 delivered"
+    assert (await status(installation, receiver))["given_up"] == []
+
+
 async def test_kills_and_rebalances_lose_nothing(installation: Installation, receiver: Receiver) -> None:
     """One process is killed, the other stopped for longer than its session, while the receiver fails at random."""
     chance = random.Random(1)
@@ -423,3 +496,7 @@ async def test_check_sends_one_signed_message(installation: Installation, receiv
     assert ran.exit_code == 0
     assert "HTTP 204" in ran.stdout
     assert receiver.url not in ran.stdout
+    assert "campaigns  all" in ran.stdout
+    ran = await command(installation, receiver, "check", webhook_campaigns="rescue_high_risc")
+    assert ran.exit_code == 0
+    assert "warning: STREAMPROC_WEBHOOK_CAMPAIGNS names 'rescue_high_risc'" in ran.stdout

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer
 from streamproc.contracts.outbox import OutRecord
 from tests.integration.worker import Installation, event, until, wall_ms
 from tests.oracle.engine import as_said
+from tests.reference.compose import call, encode
 from tests.reference.partition import partition_of
 from tests.reference.record import Record
 
@@ -120,3 +121,52 @@ async def test_who_comes_back_is_not_silent(installation: Installation) -> None:
 
 
 SEGMENT_SIGNALS = 'streamproc_signals_total{{key="quiet",kind="{kind}",topic="segments.changes"}}'
+
+
+CAMPAIGN_RULES = """
+segments:
+  - {key: quiet, name: Quiet, version: 1, enter: recency > 2s}
+campaigns:
+  - {key: nudge, name: Nudge, version: 1, on: enter quiet, reentry: never, holdout: 50%, variants: {a: 1, b: 1},
+     channel: email, reason: Quiet, attribution: 4s, expires_after: 1h}
+"""
+
+
+async def test_campaigns_are_counted_by_arm(installation: Installation) -> None:
+    """Whoever is asked, or would be, comes back or not: `/metrics` tells both, from 0 on."""
+    with_rules(installation, CAMPAIGN_RULES)
+    worker = installation.worker().wait_ready()
+    arms = [(variant, held_out) for variant in ("a", "b") for held_out in ("false", "true")]
+    labels = {arm: f'campaign="nudge",holdout="{arm[1]}",variant="{arm[0]}"' for arm in arms}
+    begun = worker.metrics()
+    assert [begun[f"streamproc_campaign_entries_total{{{own}}}"] for own in labels.values()] == [0] * 4
+
+    customers = [f"c-{n}" for n in range(40)]
+    agreed = [("events.web", name, identify(name)) for name in customers]
+    came = [("events.web", name, event(name, wall_ms(), 1)) for name in customers]
+    await installation.publish(logs_of(installation, agreed + came))
+
+    def total(kind: str, **wanted: str) -> float:
+        return sum(
+            value
+            for sample, value in worker.metrics().items()
+            if sample.startswith(f"streamproc_campaign_{kind}_total")
+            and all(f'{name}="{label}"' in sample for name, label in wanted.items())
+        )
+
+    worker.wait_for(lambda: total("requests") == len(customers))
+    back = [("events.web", name, event(name, wall_ms(), 2)) for name in customers[:20]]
+    await installation.publish(logs_of(installation, back))
+    worker.wait_for(lambda: total("ended") == len(customers))
+    assert total("ended", outcome="converted") == 20
+    assert total("suppressed") == total("suppressed", campaign="nudge", reason="never_again")
+    for arm, own in labels.items():
+        entries = worker.metrics()[f"streamproc_campaign_entries_total{{{own}}}"]
+        assert entries == total("requests", variant=arm[0], holdout=arm[1]) > 0
+        assert entries == total("ended", variant=arm[0], holdout=arm[1])
+
+
+def identify(customer: str) -> bytes:
+    """Agrees to e-mail."""
+    now_ms = wall_ms()
+    return encode(call("identify", customer, now_ms, f"{customer}-0", traits={"consent": {"email": True}}))

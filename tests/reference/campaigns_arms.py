@@ -10,12 +10,14 @@ def unit(salt: str, customer: str) -> float:
     return xxh3_64_intdigest(f"{salt}/{customer}".encode()) / 2**64
 
 
+def in_holdout_of_all(policy: ContactPolicy, customer: str) -> bool:
+    """Whether no campaign ever asks anything of the customer."""
+    return unit("holdout", customer) < policy.holdout
+
+
 def in_holdout(campaign: Campaign, policy: ContactPolicy, customer: str) -> bool:
     """Whether nothing is ever asked of the customer: by any campaign, or by this one."""
-    return (
-        unit("holdout", customer) < policy.holdout
-        or unit(f"holdout/{campaign.key}", customer) < campaign.holdout
-    )
+    return in_holdout_of_all(policy, customer) or unit(f"holdout/{campaign.key}", customer) < campaign.holdout
 
 
 def variant_of(campaign: Campaign, customer: str) -> str | None:

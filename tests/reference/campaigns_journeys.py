@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tests.reference.campaigns import Campaign, ContactPolicy
-from tests.reference.campaigns_arms import in_holdout, variant_of
+from tests.reference.campaigns_arms import in_holdout, in_holdout_of_all, variant_of
 from tests.reference.campaigns_gate import Gate, Pauses, Verdict, goal_instant, is_ladder_open
 from tests.reference.campaigns_outcomes import remember_contact
 from tests.reference.customer import DAY_MS, Customer, Journey, Past
@@ -61,10 +61,13 @@ class Journeys:
     # ---- the journey's end
 
     def end_in_time(self, customer: Customer, campaign: Campaign, now_ms: int) -> Iterator[Action]:
-        """Convert, or end with the window."""
+        """Convert, or end with the window; at once, if an edit took the goal away that was waited for."""
         past = self.past(customer, campaign)
         journey = past.journey
-        if journey is None or journey.first_ms is None or campaign.goal == "none":
+        if journey is None or journey.first_ms is None:
+            return
+        if campaign.goal == "none":
+            yield from self.end_when_done(customer, campaign)
             return
         end_ms = journey.first_ms + campaign.attribution_ms
         goal_ms = goal_instant(customer, campaign)
@@ -175,12 +178,13 @@ class Journeys:
             yield self.signal(
                 customer, campaign, journey.entry, step, "requested", channel=channel, expires_ms=expires_ms
             )
-            if campaign.mode != "dry":
-                remember_contact(customer, now_ms, channel)
         elif journey.requests == 0:
             yield self.signal(
                 customer, campaign, journey.entry, step, "suppressed", channel=channel, abort_type="holdout"
             )
+        is_counted = not is_ghost or in_holdout_of_all(self.policy, customer.id)
+        if is_counted and campaign.mode != "dry":
+            remember_contact(customer, now_ms, channel)
         journey.first_ms = now_ms if journey.first_ms is None else journey.first_ms
         journey.requests += 1
         journey.asked = step + 1

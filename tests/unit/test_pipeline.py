@@ -14,7 +14,7 @@ from streamproc.settings import Settings
 from streamproc.sources import SOURCES
 from streamproc.state.layout import LAYOUT_VERSION
 from streamproc.state.memory_store import MemoryStore
-from streamproc.state.store import Head
+from streamproc.state.store import Head, Superseded
 from streamproc.transitions.definitions import Definitions
 from tests.reference.compose import call, encode
 
@@ -43,12 +43,14 @@ def definitions(tmp_path: Path) -> Definitions:
     return Definitions(load_ruleset(path), load_model(None))
 
 
-async def shard_of(store: MemoryStore, definitions: Definitions, due_customers: int) -> Shard:
+async def shard_of(
+    store: MemoryStore, definitions: Definitions, due_customers: int, metrics: Metrics | None = None
+) -> Shard:
     head: Head = await store.acquire(
         0, generation=1, member="m", partitions=1, layout=LAYOUT_VERSION, offsets_if_new={}, create=True
     )
     settings = Settings(clock="live", due_customers=due_customers)
-    return Shard(store, head, await store.minutes(head), definitions, settings, Metrics())
+    return Shard(store, head, await store.minutes(head), definitions, settings, metrics or Metrics())
 
 
 def events() -> Iterator[Record]:
@@ -126,3 +128,27 @@ async def test_who_was_evaluated_at_the_instant_is_not_taken_back(definitions: D
     again = encode(call("identify", "u-0", QUIET_MS - 700, "again"))
     put(shard, [Record(CUSTOMERS, again)])
     assert await step(shard, QUIET_MS, with_timers=False) == []
+
+
+CAMPAIGN = """
+campaigns:
+  - {key: hello, name: Hello, version: 1, on: enter seen, channel: email, reason: Hi, reentry: never, expires_after: 1d}
+"""
+
+
+async def test_campaigns_are_counted_once_committed(tmp_path: Path) -> None:
+    """What a batch decided whose commit failed is decided again, and counted then."""
+    path = tmp_path / "rules.yaml"
+    path.write_text(RULES + CAMPAIGN)
+    store, metrics = MemoryStore(), Metrics()
+    asked = Definitions(load_ruleset(path), load_model(None))
+    shard = await shard_of(store, asked, 1_000, metrics)
+    put(shard, list(events()))
+    owner = await shard_of(store, asked, 1_000, metrics)
+    labels = {"campaign": "hello", "reason": "no_consent"}
+    with pytest.raises(Superseded):
+        await step(shard, START_MS)
+    assert metrics.registry.get_sample_value("streamproc_campaign_suppressed_total", labels) is None
+    put(owner, list(events()))
+    await step(owner, START_MS)
+    assert metrics.registry.get_sample_value("streamproc_campaign_suppressed_total", labels) == CUSTOMERS

@@ -110,3 +110,34 @@ def test_controls() -> None:
     one = quota()
     one.controls = Controls.of(said)
     assert one.rulings().modes == {"winback": "paused", "cart": "dry"}
+
+
+async def test_since_when_it_is_held_is_told_until_it_is_released() -> None:
+    """A release counts before the shard has noticed it, and one from before does not."""
+    one = quota()
+    assert one.held_ms is None
+    assert await one.overdrawn(silent(501), NOON_MS, customers)
+    assert one.held_ms == NOON_MS
+    for released_ms, held_ms in ((NOON_MS - 1, NOON_MS), (NOON_MS + 1, None)):
+        one.controls = Controls.of({RELEASED: str(released_ms)})
+        assert one.held_ms == held_ms
+    assert one.is_held
+
+
+async def test_foresight_lets_campaigns_that_must_wait_only_try() -> None:
+    """With the budgets as they are."""
+    one, other = quota(), campaign("other")
+    campaigns = (ONE, other)
+    assert {each.key: one.foresight(campaigns).mode(each) for each in campaigns} == {
+        "winback": "live",
+        "other": "live",
+    }
+    _, rulings = spent(one, 3)
+    one.settle(rulings, NOON_MS)
+    assert not one.foresight(campaigns).spend(ONE, NOON_MS, "c9")
+    one.controls = Controls.of({"other": "paused"})
+    assert [one.foresight(campaigns).mode(each) for each in campaigns] == ["live", "dry"]
+    assert await one.overdrawn(silent(501), NOON_MS, customers)
+    held = one.foresight(campaigns)
+    assert [held.mode(each) for each in campaigns] == ["dry", "dry"]
+    assert not held.is_held

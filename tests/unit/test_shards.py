@@ -425,7 +425,7 @@ async def test_a_record_that_cannot_be_decoded_for_a_defect_is_set_aside(
             raise ZeroDivisionError("a bug")
         return decode_chunk(records, **kwargs)
 
-    monkeypatch.setattr("streamproc.pipeline.decode_chunk", defective)
+    monkeypatch.setattr("streamproc.intake.decode_chunk", defective)
     store, broker = MemoryStore(), Broker()
     shards, reader = made(store, UNTIL_MS, broker)
     names = [b"bob", b"dora", b"carla"]
@@ -440,6 +440,34 @@ async def test_a_record_that_cannot_be_decoded_for_a_defect_is_set_aside(
         (1, "not_processed")
     ]
     assert await store.customers(0) == 2
+    await shards.release({0, 1})
+
+
+async def test_a_failed_event_that_cannot_be_written_down_does_not_stop_the_stream(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is wrong with it is lost, but not where it stands; all others are processed."""
+
+    def defective(*args: Any, **kwargs: Any) -> Any:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("streamproc.sources.failed_record", defective)
+    store, broker = MemoryStore(), Broker()
+    shards, reader = made(store, UNTIL_MS, broker)
+    reader.log = [Record(0, b"dora", b"{oops"), Record(1, b"bob", track(b"bob", 1, 2)), Record(2, None, None)]
+    with capture_logs() as logs:
+        await reader.start({0, 1})
+        await eventually(shards.done)
+    assert shards.failure is None
+    defects = [line["place"] for line in logs if line["event"].startswith("a defect of streamproc")]
+    assert defects == ["events.web/0/0", "events.web/0/2"]
+    failed = [json.loads(value)["data"] for topic, _, value in broker.sent if topic == "events.failed"]
+    assert [(data["source"]["offset"], data["failure"]["reason"]) for data in failed] == [
+        (0, "not_processed"),
+        (2, "not_processed"),
+    ]
+    assert (failed[0]["payload"]["bytes"], failed[0]["payload"]["raw"]) == (5, "")
+    assert await store.customers(0) == 1
     await shards.release({0, 1})
 
 

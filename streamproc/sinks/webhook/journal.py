@@ -65,12 +65,15 @@ class Journal:
     All methods raise StoreError, among them StoreUnavailable when Redis did not answer within the link's patience.
     """
 
-    def __init__(self, link: RedisLink, *, prefix: str, group: str, url: str) -> None:
-        """Raises StreamprocError for a prefix or a group that cannot be part of a key."""
+    def __init__(self, link: RedisLink, *, prefix: str, group: str, url: str, name: str = "") -> None:
+        """`name`: the receiver's, if there are several. Raises StreamprocError for a prefix or a group that cannot be
+        part of a key.
+        """
         self._link = link
         keyspace = Keyspace(prefix, group)
         # One hash tag: all keys live in one slot of a Redis Cluster.
-        self._base = f"sp:{keyspace.prefix}:{keyspace.group}:{{webhook}}"
+        tag = f"webhook.{name}" if name else "webhook"
+        self._base = f"sp:{keyspace.prefix}:{keyspace.group}:{{{tag}}}"
         self._receiver = hashlib.sha256(url.encode()).hexdigest()
         self._note = Script("note", "streamproc.sinks.webhook")
 
@@ -187,8 +190,16 @@ class Journal:
 
     async def dead(self) -> list[DeadLetter]:
         """What was given up, the newest last."""
+        return [letter for _, letter in await self.dead_entries()]
+
+    async def dead_entries(self) -> list[tuple[bytes, DeadLetter]]:
+        """The same, each with what `forget` calls it."""
         entries = await self._link.call(b"XRANGE", self._dead, b"-", b"+")
-        return [_read(_LETTERS.decode, fields[1]) for _, fields in entries]
+        return [(entry, _read(_LETTERS.decode, fields[1])) for entry, fields in entries]
+
+    async def forget(self, entries: Sequence[bytes]) -> None:
+        """Dead letters that were delivered after all."""
+        await self._link.call(b"XDEL", self._dead, *entries)
 
     async def check_server(self) -> list[str]:
         """Warnings about the server. Raises RedisConfigError if what is written there is not safe."""
@@ -199,11 +210,13 @@ _LETTERS: Final = msgspec.msgpack.Decoder(DeadLetter)
 
 
 @asynccontextmanager
-async def open_journal(redis: str, *, prefix: str, group: str, url: str) -> AsyncIterator[Journal]:
-    """The journal in the Redis at a URL; `url` is the receiver's. Raises StreamprocError."""
+async def open_journal(
+    redis: str, *, prefix: str, group: str, url: str, name: str = ""
+) -> AsyncIterator[Journal]:
+    """The journal in the Redis at a URL; `url` and `name` are the receiver's. Raises StreamprocError."""
     link = RedisLink(redis)
     try:
-        yield Journal(link, prefix=prefix, group=group, url=url)
+        yield Journal(link, prefix=prefix, group=group, url=url, name=name)
     finally:
         await link.aclose()
 

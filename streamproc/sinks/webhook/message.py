@@ -50,6 +50,7 @@ class Unreadable(Exception):
 
 class _Properties(Struct, frozen=True, gc=False):
     expires_at: datetime | None = None
+    campaign: str | None = None
 
 
 class _Signal(Struct, gc=False, rename="camel"):
@@ -70,10 +71,11 @@ def message_of(
     value: bytes | None,
     *,
     events: Collection[str],
+    campaigns: Collection[str] = (),
     now_ms: int,
     patience_ms: int,
 ) -> Message | None:
-    """The message of a record; None if its event is not among the wanted.
+    """The message of a record; None if its event or its campaign is not among the wanted. No campaigns: all are.
 
     It ends with its action, and `patience_ms` from now at the latest. Raises Unreadable.
     """
@@ -84,7 +86,7 @@ def message_of(
             raise Unreadable("$.properties.expires_at has no UTC offset")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable(str(error)) from error
-    if signal.event not in events:
+    if signal.event not in events or (campaigns and signal.properties.campaign not in campaigns):
         return None
     ends_ms = now_ms + patience_ms
     expires_ms = ends_ms if expires_at is None else to_epoch_ms([expires_at])[0]
@@ -97,6 +99,12 @@ def message_of(
         ends_ms=min(ends_ms, expires_ms),
         expires=expires_ms <= ends_ms and expires_at is not None,
     )
+
+
+def has_expired(message: Message, now_ms: int) -> bool:
+    """Whether the action is over, whenever we stopped trying."""
+    expires_at = _DECODER.decode(message.body).properties.expires_at
+    return expires_at is not None and to_epoch_ms([expires_at])[0] <= now_ms
 
 
 def pack(message: Message) -> bytes:

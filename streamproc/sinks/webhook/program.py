@@ -21,8 +21,8 @@ from streamproc.metrics import WEBHOOKS, Metrics
 from streamproc.settings import Settings
 from streamproc.sinks.webhook.backlog import Backlog
 from streamproc.sinks.webhook.delivery import Delivery, Manner
-from streamproc.sinks.webhook.journal import Journal, open_journal
-from streamproc.sinks.webhook.post import open_post
+from streamproc.sinks.webhook.endpoint import campaigns_of, group_of, journal_of, post_of
+from streamproc.sinks.webhook.journal import Journal
 from streamproc.sinks.webhook.reader import Reader, Wanted
 from streamproc.sinks.webhook.schedule import RESULTS
 from streamproc.sinks.webhook.signing import parse_secrets
@@ -39,11 +39,6 @@ _TELL_TICKS: Final = 5
 _SHOWN: Final = 3
 #: What is under way at the end has so long.
 _END_S: Final = 5.0
-
-
-def group_of(settings: Settings) -> str:
-    """The consumer group of the webhooks."""
-    return f"{settings.group}.webhooks"
 
 
 async def run_webhooks(settings: Settings, events: Collection[str]) -> None:
@@ -65,20 +60,8 @@ async def run_webhooks(settings: Settings, events: Collection[str]) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
             stack.callback(loop.remove_signal_handler, number)
-        post = await stack.enter_async_context(
-            open_post(
-                settings.webhook_url,
-                allow_private=settings.webhook_allow_private == "yes",
-                timeout_ms=settings.webhook_timeout_ms,
-                parallel=settings.webhook_parallel,
-                now_ms=wall_ms,
-            )
-        )
-        journal = await stack.enter_async_context(
-            open_journal(
-                settings.redis, prefix=settings.topic_prefix, group=settings.group, url=settings.webhook_url
-            )
-        )
+        post = await stack.enter_async_context(post_of(settings, parallel=settings.webhook_parallel))
+        journal = await stack.enter_async_context(journal_of(settings))
         for warning in await journal.check_server():
             _log.warning("redis", warning=warning)
         await _check_topic(brokers, settings.topic_prefix, topic, group_of(settings))
@@ -93,7 +76,13 @@ async def run_webhooks(settings: Settings, events: Collection[str]) -> None:
         )
         delivery.disabled = await journal.disabled()
         consumer = _consumer(settings, brokers)
-        wanted = Wanted(topic, frozenset(events), settings.webhook_patience_ms, settings.webhook_backlog)
+        wanted = Wanted(
+            topic,
+            frozenset(events),
+            campaigns_of(settings),
+            settings.webhook_patience_ms,
+            settings.webhook_backlog,
+        )
         reader = Reader(consumer, journal, backlog, delivery, wanted, metrics)
         watch = _Watch(journal, backlog, delivery, reader, metrics)
         guard = create_guard(settings.http_host, settings.http_token)

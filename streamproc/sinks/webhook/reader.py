@@ -39,10 +39,14 @@ _PAUSE_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is read: from which topic, which events, for how long each is tried, how many may wait."""
+    """What is read: from which topic, which events, for how long each is tried, how many may wait.
+
+    campaigns: keys; none: all.
+    """
 
     topic: str
     events: Collection[str]
+    campaigns: Collection[str]
     patience_ms: int
     messages_max: int
 
@@ -275,6 +279,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
                 record.key,
                 record.value,
                 events=wanted.events,
+                campaigns=wanted.campaigns,
                 now_ms=now_ms,
                 patience_ms=wanted.patience_ms,
             )

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streamproc.actions.arms import is_held_out
 from streamproc.actions.caps import Contact
 from streamproc.actions.rulings import Day, Rulings, Spend
 from streamproc.actions.said import Said
@@ -232,16 +233,66 @@ def test_without_a_goal_it_is_done_with_the_last_step() -> None:
     assert (asked.closes, done.closes) == (False, True)
 
 
+def test_a_goal_that_an_edit_took_away_is_not_waited_for() -> None:
+    """What has no step left ends when it is looked at next; the others behind their last step."""
+    steps = step(), step(wait_ms=DAY_MS)
+    customer = Customer([campaign("short"), campaign("long", *steps)])
+    assert verdicts(customer.at(NOON_MS, 0)) == ["email"]
+    assert verdicts(customer.at(NOON_MS + DAY_MS, 1)) == ["email"]
+    customer.campaigns = [replace(each, goal="none") for each in customer.campaigns]
+    (ended,) = customer.at(NOON_MS + DAY_MS + HOUR_MS)
+    assert (ended.place, ended.outcome, ended.closes, ended.requests, ended.at_ms) == (
+        0,
+        "done",
+        True,
+        1,
+        NEVER,
+    )
+    assert not customer.journeys[0].is_open
+    assert verdicts(customer.at(NOON_MS + 2 * DAY_MS)) == ["email", "done"]
+    assert customer.look_ms == INF
+
+
+def test_a_new_entry_finds_the_one_without_a_goal_over() -> None:
+    customer = Customer([campaign(again_ms=0)])
+    customer.at(NOON_MS, 0)
+    customer.campaigns = [campaign(again_ms=0, goal="none")]
+    assert [each.outcome for each in customer.at(NOON_MS + HOUR_MS, 0)] == ["done", None, "done"]
+
+
 def test_a_ghost_goes_the_same_way_unseen() -> None:
-    """Of the control group, one signal says so, and the end counts what would have been; nobody is contacted."""
+    """Of the control group, one signal says so, and the end counts what would have been."""
     ladder = campaign("x", step(), step("push", wait_ms=DAY_MS))
     customer = Customer([ladder], ALL_HELD_OUT)
     (held_out,) = customer.at(NOON_MS, 0)
     assert (held_out.kind, held_out.abort_type, held_out.closes) == ("suppressed", "holdout", False)
     assert customer.at(NOON_MS + DAY_MS) == []
-    assert customer.contacts == []
     (ended,) = customer.at(NOON_MS + 7 * DAY_MS)
     assert (ended.outcome, ended.requests, ended.step, ended.arm) == ("not_converted", 2, 2, held_out.arm)
+
+
+def test_caps_hold_for_the_control_group_of_all_campaigns() -> None:
+    """They get into the entries that others get into. In a campaign's own, there are the others' requests to count."""
+    pair = campaign("first", holdout=0.5), campaign("second")
+    capped = ContactPolicy(caps=(Cap(1, 7 * DAY_MS),))
+    everywhere = replace(capped, holdout=1.0)
+    own = next(str(n) for n in range(99) if is_held_out(pair[0], capped, str(n)))
+    asked = next(str(n) for n in range(99) if not is_held_out(pair[0], capped, str(n)))
+    found = {}
+    for policy, customer in ((capped, asked), (everywhere, asked), (capped, own)):
+        one = Customer(pair, policy, customer)
+        found[policy.holdout, customer] = verdicts([*one.at(NOON_MS, 0), *one.at(NOON_MS + HOUR_MS, 1)])
+    assert found == {
+        (0.0, asked): ["email", "frequency_cap"],
+        (1.0, asked): ["holdout", "frequency_cap"],
+        (0.0, own): ["holdout", "email"],
+    }
+
+
+def test_dry_campaigns_are_no_contacts_in_any_control_group() -> None:
+    customer = Customer([campaign(mode="dry")], ALL_HELD_OUT)
+    customer.at(NOON_MS, 0)
+    assert (customer.journeys[0].requests, customer.contacts) == (1, [])
 
 
 def test_a_ghost_has_a_cooldown_and_a_budget_too() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from streamproc.actions.rulings import Rulings
 from streamproc.api.profile import StoredCustomer
 from streamproc.churn.model import load_model
 from streamproc.contracts.meanings import CHANNELS, CONSENT_CHANNELS, TALLIES
@@ -15,6 +16,7 @@ from streamproc.sources import SOURCES
 from streamproc.state.layout import LAYOUT_VERSION
 from streamproc.state.store import Head
 from streamproc.transitions.definitions import Definitions, Origin
+from streamproc.transitions.publish import Signal
 from streamproc.windows.panes import DAY_MS, HOUR_MS
 from streamproc.windows.table import new_customers
 from tests.unit.events import PLAIN, events
@@ -67,6 +69,16 @@ def customer(
     happened: Sequence[tuple[float, dict[str, Any]]], until_days: float, definitions: Definitions = SMALL
 ) -> StoredCustomer:
     """One who did things so many days after START_MS, and was looked at in time until `until_days`."""
+    return lived(happened, until_days, definitions)[0]
+
+
+def lived(
+    happened: Sequence[tuple[float, dict[str, Any]]],
+    until_days: float,
+    definitions: Definitions = SMALL,
+    rulings: Rulings | None = None,
+) -> tuple[StoredCustomer, list[Signal]]:
+    """As `customer`, with what was published."""
     columns = {
         name: [fields.get(name, PLAIN.get(name, 0)) for _, fields in happened]
         for name in {name for _, fields in happened for name in fields}
@@ -79,7 +91,7 @@ def customer(
         events(["ada"] * len(happened), at_ms, **columns),
         Plan(row, at_ms, at_ms // 1_000 * 1_000 + 1_000, until_ms, closed=True),
         definitions,
-        Origin(SOURCES, 0),
+        Origin(SOURCES, 0, rulings=rulings or Rulings()),
     )
     ((table, _),) = lives.done
-    return StoredCustomer(table, HEAD)
+    return StoredCustomer(table, HEAD), lives.signals

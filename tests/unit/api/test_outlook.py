@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from streamproc.actions.rulings import Rulings
 from streamproc.api.outlook import describe_outlook, foretell
 from streamproc.api.profile import StoredCustomer
 from streamproc.contracts.instants import to_iso
@@ -131,3 +132,11 @@ def test_versions_go_on_from_the_shard() -> None:
     (first, *_) = foretell(stored.table, stored.head, SMALL, START_MS)
     (later, *_) = foretell(stored.table, replace(stored.head, rewinds=1), SMALL, START_MS)
     assert first.record != later.record
+
+
+def test_what_only_tries_is_not_foretold() -> None:
+    rulings = Rulings(modes={"winback_dormant": "dry"})
+    stored = customer(REGULAR, 41)
+    signals = foretell(stored.table, stored.head, SMALL, START_MS + 41 * DAY_MS, rulings)
+    assert "winback_dormant" not in [signal.key for signal in signals]
+    assert "winback_dormant" in [signal["key"] for signal in outlook(stored, 41)["if_silent"]]

@@ -11,6 +11,7 @@ from streamproc.api.story import (
 )
 from streamproc.contracts.hashes import text_hash
 from streamproc.contracts.instants import to_iso
+from streamproc.contracts.time_zones import zone_codes
 from streamproc.windows.panes import DAY_MS
 from streamproc.windows.table import CustomerTable
 from tests.unit.api.customers import (
@@ -106,6 +107,38 @@ def test_requests_are_told() -> None:
     agreed = {"consent": consent("email", given=True)}
     assert ("campaign", "requested winback_dormant") in told(table_of((0, agreed), (1, {}), until_days=40))
     assert "campaign" not in [about for about, _ in told(table_of((0, {}), (1, {}), until_days=40))]
+
+
+def test_a_journey_under_way_and_the_control_group_are_told() -> None:
+    """Of the control group, that it would have been asked."""
+    rules = """
+contact: {holdout: HOLDOUT}
+campaigns:
+  - {key: nag, name: Nag, version: 1, on: inactive 1d, reentry: never, channel: email, reason: Nag, expires_after: 2d}
+"""
+    agreed = (0, {"consent": consent("email", given=True)})
+    for holdout, asked in (("0%", "requested nag"), ("99%", "would have requested nag")):
+        definitions = definitions_of(rules.replace("HOLDOUT", holdout))
+        table = customer([agreed], 2, definitions).table
+        moments = describe_timeline(table, definitions)
+        assert [moment["what"] for moment in moments if moment["about"] == "campaign"] == [
+            "entered nag",
+            asked,
+        ]
+
+
+def test_the_suppression_list_and_the_time_zone_are_told() -> None:
+    quiet = {"counted": False, "activity": False}
+    table = table_of(
+        (0, {}),
+        (1, {**quiet, "suppressed": 1, "time_zone": zone_codes()["Asia/Tokyo"]}),
+        (2, {**quiet, "suppressed": 1}),
+        until_days=2.1,
+    )
+    assert ("suppression", "put on the suppression list") in told(table)
+    assert ("time zone", "time zone Asia/Tokyo") in told(table)
+    table = table_of((0, {}), (1, {**quiet, "suppressed": -1}), until_days=2.1)
+    assert ("suppression", "taken from the suppression list") in told(table)
 
 
 def test_names_of_older_rules() -> None:

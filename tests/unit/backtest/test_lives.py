@@ -1,6 +1,8 @@
 """Whole lives publish what the worker's own shard does, batch by batch."""
 
 import random
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -48,13 +50,15 @@ def disorderly(seed: int) -> list[HistoricEvent]:
     return found
 
 
-async def shards(history: History) -> tuple[list[list[Signal]], dict[str, bytes | None], Lives]:
+async def shards(
+    history: History, definitions: Definitions = DEFINITIONS
+) -> tuple[list[list[Signal]], dict[str, bytes | None], Lives]:
     """What is published by partition, the states at the end, and what was counted."""
     signals: list[list[Signal]] = []
     states: dict[str, bytes | None] = {}
     counted = Lives()
     for partition, logs in enumerate(history.partitions):
-        replay = Replay(DEFINITIONS, WALL_NOW_MS, partition, PARTITIONS)
+        replay = Replay(definitions, WALL_NOW_MS, partition, PARTITIONS)
         published = [signal async for some in replay.through(logs) for signal in some]
         published += [signal async for some in replay.until(UNTIL_MS) for signal in some]
         signals.append(published)
@@ -65,20 +69,25 @@ async def shards(history: History) -> tuple[list[list[Signal]], dict[str, bytes 
     return signals, states, counted
 
 
-def lot_of(events: list[HistoricEvent]) -> Lot:
-    (chronicle,) = chronicles_of(events, [DEFINITIONS], WALL_NOW_MS, PARTITIONS)
+def lot_of(events: list[HistoricEvent], definitions: Definitions = DEFINITIONS) -> Lot:
+    (chronicle,) = chronicles_of(events, [definitions], WALL_NOW_MS, PARTITIONS)
     return chronicle.lot(range(PARTITIONS))
 
 
 def lived(lot: Lot, *, records: bool = True) -> tuple[list[list[Signal]], Lives]:
     lives = WholeLives(lot, DEFINITIONS, UNTIL_MS, records, PARTITIONS)
+    return by_partition(lives), lives.counts
+
+
+def by_partition(lives: WholeLives) -> list[list[Signal]]:
+    """In the order in which a shard publishes."""
     signals: list[list[Signal]] = [[] for _ in range(PARTITIONS)]
     for some in lives.signals():
         for signal in some:
             signals[signal.origin].append(signal)
     for of_partition in signals:
         of_partition.sort(key=lambda signal: (signal.at_ms, signal.customer))
-    return signals, lives.counts
+    return signals
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -118,7 +127,7 @@ def said(signal: Signal) -> tuple[object, ...]:
         signal.kind,
         signal.key,
         signal.origin,
-        signal.abort_type,
+        signal.action,
     )
 
 
@@ -148,3 +157,106 @@ async def test_a_state_in_between_knows_nothing_later() -> None:
         assert table.head["events"].tolist() == [day + 1]
     assert state_at(lot, 0, DEFINITIONS, START_MS).head["events"].tolist() == [0]
     assert np.diff(lot.first).tolist() == [5]
+
+
+BUDGETS = """
+contact:
+  holdout: 10%
+campaigns:
+  - {key: miss, name: Missed, version: 1, on: inactive 2d, priority: 2, reentry: each time, budget: 5, holdout: 20%,
+     goal: none, expires_after: 1d, steps: [{channel: email, reason: r}, {channel: email, reason: s, wait: 30m}]}
+  - {key: visit, name: A visit, version: 1, on: becomes recency < 1d, reentry: after 1h, budget: 4, attribution: 1d,
+     expires_after: 2h, channel: email, reason: r, goal: order}
+  - {key: free, name: Free, version: 1, on: inactive 5d, priority: 9, reentry: never, expires_after: 1d,
+     channel: sms, reason: r}
+"""
+
+
+def budgeted(folder: Path) -> Definitions:
+    path = folder / "rules.yaml"
+    path.write_text(BUDGETS)
+    return Definitions(load_ruleset(path), load_model(None))
+
+
+def restless(seed: int) -> list[HistoricEvent]:
+    """Forty customers who may be asked, and come and go."""
+    chance, found = random.Random(seed), list[HistoricEvent]()
+    for number in range(40):
+        traits = {"consent": {"email": chance.random() < 0.9, "sms": True}}
+        word = call("identify", f"u-{number}", START_MS, f"i{number}", traits=traits)
+        found.append(HistoricEvent("events.web", encode(word)))
+    at_ms = START_MS
+    for number in range(300):
+        at_ms += chance.choice((1_000, 600_000, 7_200_000, 14_400_000))
+        body = call("page", f"u-{chance.randrange(40)}", at_ms, f"m{number}", name="Home")
+        found.append(HistoricEvent("events.web", encode(body)))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_budgets_hold_as_in_shards(seed: int, tmp_path: Path) -> None:
+    """To the byte; no day has more than the budget, and what it refuses is suppressed for it."""
+    definitions, events = budgeted(tmp_path), restless(seed)
+    published, _, _ = await shards(history_of(events, PARTITIONS), definitions)
+    lives = WholeLives(lot_of(events, definitions), definitions, UNTIL_MS, True, PARTITIONS)
+    found = by_partition(lives)
+    assert lives.events == len(events)
+    assert [[one.record for one in some] for some in found] == [
+        [one.record for one in some] for some in published
+    ]
+    decided = [one.action for some in found for one in some if one.action is not None]
+    for key, budget in (("miss", 5), ("visit", 4)):
+        own = lives.campaigns[key]
+        assert max(own.spent.values()) == budget
+        asked = Counter(
+            one.at_ms // DAY_MS
+            for some in found
+            for one in some
+            if one.action is not None and one.key == key and one.action.kind == "requested"
+        )
+        assert asked <= own.spent  # the control group's are spent, too
+        assert sum(action.abort_type == "budget" for action in decided if action.campaign == key) > 5
+    assert not any(action.abort_type == "budget" for action in decided if action.campaign == "free")
+    assert not lives.campaigns["free"].spent
+
+
+async def test_how_many_are_taken_together_does_not_matter_to_budgets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    definitions = budgeted(tmp_path)
+    lot = lot_of(restless(9), definitions)
+    whole = WholeLives(lot, definitions, UNTIL_MS, True, PARTITIONS)
+    signals = by_partition(whole)
+    monkeypatch.setattr("streamproc.backtest.lives._TOGETHER", 3)
+    parts = WholeLives(lot, definitions, UNTIL_MS, True, PARTITIONS)
+    assert by_partition(parts) == signals
+    assert parts.campaigns == whole.campaigns
+
+
+async def test_where_entries_have_come_to(tmp_path: Path) -> None:
+    """Every entry is over, waits for its first step, or is under way."""
+    definitions = budgeted(tmp_path)
+    lives = WholeLives(
+        lot_of(restless(5), definitions), definitions, START_MS + 12 * DAY_MS, False, PARTITIONS
+    )
+    closed = Counter(
+        signal.key
+        for some in lives.signals()
+        for signal in some
+        if signal.action is not None and signal.action.closes
+    )
+    for key, own in lives.campaigns.items():
+        assert own.entries == closed[key] + own.waiting + own.under_way
+    assert sum(own.waiting + own.under_way for own in lives.campaigns.values())
+    assert set(lives.campaigns) == {"miss", "visit", "free"}
+
+
+async def test_a_part_of_a_lot_lives_as_in_the_whole() -> None:
+    lot = lot_of(disorderly(4))
+    places = np.arange(1, len(lot.ids), 3)
+    part = lot.part(places)
+    assert part.ids == [lot.ids[place] for place in places]
+    whole, _ = lived(lot)
+    found, _ = lived(part)
+    assert found == [[one for one in some if one.customer in part.ids] for some in whole]
+    assert lived(lot.part(places[:0]))[0] == [[] for _ in range(PARTITIONS)]

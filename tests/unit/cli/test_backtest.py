@@ -81,7 +81,7 @@ def test_a_picture_is_drawn(history: str, rules: str, tmp_path: Path) -> None:
 def test_a_picture_that_cannot_be_drawn_is_told_before_the_replay(
     name: str, message: str, fix: str, history: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streamproc.cli.backtest.run", None)
+    monkeypatch.setattr("streamproc.cli.replaying.run", None)
     error = backtest(history, "--plot", str(tmp_path / name)).exception
     assert isinstance(error, StreamprocError)
     assert message in error.message
@@ -91,7 +91,7 @@ def test_a_picture_that_cannot_be_drawn_is_told_before_the_replay(
 def test_a_picture_without_matplotlib_is_told_before_the_replay(
     history: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streamproc.cli.backtest.run", None)
+    monkeypatch.setattr("streamproc.cli.replaying.run", None)
     for name in ("matplotlib", "matplotlib.figure", "matplotlib.backend_bases"):
         monkeypatch.setitem(sys.modules, name, None)
     error = backtest(history, "--plot", "sizes.png").exception
@@ -222,7 +222,7 @@ def test_signals_are_written(history: str, rules: str, tmp_path: Path) -> None:
 def test_files_that_cannot_be_written_are_told_before_the_replay(
     option: str, history: str, rules: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streamproc.cli.backtest.run", None)
+    monkeypatch.setattr("streamproc.cli.replaying.run", None)
     error = backtest(rules, history, option, str(tmp_path / "missing" / "x")).exception
     assert isinstance(error, StreamprocError)
     assert "there is no directory" in error.message

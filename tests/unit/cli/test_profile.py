@@ -3,11 +3,14 @@
 import asyncio
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from streamproc.cli import profile
+from streamproc.errors import StreamprocError
+from streamproc.settings import load_settings
 from streamproc.state.layout import LAYOUT_VERSION, pack
 from streamproc.state.memory_store import MemoryStore
 from streamproc.state.store import Commit
@@ -74,3 +77,45 @@ def test_who_is_not_known(show: Show) -> None:
     result = show("Ada", "--json")
     assert result.exit_code == 1
     assert json.loads(result.stdout)["customer_id"] == "Ada"
+
+
+def test_history_is_read_if_asked_for(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or if the customer has campaigns; of whom, and under which prefix, it is asked."""
+    asked = []
+
+    async def read(_: object, prefix: str, customer_id: str) -> list[dict[str, Any]]:
+        asked.append((prefix, customer_id))
+        return []
+
+    monkeypatch.setattr(profile, "read_history", read)
+    show("ada")
+    assert asked == []
+    assert json.loads(show("ada", "--history", "--json").stdout)["campaigns"] == []
+    assert asked == [("", "ada")]
+
+
+@pytest.mark.parametrize(
+    ("fails", "says"),
+    [
+        (
+            StreamprocError("there is no topic x", fix="create it"),
+            "there is no topic x\n  --history says more",
+        ),
+        (None, "Kafka was not read to its end within 0.01 s; --history takes its time"),
+    ],
+)
+async def test_history_that_cannot_be_read_is_left_out(
+    fails: StreamprocError | None,
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async def read(*_: object) -> list[dict[str, Any]]:
+        if fails is None:
+            await asyncio.sleep(60)
+        raise fails or AssertionError
+
+    monkeypatch.setattr(profile, "read_history", read)
+    monkeypatch.setattr(profile, "_GLANCE_S", 0.01)
+    assert await profile._history_at_a_glance(load_settings({}), "ada") is None
+    assert f"past journeys are left out: {says}" in capsys.readouterr().err

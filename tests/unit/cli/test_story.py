@@ -9,6 +9,7 @@ from rich.console import Console
 from streamproc.api.profile import describe_customer
 from streamproc.cli.story import print_story
 from streamproc.contracts.hashes import text_hash
+from streamproc.contracts.time_zones import zone_codes
 from streamproc.transitions.definitions import Definitions
 from streamproc.windows.panes import DAY_MS
 from tests.unit.api.customers import (
@@ -187,3 +188,34 @@ def test_segments_and_evaluations_of_other_rules() -> None:
     story = told([(0, {})], 1, outlook=outlook, segments=[{**older[0], "evidence": [], "entry_evidence": []}])
     assert section(story, "Segments")[1] == "a segment of older rules"
     assert "(these are other rules than those of the last evaluation)" in story
+
+
+def test_a_journey_that_comes_to_an_end() -> None:
+    """In silence nobody converts."""
+    agreed = {"consent": consent("email", given=True)}
+    story = told([(0, agreed), (1, {})], 31.5)
+    ends = "2026-02-08 10:00 in 6 days ends winback_dormant not converted"
+    assert ends in section(story, "Next, if nothing happens")
+
+
+def test_campaigns_are_told_if_there_are_any() -> None:
+    """Each with a title."""
+    agreed = {"consent": consent("email", given=True)}
+    lines = section(told([(0, agreed), (1, {})], 31.5), "Campaigns")
+    assert lines[0] == "● winback_dormant Win back the dormant (version 1)"
+    assert lines[1].startswith("Entered on 2026-02-01 10:00 UTC, because dormant was entered")
+    assert section(told([(0, {})], 1), "Campaigns") == []
+
+
+def test_who_is_not_asked_and_whose_clocks_count() -> None:
+    said = {"counted": False, "suppressed": 1, "time_zone": zone_codes()["Asia/Tokyo"]}
+    assert section(told([(0, {}), (0.5, said)], 1), "Who")[-2:] == [
+        "suppressed yes: campaigns ask for nothing",
+        "time zone Asia/Tokyo",
+    ]
+
+
+def test_requests_to_come_are_told_with_their_step() -> None:
+    agreed = {"consent": consent("email", given=True)}
+    request = "2026-02-01 10:00 in 11 days request winback_dormant step 1 by email"
+    assert request in section(told([(0, agreed), (1, {})], 20), "Next, if nothing happens")

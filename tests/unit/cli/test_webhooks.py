@@ -4,9 +4,10 @@ import io
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
-from streamproc.cli.webhooks import parse_events, print_status
+from streamproc.cli.webhooks import parse_events, print_status, webhooks_group
 from streamproc.errors import StreamprocError
 
 
@@ -25,6 +26,8 @@ def test_others_are_refused(text: str, says: str) -> None:
 def printed(**status: Any) -> str:
     shown = {
         "receiver": "example.com",
+        "name": None,
+        "campaigns": None,
         "disabled": None,
         "waiting": 0,
         "failing": 0,
@@ -43,6 +46,20 @@ def printed(**status: Any) -> str:
 
 def test_nothing_waits() -> None:
     assert printed() == "receiver   example.com\nwaiting    0\ngiven up   none\n"
+
+
+def test_one_of_several_receivers() -> None:
+    assert printed(name="crm", campaigns=["win_back", "rescue"]).splitlines()[:2] == [
+        "receiver   example.com (crm)",
+        "campaigns  win_back, rescue",
+    ]
+
+
+@pytest.mark.parametrize("arguments", [[], ["m1", "--all"], ["--all", "--since", "1d"]])
+def test_what_to_send_again_is_said_in_one_way(arguments: list[str]) -> None:
+    ran = CliRunner().invoke(webhooks_group, ["resend", *arguments])
+    assert isinstance(ran.exception, StreamprocError)
+    assert "in one way" in str(ran.exception)
 
 
 def test_what_waits_and_what_was_given_up() -> None:
@@ -64,6 +81,6 @@ def test_what_waits_and_what_was_given_up() -> None:
         "waiting    1,234, the oldest since 2026-01-02",
         "failing    1, next attempt at 2026-01-03",
         "  m1  a�[31m[red]  2 attempts, until 2026-01-04: HTTP 500: [b]x",
-        "given up   1 of the newest 1,000",
+        "given up   1 of the newest 1,000: streamproc webhooks resend",
         "  m1  a�[31m[red]  expired at 2026-01-05, 2 attempts: never sent",
     ]

@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 from streamproc import __version__
 from streamproc.contracts.export import json_schema
-from streamproc.contracts.failed import KEY_BYTES_MAX, RAW_BYTES_MAX, FailedEvent, failed_record
+from streamproc.contracts.failed import (
+    KEY_BYTES_MAX,
+    RAW_BYTES_MAX,
+    FailedEvent,
+    bare_failed_record,
+    failed_record,
+)
 from streamproc.contracts.failures import Failure, FailureReason
 from streamproc.contracts.outbox import OutRecord
 
@@ -111,3 +117,16 @@ def test_any_record_has_an_envelope(value: bytes | None, key: bytes | None) -> N
 def _bytes(encoding: str, text: str | None) -> bytes:
     assert text is not None
     return text.encode() if encoding == "utf8" else base64.b64decode(text)
+
+
+@pytest.mark.parametrize("value", [None, b"", b"{oops", b"\xff"])
+def test_the_bare_envelope_says_where_the_record_stands(value: bytes | None) -> None:
+    """It has the id that the whole one would have, and is as valid."""
+    record = bare_failed_record(topic="events.web", partition=3, offset=42, value=value, timestamp_ms=1_000)
+    whole = _record(value)
+    assert dict(record.headers) == dict(whole.headers)
+    assert record.key == dict(record.headers)["ce_id"]
+    event = json.loads(record.value)
+    SCHEMA.validate(event)
+    assert event["data"]["payload"]["sha256"] == hashlib.sha256(value or b"").hexdigest()
+    assert (event["data"]["failure"]["reason"], event["data"]["source"]["offset"]) == ("not_processed", 42)

@@ -1,5 +1,7 @@
 """What identify calls say of the suppression list and of the time zone. (Consent: test_decode.py.)"""
 
+import zoneinfo
+
 import pytest
 
 from streamproc.contracts.hashes import text_hash
@@ -42,3 +44,15 @@ def test_every_time_zone_has_a_code_of_its_own() -> None:
     assert {"Europe/Berlin", "America/New_York", "UTC", "Asia/Kolkata"} <= codes.keys()
     assert 0 not in codes.values()
     assert {name: zone_names()[code] for name, code in codes.items()} == {name: name for name in codes}
+
+
+def test_every_time_zone_can_be_used() -> None:
+    """And those that people write are among them."""
+    assert zone_codes().keys() <= zoneinfo.available_timezones()
+    assert {
+        "UTC",
+        "Europe/Berlin",
+        "America/New_York",
+        "Asia/Kolkata",
+        "Asia/Calcutta",
+    } <= zone_codes().keys()

@@ -15,6 +15,16 @@ def test_entries_come_out_up_to_the_instant() -> None:
     assert due.next_ms() == MINUTE_MS
 
 
+def test_a_minute_has_a_list_until_it_is_consumed() -> None:
+    due = DueIndex([3])
+    due.add(MINUTE_MS, "a")
+    assert [due.has(minute) for minute in (0, 1, 3)] == [False, True, True]
+    due.load(1, [(MINUTE_MS, "a")])
+    assert due.has(1)
+    assert due.consumed(2 * MINUTE_MS) == [1]
+    assert not due.has(1)
+
+
 def test_time_stops_before_a_minute_that_is_not_loaded() -> None:
     due = DueIndex([3, 1])
     assert due.unloaded(10 * MINUTE_MS) == 1

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamproc.transport.assignor import (
-    Claim,
     CopartitionError,
+    Holding,
     ShardAssignor,
     balance,
     check_copartitioned,
@@ -19,7 +19,7 @@ SOURCES = ("app", "rekey", "support", "web")
 claims = st.dictionaries(
     st.text("abcdef", min_size=1, max_size=3),
     st.builds(
-        Claim,
+        Holding,
         generation=st.integers(-1, 5),
         shards=st.lists(st.integers(-2, 30), unique=True, max_size=12).map(tuple),
     ),
@@ -54,7 +54,7 @@ def assign(
 
 @given(st.integers(0, 24), claims)
 def test_every_shard_has_one_holder_and_loads_differ_by_one_at_most(
-    shards: int, claims: dict[str, Claim]
+    shards: int, claims: dict[str, Holding]
 ) -> None:
     """Nothing is left out, nothing is given twice, nobody idles while another has two to spare."""
     shares = balance(shards, claims)
@@ -65,10 +65,10 @@ def test_every_shard_has_one_holder_and_loads_differ_by_one_at_most(
 
 
 @given(st.integers(1, 24), claims)
-def test_a_second_round_without_changes_moves_nothing(shards: int, claims: dict[str, Claim]) -> None:
+def test_a_second_round_without_changes_moves_nothing(shards: int, claims: dict[str, Holding]) -> None:
     """A rebalance is no reason to move a shard."""
     shares = balance(shards, claims)
-    held = {member: Claim(7, tuple(share)) for member, share in shares.items()}
+    held = {member: Holding(7, tuple(share)) for member, share in shares.items()}
     again = balance(shards, held)
     assert {member: set(share) for member, share in again.items()} == {
         member: set(share) for member, share in shares.items()
@@ -77,8 +77,8 @@ def test_a_second_round_without_changes_moves_nothing(shards: int, claims: dict[
 
 def test_a_new_member_gets_its_part_and_only_that_moves() -> None:
     """12 shards, two workers, a third joins: four shards move."""
-    held = {"a": Claim(1, tuple(range(6))), "b": Claim(1, tuple(range(6, 12)))}
-    shares = balance(12, held | {"c": Claim()})
+    held = {"a": Holding(1, tuple(range(6))), "b": Holding(1, tuple(range(6, 12)))}
+    shares = balance(12, held | {"c": Holding()})
     assert {member: len(share) for member, share in shares.items()} == {"a": 4, "b": 4, "c": 4}
     assert set(shares["a"]) <= set(held["a"].shards)
     assert set(shares["b"]) <= set(held["b"].shards)
@@ -86,7 +86,9 @@ def test_a_new_member_gets_its_part_and_only_that_moves() -> None:
 
 def test_a_member_back_from_the_dead_does_not_take_its_shards_back() -> None:
     """Of two claims the later generation's counts."""
-    shares = balance(4, {"back": Claim(3, (0, 1)), "holder": Claim(4, (0, 1)), "other": Claim(4, (2, 3))})
+    shares = balance(
+        4, {"back": Holding(3, (0, 1)), "holder": Holding(4, (0, 1)), "other": Holding(4, (2, 3))}
+    )
     assert len(shares["back"]) == 1
     assert set(shares["holder"]) <= {0, 1}
     assert set(shares["other"]) <= {2, 3}
@@ -128,7 +130,7 @@ def test_metadata_travels_as_kafka_sends_it() -> None:
     assignor = ShardAssignor()
     assignor.remember([TopicPartition("web", 3), TopicPartition("app", 3)], generation=9)
     sent = ConsumerProtocolMemberMetadata.decode(assignor.metadata(SOURCES).encode())
-    assert balance(4, {"a": Claim(9, (3,)), "b": Claim()})["a"][0] == 3
+    assert balance(4, {"a": Holding(9, (3,)), "b": Holding()})["a"][0] == 3
     assert sent.user_data == assignor.metadata(SOURCES).user_data
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from streamproc.sinks.webhook.message import Message, Unreadable, message_of, pack, unpack
+from streamproc.sinks.webhook.message import Message, Unreadable, has_expired, message_of, pack, unpack
 from streamproc.sinks.webhook.schedule import Answer
 
 NOW_MS = 1_780_272_000_000
@@ -41,6 +41,36 @@ def test_or_with_our_patience(expires_at: str | None) -> None:
 
 def test_other_events_are_left_out() -> None:
     assert read(signal("Reactivation Suppressed")) is None
+
+
+@pytest.mark.parametrize(
+    ("campaigns", "is_wanted"),
+    [((), True), (("win_back", "x"), True), (("x",), False), (("win_back_2",), False)],
+)
+def test_other_campaigns_are_left_out(campaigns: tuple[str, ...], is_wanted: bool) -> None:
+    value = json.loads(signal())
+    value["properties"]["campaign"] = "win_back"
+    message = message_of(
+        7,
+        b"u",
+        json.dumps(value).encode(),
+        events={value["event"]},
+        campaigns=campaigns,
+        now_ms=NOW_MS,
+        patience_ms=1,
+    )
+    assert (message is not None) == is_wanted
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "hours", "expected"), [(EXPIRES, 0.9, False), (EXPIRES, 1, True), (None, 99_999, False)]
+)
+def test_an_action_expires_however_long_it_was_tried(
+    expires_at: str | None, hours: float, expected: bool
+) -> None:
+    message = read(signal(expires_at=expires_at), patience_ms=1)
+    assert message is not None
+    assert has_expired(message, NOW_MS + int(hours * 3_600_000)) == expected
 
 
 def test_a_record_without_a_key_is_a_customer_of_its_own() -> None:
