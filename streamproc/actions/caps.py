@@ -2,11 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import tzinfo
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from streamproc.actions.hours import local_time
 from streamproc.contracts.meanings import CONSENT_CHANNELS
 from streamproc.rules.campaign import Cap
+from streamproc.windows.panes import DAY_MS
+
+#: Longer than any calendar day, even one that comes twice because a country moves over the date line.
+_DAY_MAX_MS: Final = 3 * DAY_MS
 
 
 class Contact(NamedTuple):
@@ -27,8 +31,12 @@ def is_capped(
 
 def _count(cap: Cap, contacts: Sequence[Contact], now_ms: int, zone: tzinfo) -> int:
     code = None if cap.channel is None else CONSENT_CHANNELS.index(cap.channel)
-    counted = [contact.at_ms for contact in contacts if code in (None, contact.channel)]
+    counted = [at_ms for of, at_ms in contacts if code is None or code == of]
     if cap.per_ms is not None:
-        return sum(at_ms > now_ms - cap.per_ms for at_ms in counted)
+        since_ms = now_ms - cap.per_ms
+        return len([at_ms for at_ms in counted if at_ms > since_ms])
+    lately = [at_ms for at_ms in counted if abs(at_ms - now_ms) < _DAY_MAX_MS]
+    if not lately:
+        return 0
     today = local_time(now_ms, zone).date()
-    return sum(local_time(at_ms, zone).date() == today for at_ms in counted)
+    return [local_time(at_ms, zone).date() for at_ms in lately].count(today)

@@ -4,6 +4,7 @@ Who entered, whose journey is over, which steps are due and may ask; and of thos
 """
 
 from collections.abc import Collection, Sequence
+from operator import attrgetter
 from typing import Final
 
 from streamproc.actions.arms import is_held_out, is_held_out_of_all, variant
@@ -20,6 +21,7 @@ from streamproc.windows.panes import INF, NEVER
 
 #: Between two steps, at least.
 _STEP_MS: Final = 1_000
+_PLACE: Final = attrgetter("place")
 
 
 def decide(
@@ -38,16 +40,17 @@ def decide(
     """
     desk = _Desk(campaigns, policy, journeys, facts, rulings)
     wishes: dict[int, str] = {}
-    for place in sorted({*journeys, *triggered}):
+    for place in sorted({*journeys, *triggered} if triggered else journeys):
         desk.close_if_over(place)
         if place in triggered:
             desk.enter(place)
         channel = desk.wish(place)
         if channel is not None:
             wishes[place] = channel
-    desk.choose(wishes)
+    if wishes:
+        desk.choose(wishes)
     desk.schedule()
-    return sorted(desk.said, key=lambda said: said.place)
+    return desk.said if len(desk.said) < 2 else sorted(desk.said, key=_PLACE)
 
 
 class _Desk:
@@ -85,7 +88,11 @@ class _Desk:
         campaign, journey = self._campaigns[place], self._journeys.setdefault(place, Journey())
         refusal = self._refusal_at_door(campaign, journey)
         if refusal is not None and journey.is_open:
-            self._say(self._suppressed(place, refusal))
+            said = Said(
+                place, "suppressed", journey.seq, journey.entered_ms, self._step_number(place), journey.arm,
+                abort_type=refusal,
+            )  # fmt: skip
+            self._say(said)
             return
         if refusal is None and journey.is_open:
             self._end(place, "superseded")
@@ -96,8 +103,10 @@ class _Desk:
             journey.begin(self._now_ms, self._now_ms + campaign.steps[0].wait_ms, arm)
             self._tally(place, arm, ENTERED)
         else:
-            said = Said(place, "suppressed", journey.seq, self._now_ms, 1, arm)
-            self._say(said._replace(abort_type=refusal, closes=True))
+            said = Said(
+                place, "suppressed", journey.seq, self._now_ms, 1, arm, abort_type=refusal, closes=True
+            )
+            self._say(said)
 
     def wish(self, place: int) -> str | None:
         """The channel on which a step that is due would ask now; None: it does not. What it does instead is noted."""
@@ -203,13 +212,7 @@ class _Desk:
         """Request a step's action; of the control group, only note that it would have been."""
         journey = self._journeys[place]
         said = Said(
-            place,
-            "requested",
-            journey.seq,
-            journey.entered_ms,
-            journey.step + 1,
-            arm=journey.arm,
-            channel=channel,
+            place, "requested", journey.seq, journey.entered_ms, journey.step + 1, journey.arm, channel
         )
         if not is_control(journey.arm):
             self._say(said)
@@ -242,22 +245,16 @@ class _Desk:
     ) -> None:
         journey = self._journeys[place]
         is_last = closing or journey.step + 1 >= len(self._campaigns[place].steps)
-        said = self._suppressed(place, abort_type)
-        self._say(
-            said._replace(
-                channel=channel,
-                waited_for=waited_for,
-                outranked_by=outranked_by,
-                closes=is_last and not journey.has_asked,
-            )
-        )
+        said = Said(
+            place, "suppressed", journey.seq, journey.entered_ms, self._step_number(place), journey.arm, channel,
+            abort_type, waited_for, outranked_by, closes=is_last and not journey.has_asked,
+        )  # fmt: skip
+        self._say(said)
         self._go_on(place, closing=closing)
 
-    def _suppressed(self, place: int, abort_type: AbortType) -> Said:
-        journey = self._journeys[place]
-        step = min(journey.step + 1, len(self._campaigns[place].steps))
-        said = Said(place, "suppressed", journey.seq, journey.entered_ms, step, journey.arm)
-        return said._replace(abort_type=abort_type)
+    def _step_number(self, place: int) -> int:
+        """Of the next step; of the last one, if there is no next."""
+        return min(self._journeys[place].step + 1, len(self._campaigns[place].steps))
 
     def _go_on(self, place: int, *, closing: bool) -> None:
         """To the next step; behind the last one, the ladder is closed."""
@@ -274,10 +271,11 @@ class _Desk:
 
     def _end(self, place: int, outcome: JourneyOutcome, at_ms: int = NEVER) -> None:
         journey = self._journeys[place]
-        said = Said(place, "ended", journey.seq, journey.entered_ms, journey.asked, journey.arm, closes=True)
-        self._say(
-            said._replace(outcome=outcome, requests=journey.requests, since_ms=journey.first_ms, at_ms=at_ms)
-        )
+        said = Said(
+            place, "ended", journey.seq, journey.entered_ms, journey.asked, journey.arm, closes=True,
+            outcome=outcome, requests=journey.requests, since_ms=journey.first_ms, at_ms=at_ms,
+        )  # fmt: skip
+        self._say(said)
         journey.end()
 
     def _say(self, said: Said) -> None:

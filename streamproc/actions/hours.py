@@ -1,7 +1,7 @@
 """Hours of the day in which nothing is asked for, in a customer's time zone, and when they are over."""
 
-from datetime import UTC, datetime, timedelta, tzinfo
-from functools import lru_cache
+from datetime import datetime, tzinfo
+from functools import cache, lru_cache
 from typing import Final
 
 from streamproc.rules.campaign import QuietHours
@@ -9,15 +9,13 @@ from streamproc.rules.campaign import QuietHours
 MINUTE_MS: Final = 60_000
 DAY_MINUTES: Final = 24 * 60
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND: Final = timedelta(milliseconds=1)
-
 
 def local_time(now_ms: int, zone: tzinfo) -> datetime:
     """What clocks show there."""
-    return (_EPOCH + now_ms * _MILLISECOND).astimezone(zone)
+    return datetime.fromtimestamp(now_ms / 1000, zone)
 
 
+@cache
 def outside_hour_from(minute: int) -> QuietHours:
     """All of a day but the hour that begins at this minute of it."""
     return QuietHours((minute + 60) % DAY_MINUTES, minute)

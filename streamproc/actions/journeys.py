@@ -1,13 +1,15 @@
 """Journeys: how far a customer came in campaigns, read from the columns of a state and written back."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamproc.rules.campaign import Campaign
-from streamproc.windows.panes import INF, NEVER
+from streamproc.windows.panes import INF, NEVER, as_numbers
 from streamproc.windows.table import JOURNEY_DTYPE, NO_STEP, Table
 
 
@@ -84,7 +86,7 @@ def places_of(journeys: Table, campaigns: Sequence[Campaign]) -> NDArray[np.int6
 
 def read_journeys(rows: Table) -> list[Journey]:
     """Those at some rows of `CustomerTable.journeys`."""
-    return [Journey(*fields[2:]) for fields in rows.tolist()]
+    return [Journey(*own) for own in as_numbers(rows)[:, 2:].tolist()]
 
 
 def write_journeys(
@@ -93,13 +95,21 @@ def write_journeys(
     """`table` with the journeys of customers (by row) in campaigns (by place) that have changed, or are new."""
     if not changed:
         return table
+    # As numbers: numpy makes and moves rows field by field.
     mine = np.array(
-        [(row, campaigns[place].id, *astuple(journey)) for (row, place), journey in changed.items()],
-        JOURNEY_DTYPE,
+        [(row, campaigns[place].id, *_FIELDS(journey)) for (row, place), journey in changed.items()],
+        np.int64,
     )
-    touched = np.isin(_keys(table), _keys(mine))
-    merged = np.concatenate((table[~touched], mine))
-    return merged[np.argsort(_keys(merged), kind="stable")]
+    key, known = mine[:, 0] << 32 | mine[:, 1], _keys(table)
+    order = np.argsort(key)
+    mine, key = mine[order], key[order]
+    at = np.searchsorted(known, key)
+    is_new = np.append(known, -1)[at] != key
+    written = as_numbers(table).copy()
+    written[at[~is_new]] = mine[~is_new]
+    if is_new.any():
+        written = np.insert(written, at[is_new], mine[is_new], axis=0)
+    return written.view(JOURNEY_DTYPE)[:, 0]
 
 
 def first_looks_ms(journeys: Table, places: Iterable[int], customers: int) -> NDArray[np.int64]:
@@ -114,3 +124,7 @@ def _keys(rows: Table) -> NDArray[np.int64]:
     """Of a row, its customer and campaign in one number."""
     keys: NDArray[np.int64] = (rows["row"] << 32) | rows["campaign"]
     return keys
+
+
+#: A journey's fields as those of a row.
+_FIELDS: Final = attrgetter(*(one.name for one in fields(Journey)))

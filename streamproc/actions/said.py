@@ -1,7 +1,6 @@
 """What a campaign decides about a customer, and what it must know for that."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import tzinfo
 from typing import NamedTuple
 
@@ -36,8 +35,7 @@ class Said(NamedTuple):
     at_ms: int = NEVER
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """One customer at one instant.
 
     redefined: evaluated under other rules than before. consents: bit c is set for channel code c. reacted: code of the

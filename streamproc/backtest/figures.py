@@ -1,6 +1,6 @@
 """What became of segments, bands and campaigns: figures of some partitions, which add up with those of others."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -163,6 +163,8 @@ class Follower:
         self._band: dict[str, tuple[str, int]] = {}  # customer -> band, since
         self._left_band_ms: dict[tuple[str, str], int] = {}
         self._asked: set[tuple[str, str]] = set()
+        # Time in both of two segments, by the one that was left first and the other.
+        self._together_ms: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
         self._under_way: set[tuple[str, str]] = set()
 
     def add(self, signals: list[Signal]) -> None:
@@ -189,6 +191,9 @@ class Follower:
                 left[segment] = since_ms
         for band, since_ms in self._band.values():
             self.figures.bands[band].inside_ms += until_ms - since_ms
+        for one, others in self._together_ms.items():
+            for other, both_ms in others.items():
+                self.figures.together_ms[(one, other) if one < other else (other, one)] += both_ms
         return self.figures
 
     def _enter(self, segment: str, customer: str, at_ms: int) -> None:
@@ -215,11 +220,11 @@ class Follower:
         self._note_together(segment, since_ms, inside, at_ms)
 
     def _note_together(self, segment: str, since_ms: int, others: Mapping[str, int], at_ms: int) -> None:
+        together_ms = self._together_ms[segment]
         for other, entered_ms in others.items():
-            both_ms = at_ms - max(since_ms, entered_ms)
+            both_ms = at_ms - (since_ms if since_ms > entered_ms else entered_ms)
             if both_ms > 0:
-                pair = (segment, other) if segment < other else (other, segment)
-                self.figures.together_ms[pair] += both_ms
+                together_ms[other] += both_ms
 
     def _change_band(self, signal: Signal) -> None:
         customer, band, at_ms = signal.customer, signal.key, signal.at_ms

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from streamproc.contracts.hashes import text_hash
 from streamproc.features.registry import Feature
 from streamproc.windows.panes import DAY_MS
-from streamproc.windows.table import CustomerTable, spread
+from streamproc.windows.table import CustomerTable, Table, spread
 from streamproc.windows.words import CONSENT, SURVEY, TICKET, suppressed
 
 Ints = NDArray[np.int64]
@@ -21,6 +21,7 @@ Bools = NDArray[np.bool_]
 _Total = Callable[[CustomerTable, Feature], Ints]
 
 NO_VALUE: Final = -1
+_DAY_HOURS: Final = 24
 
 
 class TotalColumns:
@@ -31,6 +32,19 @@ class TotalColumns:
         for place, feature in enumerate(features):
             self.values[place] = _TOTALS.get(feature.source, _of_head)(table, feature)
         self.exact: Bools = self.values != NO_VALUE
+
+
+def best_hours(hours: Table, customers: int) -> Ints:
+    """The hours (UTC) in which customers are most often active, of equal ones the first: int64[customers], or
+    NO_VALUE. `hours`: as in CustomerTable.
+    """
+    best = np.full(customers, NO_VALUE, np.int64)
+    if len(hours):
+        row = hours["row"]
+        first = np.flatnonzero(np.diff(row, prepend=-1))
+        ranks = hours["count"] * _DAY_HOURS - hours["hour"]
+        best[row[first]] = -np.maximum.reduceat(ranks, first) % _DAY_HOURS
+    return best
 
 
 def favorite_category(table: CustomerTable, row: int) -> str | None:
@@ -70,11 +84,7 @@ def _views(table: CustomerTable, feature: Feature) -> Ints:
 
 
 def _best_hour(table: CustomerTable, _: Feature) -> Ints:
-    best = np.full(len(table), NO_VALUE, np.int64)
-    hours = table.hours[np.lexsort((table.hours["hour"], -table.hours["count"], table.hours["row"]))]
-    row, first = np.unique(hours["row"], return_index=True)
-    best[row] = hours["hour"][first]
-    return best
+    return best_hours(table.hours, len(table))
 
 
 def _favorite_category(table: CustomerTable, _: Feature) -> Ints:

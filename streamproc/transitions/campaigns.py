@@ -38,7 +38,7 @@ def decide_campaigns(
     nothing = np.empty(0, np.int64)
     if not plan.campaigns:
         return Decided(nothing, [], np.full(len(table), INF, np.int64))
-    led = [found.led_into(plan, place) for place in range(len(plan.campaigns))]
+    led = [found.admitted(plan, place) for place in range(len(plan.campaigns))]
     places = places_of(table.journeys, plan.campaigns)
     busy = table.journeys["row"][_has_to_do(table, places, found.now_ms, plan)]
     rows = np.unique(np.concatenate((*led, busy)))
@@ -47,18 +47,19 @@ def decide_campaigns(
     cases = Cases(table, rows, found, plan)
     triggered: dict[int, list[int]] = defaultdict(list)
     for place, of_campaign in enumerate(led):
-        for row in cases.admitted(place, of_campaign).tolist():
+        for row in of_campaign.tolist():
             triggered[row].append(place)
     said_rows: list[int] = []
     said: list[Said] = []
-    for case in cases:
-        rules = rulings[int(table.origin[case.row])]
+    origin, by_time = table.origin[rows].tolist(), (table.head["cause_offset"][rows] == NEVER).tolist()
+    for at, case in enumerate(cases):
+        rules = rulings[origin[at]]
         verdicts = decide(
             plan.campaigns, plan.policy, case.journeys, triggered.get(case.row, ()), case.facts, rules
         )
         said += verdicts
         said_rows += [case.row] * len(verdicts)
-        if table.head["cause_offset"][case.row] == NEVER and not case.facts.redefined:
+        if by_time[at] and not case.facts.redefined:
             rules.by_time += [
                 case.facts.now_ms for each in verdicts if each.kind == "requested" and each.step == 1
             ]

@@ -11,7 +11,7 @@ from streamproc.actions.rulings import Rulings
 from streamproc.churn.model import ChurnModel
 from streamproc.rules.model import Ruleset
 from streamproc.transitions.memberships import SegmentPlan, plan_segments
-from streamproc.transitions.triggers import CampaignPlan, plan_campaigns
+from streamproc.transitions.triggers import CampaignPlan, conditions, plan_campaigns
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,10 @@ class Definitions:
 
     @cached_property
     def plan(self) -> SegmentPlan:
-        """The segments and the watches of campaigns, compiled."""
+        """The segments and the watches of campaigns, compiled, with the conditions of campaigns."""
         ruleset = self.ruleset
-        return plan_segments((*ruleset.segments, *ruleset.watches), ruleset.features)
+        segments = (*ruleset.segments, *ruleset.watches)
+        return plan_segments(segments, ruleset.features, conditions(ruleset))
 
     @cached_property
     def campaigns(self) -> CampaignPlan:

@@ -57,7 +57,13 @@ def evaluate(
     _schedule_churn(table, outcome, definitions)
     head = table.head
     found = Found(
-        now_ms, outcome.memberships, outcome.moved, outcome.band_before, outcome.band_after, outcome.redefined
+        now_ms,
+        outcome.evaluation,
+        outcome.memberships,
+        outcome.moved,
+        outcome.band_before,
+        outcome.band_after,
+        outcome.redefined,
     )
     rulings = [origin.rulings for origin in origins]
     decided = decide_campaigns(table, found, definitions.campaigns, rulings)

@@ -18,3 +18,13 @@ def settle(
     wanted: _Bools,
     taken: NDArray[np.uint8],
 ) -> None: ...
+def held(
+    members: _Ints,
+    place: _Ints,
+    dwell_ms: _Ints,
+    now_ms: _Ints,
+    inside: _Bools,
+    wanted: _Bools,
+    redefined: _Bools,
+    found: _Ints,
+) -> int: ...

@@ -76,6 +76,39 @@ def settle(
             )
 
 
+def held(
+    const i64[:, ::1] members,
+    const i64[::1] place,
+    const i64[::1] dwell_ms,
+    const i64[::1] now_ms,
+    inside,
+    wanted,
+    redefined,
+    i64[::1] found,
+):
+    """Which members, by their rows, would leave now but for a dwell: `found`; returns how many they are.
+
+    `place`: of the segment of each, as `find` gives it. `dwell_ms`: of the segments. `redefined`: bool[n], whom no dwell
+    holds.
+    """
+    cdef const unsigned char[:, ::1] within = inside.view("u1")
+    cdef const unsigned char[:, ::1] holds = wanted.view("u1")
+    cdef const unsigned char[::1] free = redefined.view("u1")
+    cdef Py_ssize_t member, row, at, n = 0
+    if not (members.shape[1] == FIELDS and place.shape[0] == members.shape[0] <= found.shape[0]):
+        raise ValueError("members have four fields and one place each")
+    if not (now_ms.shape[0] == within.shape[1] == holds.shape[1] == free.shape[0]):
+        raise ValueError("not one entry a customer")
+    with nogil:
+        for member in range(members.shape[0]):
+            row, at = members[member, 0], place[member]
+            if now_ms[row] < members[member, ENTERED_MS] + dwell_ms[at]:
+                if within[at, row] and not holds[at, row] and not free[row]:
+                    found[n] = member
+                    n += 1
+    return n
+
+
 cdef inline void _settle(
     const truth* stay,
     truth stay_mirror,

@@ -12,10 +12,10 @@ from streamproc.features.registry import FEATURES, Feature
 from streamproc.rules.answers import earliest
 from streamproc.rules.evaluate import FALSE, TRUE, Evaluation
 from streamproc.rules.evidence import Explanations, explanations
-from streamproc.rules.expression import Not
+from streamproc.rules.expression import Expr, Not
 from streamproc.rules.model import Segment
 from streamproc.rules.program import Program, Refs, compile_rules
-from streamproc.transitions.members import find, settle
+from streamproc.transitions.members import find, held, settle
 from streamproc.windows.panes import INF, NEVER, as_numbers
 from streamproc.windows.table import MEMBER_DTYPE, CustomerTable, Table
 
@@ -114,12 +114,16 @@ class SegmentPlan:
         return {segment.key: place for place, segment in enumerate(self.segments)}
 
 
-def plan_segments(segments: Sequence[Segment], features: Mapping[str, Feature] = FEATURES) -> SegmentPlan:
-    """Compile segments, in file order. `features`: those that their rules may name."""
+def plan_segments(
+    segments: Sequence[Segment], features: Mapping[str, Feature] = FEATURES, beside: Sequence[Expr] = ()
+) -> SegmentPlan:
+    """Compile segments, in file order. `features`: those that their rules may name. `beside`: what else the program is
+    to answer.
+    """
     enter = [segment.enter for segment in segments]
     leave = [segment.enter if segment.exit is None else segment.exit for segment in segments]
     stay = [segment.enter if segment.exit is None else Not(segment.exit) for segment in segments]
-    program = compile_rules([*enter, *stay], features)
+    program = compile_rules([*enter, *stay, *beside], features)
     ranks = _ranks(segments)
     return SegmentPlan(
         program,
@@ -184,14 +188,13 @@ def wanted_memberships(
     )  # fmt: skip
     held_until_ms = np.full(len(now_ms), INF, np.int64)
     members, place = memberships.members, memberships.place
-    end_ms = members["entered_ms"] + plan.dwell_ms[place]
-    held = np.flatnonzero(now_ms[members["row"]] < end_ms)
-    if len(held):
-        row, place, end_ms = members["row"][held], place[held], end_ms[held]
-        held = np.flatnonzero(inside[place, row] & ~wanted[place, row] & ~redefined[row])
-    if len(held):
-        row, place = row[held], place[held]
-        np.minimum.at(held_until_ms, row, end_ms[held])
+    stayers = np.empty(len(members), np.int64)
+    stayers = stayers[
+        : held(as_numbers(members), place, plan.dwell_ms, now_ms, inside, wanted, redefined, stayers)
+    ]
+    if len(stayers):
+        row, place = members["row"][stayers], place[stayers]
+        np.minimum.at(held_until_ms, row, members["entered_ms"][stayers] + plan.dwell_ms[place])
         for one in np.unique(place).tolist():
             # Who is held in one segment of a group is not moved inside the group.
             here = np.ix_(_together(plan, one), row[place == one])

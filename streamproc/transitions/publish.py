@@ -45,12 +45,13 @@ class Outcome:
     band_after: NDArray[np.int8]
     redefined: Bools
 
-    def changed_rows(self) -> Ints:
-        """The customers who have something to publish."""
+    def changed_rows(self, acted: Ints) -> Ints:
+        """The customers who have something to publish; `acted`: those about whom campaigns say something."""
         changed = self.band_after != self.band_before
         changed[self.moved.members["row"]] = True
         retired = self.memberships.retired
         changed[retired["row"][retired["entered_ms"] != NEVER]] = True
+        changed[acted] = True
         return np.flatnonzero(changed)
 
 
@@ -67,7 +68,7 @@ def publish(
 
     Counts them in `version`.
     """
-    rows = np.union1d(outcome.changed_rows(), decided.rows)
+    rows = outcome.changed_rows(decided.rows)
     if not len(rows):
         return []
     tell = None

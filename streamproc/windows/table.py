@@ -4,7 +4,7 @@ One fixed row a customer (`head`) and sorted, sparse tables that refer to it by 
 (texts a multiple), so that numpy finds them aligned, and `as_numbers` shows a table to compiled code.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -152,17 +152,23 @@ class CustomerTable:
 
     def take(self, rows: NDArray[np.int64]) -> "CustomerTable":
         """The customers at `rows` (ascending), renumbered from 0."""
-        sparse: dict[str, Table] = {}
-        runs = _runs(rows)
-        places = np.empty_like(runs)
-        for name in SPARSE_TABLES:
-            table: Table = getattr(self, name)
-            taken = np.empty(find(as_numbers(table), runs, places), table.dtype)
-            pick(as_numbers(table), runs, places, as_numbers(taken))
-            sparse[name] = taken
+        taken = take_rows([getattr(self, name) for name in SPARSE_TABLES], rows)
+        sparse = dict(zip(SPARSE_TABLES, taken, strict=True))
         return CustomerTable(
             pick_ids(self.ids, rows), self.head.take(rows), **sparse, origin=self.origin[rows]
         )
+
+
+def take_rows(tables: Iterable[Table], rows: NDArray[np.int64]) -> list[Table]:
+    """Of each sparse table the rows of the customers at `rows` (ascending), renumbered from 0."""
+    runs = _runs(rows)
+    places = np.empty_like(runs)
+    found = []
+    for table in tables:
+        taken = np.empty(find(as_numbers(table), runs, places), table.dtype)
+        pick(as_numbers(table), runs, places, as_numbers(taken))
+        found.append(taken)
+    return found
 
 
 def new_heads(n: int) -> Table:
