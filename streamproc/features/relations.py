@@ -1,6 +1,7 @@
 """Relations of n customers: what windows are in relation to each other. They change whenever one of them does."""
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -41,7 +42,9 @@ class RelationColumns:
             relation = _RELATIONS[feature.source]
             mine = [windows.features.index(FEATURES[name]) for name in relation.windows]
             self.values[place] = relation.values(windows.values[mine], windows.exact[mine])
-            self.changes_ms[place] = np.minimum(changes_ms[mine], known_ms[mine]).min(axis=0)
+            self.changes_ms[place] = reduce(
+                np.minimum, [rows[one] for rows in (changes_ms, known_ms) for one in mine]
+            )
         self.exact: Bools = self.values != NO_VALUE
 
 
