@@ -94,9 +94,11 @@ def _found(trial: Trial, advance: Callable[[int], None], processes: int) -> list
 def _shares(trial: Trial, processes: int) -> list[list[int]]:
     """The partitions that have events, in shares of about as many."""
     sizes = np.sum([chronicle.sizes(trial.partitions) for chronicle in trial.chronicles], axis=0)
-    ranked = [place for place in np.argsort(-sizes, kind="stable").tolist() if sizes[place]]
-    # The largest first, in turns.
-    return [share for share in (ranked[first::processes] for first in range(processes)) if share]
+    shares: list[list[int]] = [[] for _ in range(processes)]
+    for place in np.argsort(-sizes, kind="stable").tolist():
+        if sizes[place]:  # the largest first, to whoever has least
+            min(shares, key=lambda share: sum(sizes[one] for one in share)).append(place)
+    return [share for share in shares if share]
 
 
 def _gathered(links: Sequence[Connection], advance: Callable[[int], None]) -> list[Findings]:
