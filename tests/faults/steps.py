@@ -10,7 +10,7 @@ import signal
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
-from streamproc import pipeline, relay
+from streamproc import intake, relay
 from streamproc.instants.due import DueIndex
 from streamproc.pipeline import Shard
 from streamproc.relay import Relay
@@ -24,7 +24,7 @@ When = Literal["before", "after"]
 #: Name -> the object and the attribute that is the step.
 STEPS: Final[dict[str, tuple[Any, str]]] = {
     "read": (Reader, "_take"),
-    "decode": (pipeline, "decode_chunk"),
+    "decode": (intake, "decode_chunk"),
     "put": (Shard, "put"),
     "timer": (DueIndex, "pop"),
     "load": (RedisStore, "load"),
