@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from streamproc.cli.tables import print_table
+from streamproc.contracts.instants import to_iso
 from streamproc.contracts.printable import printable
 from streamproc.experiments.journeys import Journeys
 from streamproc.experiments.proportions import Interval, Proportion, wilson
@@ -14,13 +16,13 @@ from streamproc.experiments.report import ALPHA, CampaignReport, Comparison
 from streamproc.experiments.words import percent, points, verdict, warnings
 
 
-def show(console: Console, found: Sequence[CampaignReport]) -> None:
-    """A table for each campaign, what may be claimed, and what is wrong with the data."""
+def show(console: Console, found: Sequence[CampaignReport], since_ms: int | None = None) -> None:
+    """A table for each campaign, what may be claimed, and what is wrong with the data. `since_ms`: of `found`."""
     for place, own in enumerate(found):
         if place:
             console.print()
         console.print(Text(printable(own.counts.campaign), "bold cyan"))
-        console.print(_table(own))
+        print_table(console, _table(own))
         main, *variants = own.comparisons
         style = "bold green" if main.is_claim else "bold"
         console.print(Text(verdict(own, main), style))
@@ -29,7 +31,7 @@ def show(console: Console, found: Sequence[CampaignReport]) -> None:
                 console.print(Text(printable(verdict(own, each)), "bold green"))
         for line in warnings(own):
             console.print(Text(f"warning: {printable(line)}", "yellow"))
-        for line in _notes(own):
+        for line in _notes(own, since_ms):
             console.print(Text(printable(line), "dim"))
 
 
@@ -65,7 +67,7 @@ def _lift(own: Comparison) -> list[str]:
     return [points(own.lift), f"{points(own.interval.low)} to {points(own.interval.high)}"]
 
 
-def _notes(own: CampaignReport) -> Iterator[str]:
+def _notes(own: CampaignReport, since_ms: int | None) -> Iterator[str]:
     main, *variants = own.comparisons
     if variants:
         yield (
@@ -77,7 +79,8 @@ def _notes(own: CampaignReport) -> Iterator[str]:
     arms = own.counts.arms.values()
     entries, requests = sum(each.entries for each in arms), sum(each.requests for each in arms)
     suppressed = ", ".join(f"{count:,} {name}" for name, count in own.suppressed.most_common())
-    yield f"{entries:,} entries, {requests:,} requests" + (
+    of_all = "" if since_ms is None else f" since {to_iso(since_ms)}; of all that was read:"
+    yield f"{entries:,} entries{of_all or ','} {requests:,} requests" + (
         f"; suppressed: {suppressed}" if suppressed else ""
     )
 

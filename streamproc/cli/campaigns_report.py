@@ -101,7 +101,7 @@ def report_command(
         whole = found_as_json(journeys, found)
         click.echo(printable_json(orjson.dumps(whole, option=orjson.OPT_INDENT_2)))
     else:
-        show(Console(highlight=False), found)
+        show(Console(highlight=False), found, since_ms)
 
 
 def _read_files(files: Sequence[Path], journeys: Journeys, progress: Progress) -> None:

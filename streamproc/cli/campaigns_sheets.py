@@ -78,7 +78,7 @@ def step_sheets(figures: Figures, ruleset: Ruleset) -> Iterator[Sheet]:
         (campaign.key, *cells)
         for campaign, own in found
         if campaign.variants or any(arm.holdout for arm in own.asked)
-        for cells in _arm_cells(own)
+        for cells in _arm_cells(campaign, own)
     ]
     if arms:
         note = (
@@ -91,7 +91,10 @@ def step_sheets(figures: Figures, ruleset: Ruleset) -> Iterator[Sheet]:
         for day, most in _busiest(own)
     ]
     if days:
-        note = "of a budget (UTC days), what the control group would have got is spent, too"
+        note = (
+            "of a budget (UTC days), each partition has its share, and what the control group would have got is "
+            "spent, too"
+        )
         yield Sheet("The busiest day", ("campaign", "requests", "day", "budget", "refused by it"), days, note)
 
 
@@ -169,12 +172,14 @@ def _arms(requests: Requests) -> list[tuple[Arm, int]]:
     return sorted(requests.asked.items(), key=lambda item: (item[0].holdout, item[0].variant or ""))
 
 
-def _arm_cells(requests: Requests) -> Iterator[tuple[str, ...]]:
+def _arm_cells(campaign: Campaign, requests: Requests) -> Iterator[tuple[str, ...]]:
+    """Nothing of conversions where there is no goal: 0% would look like a failure."""
     for arm, asked in _arms(requests):
         group = "control" if arm.holdout else "asked"
         name = group if arm.variant is None else f"{arm.variant}, {group}"
         converted = requests.converted[arm]
-        yield name, f"{asked:,}", f"{converted:,}", f"{converted / asked:.1%}"
+        has_goal = campaign.goal != "none"
+        yield name, f"{asked:,}", *((f"{converted:,}", f"{converted / asked:.1%}") if has_goal else ("", ""))
 
 
 def _words(name: str) -> str:

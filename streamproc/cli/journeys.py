@@ -142,11 +142,16 @@ def _foretold(signal: dict[str, Any], told: Told) -> str:
 def _over(campaign: dict[str, Any], told: Told, *, is_asked: bool) -> Iterator[str]:
     """What the state keeps of journeys that are over."""
     entries = "Led into it once" if campaign["entries"] == 1 else f"Led into it {campaign['entries']:,} times"
+    is_dry = campaign.get("mode") == "dry"
     if (last := campaign["last_requested_at"]) is None:
         yield f"{entries}; nothing has been asked for."
     else:
-        was = "would have been (control group)" if campaign.get("holdout") else "was"
+        unreal = "control group" if campaign.get("holdout") else "dry" if is_dry else ""
+        was = f"would have been ({unreal})" if unreal else "was"
         yield f"{entries}; the last request {was} on {told(last)}, and that journey is over."
+    if is_dry:
+        yield "The state does not say what came of it, and what is decided dry is not published."
+        return
     where = "Kafka does not keep it any more" if is_asked else "--history looks for it in Kafka"
     yield f"The state does not say what came of it: {where}."
 

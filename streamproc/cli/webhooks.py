@@ -230,7 +230,8 @@ def print_status(console: Console, status: dict[str, Any]) -> None:
     oldest = f", the oldest since {status['oldest_at']}" if status["oldest_at"] else ""
     say(f"waiting    {status['waiting']:,}{oldest}")
     if status["failing"]:
-        say(f"failing    {status['failing']:,}, next attempt at {status['next_attempt_at']}")
+        attempt = "" if disabled else f", next attempt at {status['next_attempt_at']}"
+        say(f"failing    {status['failing']:,}{attempt}")
     for message in status["next_to_fail"]:
         say(
             f"  {message['id']}  {plain(message['customer'])}  {message['attempts']} attempts, until "

@@ -136,7 +136,7 @@ def _check_watches(entries: Sequence[CampaignEntry], segments: Sequence[SegmentE
 
 def _read_reentry(fields: Fields) -> int | None:
     """How long after a request the next entry may be; 0: at once; None: never, or it is wrong."""
-    if not fields.was_given("reentry") and not fields.was_given("cooldown"):
+    if fields.is_mapping and not fields.was_given("reentry") and not fields.was_given("cooldown"):
         hint = f"add `reentry:` with {_REENTRY}"
         fields.document.report(fields.node, "the campaign has no `reentry`", hint)
     node = fields.scalar("reentry", _REENTRY)

@@ -66,6 +66,11 @@ class Fields:
         """Where the key itself stands."""
         return self._keys[key]
 
+    @property
+    def is_mapping(self) -> bool:
+        """Whether a mapping stands there. Where none does, that is what is wrong, and not the keys that it lacks."""
+        return isinstance(self.node, MappingNode)
+
     def was_given(self, key: str) -> bool:
         """Whether the key stands there, even if it is not allowed."""
         return key in self._keys
@@ -155,9 +160,9 @@ class Fields:
         """A percentage from 0% to less than 100%, as a number; 0 if it is missing."""
         text = self._value(
             key,
-            "a percentage from `0%` to `99%`",
+            "a percentage from `0%` to less than `100%`",
             lambda node: _PORTION.fullmatch(node.value) is not None,
-            lambda text: f"write `{text}%`" if _PORTION.fullmatch(f"{text}%") else "",
+            _suggest_portion,
         )
         return 0.0 if text is None else float(text.removesuffix("%")) / 100
 
@@ -220,6 +225,14 @@ def _is_null(node: Node) -> bool:
 
 def _is_text(node: ScalarNode) -> bool:
     return str(node.tag).endswith(":str") and bool(node.value.strip())
+
+
+def _suggest_portion(text: str) -> str:
+    """Both that a number below 1 may mean: who writes 0.2 rather thinks of a fifth than of two in a thousand."""
+    same = f"`{text}%`" if _PORTION.fullmatch(f"{text}%") else ""
+    if same and 0 < float(text) < 1:
+        return f"write `{100 * float(text):.4g}%`, or {same} if you mean so few"
+    return f"write {same}" if same else ""
 
 
 def _suggest_key(text: str) -> str:

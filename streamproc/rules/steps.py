@@ -23,7 +23,7 @@ def read_steps(fields: Fields) -> tuple[Step, ...]:
     """The steps of a campaign, those that are right; what is wrong is noted."""
     if "steps" not in fields:
         for key in _REQUIRED:
-            if key not in fields:
+            if fields.is_mapping and key not in fields:
                 hint = f"add `{key}:`, or `steps:` for several"
                 fields.document.report(fields.node, f"the campaign has no `{key}`", hint)
         step = _read_step(fields, wait_ms=0)

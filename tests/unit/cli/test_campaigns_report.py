@@ -2,15 +2,21 @@
 
 import json
 from collections.abc import Iterable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 from streamproc.cli.campaigns import campaigns_group
+from streamproc.cli.campaigns_figures import show
 from streamproc.errors import StreamprocError
+from streamproc.experiments.journeys import Journeys
+from streamproc.experiments.lines import action_value
+from streamproc.experiments.report import report
 from tests.unit.experiments.signals import (
     DAY_MS,
     RULES,
@@ -72,6 +78,20 @@ def test_rates_lift_and_the_claim(signals: Path) -> None:
     assert "No claim: nobody was held out" in winback
     assert "1 no_consent" in winback
     assert max(map(len, shown.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_nothing_is_cut_where_there_is_little_room(signals: Path, is_terminal: bool) -> None:
+    """Neither arms nor figures: a terminal breaks lines, a pipe takes them as they are."""
+    journeys = Journeys()
+    journeys.add(map(action_value, signals.read_bytes().splitlines()))
+    out = StringIO()
+    console = Console(file=out, width=40, force_terminal=is_terminal, color_system=None, highlight=False)
+    show(console, [report(own, None) for own in journeys.counts()][:1])
+    shown = out.getvalue()
+    assert "\u2026" not in shown
+    rows = {cells[0]: cells[1:] for cells in map(str.split, shown.splitlines()) if cells}
+    assert [len(rows[arm]) for arm in ("control", "asked", "long", "short")] == [5, 9, 9, 9]
 
 
 def test_json_has_the_same_figures(signals: Path) -> None:
@@ -145,6 +165,9 @@ def test_since_and_effect(tmp_path: Path) -> None:
     assert own["comparisons"][0]["effect"] == 0.025
     (own,) = as_json(path)["campaigns"]
     assert [arm["customers"] for arm in own["arms"]] == [2, 2]
+    assert run(path).stdout.endswith("4 entries, 2 requests\n")
+    last = " ".join(run(path, "--since", "2026-03-20").stdout.split())
+    assert last.endswith("2 entries since 2026-03-20T00:00:00.000Z; of all that was read: 2 requests")
 
 
 def test_arms_are_checked_by_the_rules(signals: Path, tmp_path: Path) -> None:

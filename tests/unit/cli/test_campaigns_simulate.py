@@ -121,6 +121,11 @@ def test_the_tables(rules: Path, history: Path) -> None:
         ["free", "long,", "asked"], ["free", "short,", "asked"], ["free", "long,", "control"],
         ["free", "short,", "control"],
     ]  # fmt: skip
+    # Of a campaign without a goal nobody converts, and nobody fails to.
+    assert [line.split() for line in tables["Arms"] if line.startswith("miss")] == [
+        ["miss", "control" if arm["holdout"] else "asked", str(arm["entries"])]
+        for arm in found["miss"]["arms"]
+    ]
 
 
 def test_what_expired_steps_waited_for(tmp_path: Path, history: Path) -> None:

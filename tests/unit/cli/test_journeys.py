@@ -142,6 +142,15 @@ def test_what_is_over() -> None:
     )
 
 
+def test_what_is_over_of_one_that_is_dry() -> None:
+    """Nothing was asked for, and Kafka never had it."""
+    lines = told([(0, AGREED)], 60, said={"back": "dry"}, history=[])
+    assert lines[:2] == [
+        "Led into it once; the last request would have been (dry) on 2026-01-11 08:00 UTC, and that journey is over.",
+        "The state does not say what came of it, and what is decided dry is not published.",
+    ]
+
+
 def test_a_ladder_that_is_through() -> None:
     """It can be entered again once the time is over, which ends the journey that waits for its goal."""
     assert told([(0, AGREED)], 12)[-1] == (

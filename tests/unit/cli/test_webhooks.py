@@ -79,8 +79,9 @@ def test_what_waits_and_what_was_given_up() -> None:
         "disabled   since 2026-01-01: HTTP 410",
         "           streamproc webhooks enable sends again",
         "waiting    1,234, the oldest since 2026-01-02",
-        "failing    1, next attempt at 2026-01-03",
+        "failing    1",
         "  m1  a�[31m[red]  2 attempts, until 2026-01-04: HTTP 500: [b]x",
         "given up   1 of the newest 1,000: streamproc webhooks resend",
         "  m1  a�[31m[red]  expired at 2026-01-05, 2 attempts: never sent",
     ]
+    assert "failing    1, next attempt at 2026-01-03" in printed(failing=1, next_attempt_at="2026-01-03")
