@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
+import xxhash
 from numpy.typing import NDArray
 
 from streamproc.actions.rulings import Rulings
@@ -125,6 +126,7 @@ class Shard:
         self._extra = {
             "segments": _NAMES.encode(dict(sorted(names.items()))),
             "campaigns": _NAMES.encode({campaign.key: campaign.mode for campaign in ruleset.campaigns}),
+            "in_force": mark_of(definitions),
         }
         self.quota.redefine(definitions.ruleset.campaigns, self.head.partition, self.head.partitions)
         if self.is_restating:
@@ -144,6 +146,16 @@ class Shard:
         self.head = await self._store.commit(self.head, Commit(extra=done))
         self.is_restating = False
         self._extra.pop("restate", None)
+
+    @property
+    def has_untold(self) -> bool:
+        """Whether the head does not know yet which rules are in force."""
+        told = self.head.extra
+        return self.head.seq > 0 and any(told.get(name) != value for name, value in self._extra.items())
+
+    async def tell(self) -> None:
+        """Let the head know which rules are in force, where no batch does."""
+        self.head = await self._store.commit(self.head, Commit(extra=self._extra_of_commit()))
 
     async def settle(self, starts: Mapping[str, int]) -> None:
         """Commit where reading starts (topic -> offset) if it is not where it had ended, and what Redis has lost.
@@ -382,6 +394,15 @@ class _Loaded(NamedTuple):
     def table(self) -> CustomerTable:
         """Of which evaluating uses one up."""
         return unpack(self.ids, self.blobs)
+
+
+def mark_of(definitions: Definitions) -> bytes:
+    """What the `extra` of a head calls the rules and the model `in_force`: other than their fingerprint, it tells
+    campaigns apart, under which nobody has to be evaluated anew.
+    """
+    ruleset = definitions.ruleset
+    told = repr([(definitions.fingerprint, ruleset.contact), *ruleset.campaigns])
+    return f"{xxhash.xxh3_64_intdigest(told.encode()):016x}".encode()
 
 
 async def _alone(course: Course) -> Lives:

@@ -332,6 +332,8 @@ class Shards:
                     await self._step(held, batch)
                 if cursor is not None:
                     await self._sweep(held, cursor)
+                if batch is None and cursor is None and held.shard.has_untold:
+                    await held.shard.tell()
             if batch is None and cursor is None:
                 is_idle = not waiting and held.sweep_cursor is None
                 if self._until_ms is not None and is_idle and await self._is_over(held):

@@ -14,7 +14,8 @@ import orjson
 import xxhash
 
 from streamproc.errors import StreamprocError
-from streamproc.pipeline import segment_names
+from streamproc.pipeline import campaign_modes, segment_names
+from streamproc.rules.campaign import WATCH_PREFIX
 from streamproc.sources import SOURCES
 from streamproc.state.browse import browse
 from streamproc.state.layout import unpack
@@ -59,7 +60,8 @@ class Preview:
     move: come into a segment, or leave one.
 
     bands: how many would come into each churn band. requests: how many would trigger each campaign; an edited rule
-    requests nothing. same: how many were last evaluated under these very rules.
+    requests nothing. same: how many were last evaluated under these very rules. campaigns_new, campaigns_gone: keys of
+    campaigns that only the one or the other rules have.
     """
 
     segments: dict[str, SegmentPreview]
@@ -69,6 +71,8 @@ class Preview:
     same: int = 0
     bands: Counter[str] = field(default_factory=Counter)
     triggered: Counter[str] = field(default_factory=Counter)
+    campaigns_new: list[str] = field(default_factory=list)
+    campaigns_gone: list[str] = field(default_factory=list)
 
 
 async def preview(
@@ -83,6 +87,10 @@ async def preview(
     found = Preview(
         {segment.key: SegmentPreview(segment.version) for segment in definitions.ruleset.segments}
     )
+    if first is not None:
+        live, tried = campaign_modes(first), [campaign.key for campaign in definitions.ruleset.campaigns]
+        found.campaigns_new = [key for key in tried if key not in live]
+        found.campaigns_gone = [key for key in live if key not in tried]
     most = None if customers_max is None else -(-customers_max // max(partitions, 1))
     for partition in range(partitions):
         await _look_through(store, partition, definitions, most, found, advance)
@@ -146,10 +154,12 @@ def _count_inside(
 ) -> None:
     members = table.members[table.members["entered_ms"] != NEVER]
     own = {segment.id: segment.key for segment in definitions.ruleset.segments}
+    watches = {watch.id for watch in definitions.ruleset.watches}
     ids, counts = np.unique(members["segment"], return_counts=True)
     for id_, count in zip(ids.tolist(), counts.tolist(), strict=True):
         key = own.get(id_) or names.get(id_, (f"{id_:08x}", 0))[0]
-        found.segments.setdefault(key, SegmentPreview()).inside += count
+        if id_ not in watches and not key.startswith(WATCH_PREFIX):
+            found.segments.setdefault(key, SegmentPreview()).inside += count
     for key, version in names.values():
         if key in found.segments:
             found.segments[key].live_version = version

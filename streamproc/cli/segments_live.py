@@ -21,7 +21,7 @@ from streamproc.cli.tables import print_table
 from streamproc.contracts.printable import printable, printable_json
 from streamproc.errors import StreamprocError
 from streamproc.loading import load_definitions
-from streamproc.pipeline import segment_names
+from streamproc.pipeline import mark_of
 from streamproc.rules.cutoff_values import load_cutoffs
 from streamproc.rules.load import check_text, load_ruleset
 from streamproc.rules.model import Ruleset
@@ -143,6 +143,9 @@ def print_preview(console: Console, found: Preview) -> None:
     if found.bands:
         bands = ", ".join(f"{count:,} to {band}" for band, count in found.bands.most_common())
         console.print(Text(f"churn bands: {bands}"))
+    for verb, keys in (("comes", found.campaigns_new), ("goes", found.campaigns_gone)):
+        for key in keys:
+            console.print(Text.assemble("campaign ", (printable(key), "bold"), f" {verb}"))
     if unchanged := len(found.segments) - len(changing):
         stay = "1 segment stays as it is" if unchanged == 1 else f"{unchanged} segments stay as they are"
         console.print(Text(stay, "dim"))
@@ -175,6 +178,8 @@ def _as_json(found: Preview) -> dict[str, Any]:
         ],
         "bands": dict(found.bands),
         "campaigns_triggered": dict(found.triggered),
+        "campaigns_new": found.campaigns_new,
+        "campaigns_gone": found.campaigns_gone,
     }
 
 
@@ -248,8 +253,6 @@ async def _swept(store: Store, definitions: Definitions) -> tuple[int, int, bool
     first = await store.read_head(0)
     heads = [await store.read_head(partition) for partition in range(first.partitions if first else 0)]
     known = [head for head in heads if head is not None]
-    mark = f"{definitions.fingerprint:08x}".encode()
-    done = sum(head.extra.get("swept") == mark for head in known)
-    wanted = {(segment.key, segment.version) for segment in definitions.ruleset.segments}
-    named = any(wanted <= set(segment_names(head).values()) for head in known)
-    return done, len(known), bool(done) or named
+    mark, swept = mark_of(definitions), f"{definitions.fingerprint:08x}".encode()
+    informed = [head for head in known if head.extra.get("in_force") == mark]
+    return sum(head.extra.get("swept") == swept for head in informed), len(known), bool(informed)

@@ -36,6 +36,11 @@ segments:
   - {key: listener, name: Listener, version: 1, enter: events_total < 2}
 """
 
+CAMPAIGN = """
+campaigns:
+  - {key: ask, name: Ask, version: 1, on: enter talker, channel: email, reason: r, expires_after: 1d, reentry: never}
+"""
+
 RULES_WITH_A_CUTOFF = """
 currency: USD
 cutoffs:
@@ -145,6 +150,13 @@ async def test_rules_are_previewed_and_applied(installation: Installation) -> No
 
     again = await asyncio.to_thread(installation.command, "segments", "apply", str(tried), "--yes")
     assert "these rules are in force already" in again.stdout
+
+    tried.write_text(SECOND_RULES + CAMPAIGN)
+    applied = await asyncio.to_thread(installation.command, "segments", "apply", str(tried), "--yes")
+    assert "campaign ask comes" in applied.stdout
+    assert "in force" in applied.stdout, applied.stderr
+    listed = await asyncio.to_thread(installation.command, "campaigns", "pause", "ask")
+    assert listed.returncode == 0, listed.stderr
 
 
 async def test_cutoffs_of_the_running_group_are_taken_up(installation: Installation) -> None:

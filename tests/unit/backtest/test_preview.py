@@ -11,6 +11,7 @@ from streamproc.backtest.preview import count_customers, preview
 from streamproc.backtest.replay import Replay
 from streamproc.churn.model import load_model
 from streamproc.errors import StreamprocError
+from streamproc.pipeline import mark_of
 from streamproc.rules.load import load_ruleset
 from streamproc.state.memory_store import MemoryStore
 from streamproc.transitions.definitions import Definitions
@@ -103,3 +104,37 @@ async def test_a_sample_and_its_progress(
 async def test_without_customers_there_is_nothing_to_try(rules: Callable[[str], Definitions]) -> None:
     with pytest.raises(StreamprocError, match="no customer is known"):
         await preview(MemoryStore(), rules(AFTER), None, lambda _: None)
+
+
+WATCHED = """
+segments:
+  - {key: known, name: Known, version: 1, enter: events_total >= 1}
+campaigns:
+  - {key: miss, name: Miss, version: 1, on: inactive 1h, channel: email, reason: r, expires_after: 1d, reentry: never}
+"""
+
+
+async def test_watches_of_campaigns_are_no_segments(rules: Callable[[str], Definitions]) -> None:
+    """Neither those of the rules to be tried nor those that only the live ones have."""
+    replay, counts = await lived(rules(WATCHED))
+    for tried in (WATCHED, BEFORE):
+        found = await preview(replay.store, rules(tried), None, lambda _: None)
+        assert found.segments.keys() <= {"known", "talker"}
+        assert found.segments["known"].inside == len(counts)
+
+
+async def test_campaigns_that_come_and_go_are_named(rules: Callable[[str], Definitions]) -> None:
+    replay, _ = await lived(rules(WATCHED))
+    found = await preview(replay.store, rules(AFTER), None, lambda _: None)
+    assert (found.campaigns_new, found.campaigns_gone) == (["ask"], ["miss"])
+    same = await preview(replay.store, rules(WATCHED), None, lambda _: None)
+    assert (same.campaigns_new, same.campaigns_gone) == ([], [])
+
+
+async def test_the_head_tells_the_rules_in_force(rules: Callable[[str], Definitions]) -> None:
+    """Also where rules differ in campaigns only."""
+    replay, _ = await lived(rules(WATCHED))
+    head = await replay.store.read_head(0)
+    assert head is not None
+    assert head.extra["in_force"] == mark_of(rules(WATCHED))
+    assert head.extra["in_force"] != mark_of(rules(WATCHED.replace("expires_after: 1d", "expires_after: 2d")))

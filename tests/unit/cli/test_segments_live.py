@@ -7,12 +7,23 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
+from streamproc.backtest.history import HistoricEvent
 from streamproc.backtest.preview import Change, Preview, SegmentPreview
+from streamproc.churn.model import load_model
 from streamproc.cli.group import group
 from streamproc.cli.segments import segments_group
-from streamproc.cli.segments_live import _write, print_preview
+from streamproc.cli.segments_live import _swept, _write, print_preview
 from streamproc.errors import StreamprocError
+from streamproc.rules.load import load_ruleset
+from streamproc.transitions.definitions import Definitions
+from tests.reference.compose import call, encode
+from tests.unit.backtest.histories import DAY_MS, replayed
 
+CAMPAIGN = (
+    "campaigns:\n"
+    "  - {key: ask, name: Ask, version: 1, on: enter own, channel: email, reason: r, expires_after: 1d}\n"
+)
+START_MS = 20_514 * DAY_MS
 RULES = "segments:\n  - {key: own, name: Own, version: 1, enter: events_total >= 1}\n"
 EVIDENCE = {
     "feature": "events_total", "value": 3, "op": ">=", "threshold": 1, "unit": "count", "holds": True, "exact": True,
@@ -48,8 +59,11 @@ def test_what_changes_is_shown_with_reasons() -> None:
             },
             customers=2_000,
             changed=30,
+            campaigns_new=["nag"],
+            campaigns_gone=["ask"],
         )
     )
+    assert "campaign nag comes\ncampaign ask goes\n" in text
     assert "2,000 customers looked at; something changes for 30\n" in text
     lines = [line.split() for line in text.splitlines()]
     assert ["own", "1", "→", "2", "1,000", "20", "3", "1,017"] in lines
@@ -108,3 +122,16 @@ def test_retries_are_not_told_one_by_one(rules: Path) -> None:
     result = CliRunner().invoke(group, ["segments", "preview", str(rules)], env=env)
     assert isinstance(result.exception, StreamprocError)
     assert result.output == ""
+
+
+async def test_rules_that_no_worker_has_are_not_in_force(rules: Path) -> None:
+    """Though everybody was evaluated as they would have it: they differ in a campaign, which a worker may refuse."""
+    old = Definitions(load_ruleset(rules), load_model(None))
+    rules.write_text(RULES + CAMPAIGN)
+    new = Definitions(load_ruleset(rules), load_model(None))
+    assert old.fingerprint == new.fingerprint
+    page = call("page", "u-1", START_MS, "m1", name="x")
+    events = [HistoricEvent("events.web", encode(page))]
+    replay, _ = await replayed(events, old, START_MS + 400 * DAY_MS, 0)
+    assert await _swept(replay.store, old) == (1, 1, True)
+    assert await _swept(replay.store, new) == (0, 1, False)
