@@ -80,7 +80,7 @@ def _notes(own: CampaignReport, since_ms: int | None) -> Iterator[str]:
     entries, requests = sum(each.entries for each in arms), sum(each.requests for each in arms)
     suppressed = ", ".join(f"{count:,} {name}" for name, count in own.suppressed.most_common())
     of_all = "" if since_ms is None else f" since {to_iso(since_ms)}; of all that was read:"
-    yield f"{entries:,} entries{of_all or ','} {requests:,} requests" + (
+    yield f"{entries:,} entries asked or held out{of_all or ','} {requests:,} requests" + (
         f"; suppressed: {suppressed}" if suppressed else ""
     )
 

@@ -165,9 +165,11 @@ def test_since_and_effect(tmp_path: Path) -> None:
     assert own["comparisons"][0]["effect"] == 0.025
     (own,) = as_json(path)["campaigns"]
     assert [arm["customers"] for arm in own["arms"]] == [2, 2]
-    assert run(path).stdout.endswith("4 entries, 2 requests\n")
+    assert run(path).stdout.endswith("4 entries asked or held out, 2 requests\n")
     last = " ".join(run(path, "--since", "2026-03-20").stdout.split())
-    assert last.endswith("2 entries since 2026-03-20T00:00:00.000Z; of all that was read: 2 requests")
+    assert last.endswith(
+        "2 entries asked or held out since 2026-03-20T00:00:00.000Z; of all that was read: 2 requests"
+    )
 
 
 def test_arms_are_checked_by_the_rules(signals: Path, tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ from tests.unit.backtest.histories import DAY_MS, replayed
 
 CAMPAIGN = (
     "campaigns:\n"
-    "  - {key: ask, name: Ask, version: 1, on: enter own, channel: email, reason: r, expires_after: 1d}\n"
+    "  - {key: ask, name: Ask, version: 1, on: enter own, channel: email, expires_after: 1d, reason: r, "
+    "reentry: never}\n"
 )
 START_MS = 20_514 * DAY_MS
 RULES = "segments:\n  - {key: own, name: Own, version: 1, enter: events_total >= 1}\n"
