@@ -136,11 +136,11 @@ class Shard:
         """Whether every customer has been evaluated under the rules in force."""
         if self.is_restating:
             return False
-        return self.head.seq == 0 or self.head.extra.get("swept") == self._swept_mark()
+        return self.head.seq == 0 or self.head.extra.get("swept") == swept_mark_of(self.definitions)
 
     async def finish_sweep(self) -> None:
         """Remember that all customers have been evaluated under the rules in force, and all restated if need be."""
-        done = {"swept": self._swept_mark()}
+        done = {"swept": swept_mark_of(self.definitions)}
         if self.is_restating:
             done["restate"] = b""
         self.head = await self._store.commit(self.head, Commit(extra=done))
@@ -344,10 +344,7 @@ class Shard:
     def _extra_of_commit(self) -> dict[str, bytes]:
         """What the head keeps beside: segment names, and on the first commit that there is nothing to sweep."""
         extra = {name: value for name, value in self._extra.items() if self.head.extra.get(name) != value}
-        return {**extra, "swept": self._swept_mark()} if self.head.seq == 0 else extra
-
-    def _swept_mark(self) -> bytes:
-        return f"{self.definitions.fingerprint:08x}".encode()
+        return {**extra, "swept": swept_mark_of(self.definitions)} if self.head.seq == 0 else extra
 
     async def _pop_due(self, limit_ms: int, most: int, *, whole: bool = True) -> tuple[list[str], int, int]:
         """Who is due; from the shard's time on. See `Timers.pop`."""
@@ -394,6 +391,11 @@ class _Loaded(NamedTuple):
     def table(self) -> CustomerTable:
         """Of which evaluating uses one up."""
         return unpack(self.ids, self.blobs)
+
+
+def swept_mark_of(definitions: Definitions) -> bytes:
+    """What the `extra` of a head calls the rules and the model by which it has `swept` all customers."""
+    return f"{definitions.fingerprint:08x}".encode()
 
 
 def mark_of(definitions: Definitions) -> bytes:

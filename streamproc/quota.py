@@ -43,7 +43,10 @@ class _Kept(msgspec.Struct, array_like=True):
 
 def held_since_ms(stored: Mapping[str, bytes], released_ms: int) -> int | None:
     """Since when the breaker of a shard holds all requests; None: it does not. `stored`: the `extra` of its head."""
-    held_ms = _kept(stored).held_ms
+    return _unless_released(_kept(stored).held_ms, released_ms)
+
+
+def _unless_released(held_ms: int | None, released_ms: int) -> int | None:
     return None if held_ms is None or held_ms < released_ms else held_ms
 
 
@@ -79,8 +82,7 @@ class Quota:
     @property
     def held_ms(self) -> int | None:
         """Since when the breaker holds all requests; None: it does not, or somebody has let them go on."""
-        held_ms = self._breaker.held_ms
-        return None if held_ms is None or self.controls.released_ms > held_ms else held_ms
+        return _unless_released(self._breaker.held_ms, self.controls.released_ms)
 
     def foresight(self, campaigns: Iterable[Campaign]) -> Rulings:
         """To foretell what silence does. Who is paused or held only tries: nobody knows when that is over."""
@@ -96,8 +98,7 @@ class Quota:
 
     def rulings(self) -> Rulings:
         """To begin a go with."""
-        held_ms = self._breaker.held_ms
-        if held_ms is not None and self.controls.released_ms > held_ms:
+        if self.is_held and self.held_ms is None:
             self._breaker.release()
             _log.info("campaigns go on: the breaker is released", partition=self._partition)
         return self._allowance.rulings(self.controls.modes, is_held=self.is_held)

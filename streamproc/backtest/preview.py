@@ -154,11 +154,10 @@ def _count_inside(
 ) -> None:
     members = table.members[table.members["entered_ms"] != NEVER]
     own = {segment.id: segment.key for segment in definitions.ruleset.segments}
-    watches = {watch.id for watch in definitions.ruleset.watches}
     ids, counts = np.unique(members["segment"], return_counts=True)
     for id_, count in zip(ids.tolist(), counts.tolist(), strict=True):
         key = own.get(id_) or names.get(id_, (f"{id_:08x}", 0))[0]
-        if id_ not in watches and not key.startswith(WATCH_PREFIX):
+        if not key.startswith(WATCH_PREFIX):
             found.segments.setdefault(key, SegmentPreview()).inside += count
     for key, version in names.values():
         if key in found.segments:

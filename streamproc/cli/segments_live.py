@@ -21,7 +21,7 @@ from streamproc.cli.tables import print_table
 from streamproc.contracts.printable import printable, printable_json
 from streamproc.errors import StreamprocError
 from streamproc.loading import load_definitions
-from streamproc.pipeline import mark_of
+from streamproc.pipeline import mark_of, swept_mark_of
 from streamproc.rules.cutoff_values import load_cutoffs
 from streamproc.rules.load import check_text, load_ruleset
 from streamproc.rules.model import Ruleset
@@ -253,6 +253,6 @@ async def _swept(store: Store, definitions: Definitions) -> tuple[int, int, bool
     first = await store.read_head(0)
     heads = [await store.read_head(partition) for partition in range(first.partitions if first else 0)]
     known = [head for head in heads if head is not None]
-    mark, swept = mark_of(definitions), f"{definitions.fingerprint:08x}".encode()
+    mark, swept = mark_of(definitions), swept_mark_of(definitions)
     informed = [head for head in known if head.extra.get("in_force") == mark]
     return sum(head.extra.get("swept") == swept for head in informed), len(known), bool(informed)
