@@ -10,7 +10,7 @@ from typing import Final
 from streamproc.actions.arms import is_held_out, is_held_out_of_all, variant
 from streamproc.actions.caps import Contact
 from streamproc.actions.channels import choose_channel
-from streamproc.actions.journeys import Journey, arm_of, is_control, variant_name
+from streamproc.actions.journeys import Journey, arm_of, is_control, reentry_refusal, variant_name
 from streamproc.actions.rulings import ENTERED, Rulings, Tallied
 from streamproc.actions.said import Facts, Said
 from streamproc.actions.waits import wait
@@ -170,14 +170,7 @@ class _Desk:
     def _refusal_at_door(self, campaign: Campaign, journey: Journey) -> AbortType | None:
         if self._facts.redefined:
             return "definition"
-        if journey.step_ms != NEVER:
-            return "in_journey"
-        if journey.requested_ms != NEVER:
-            if campaign.again_ms is None:
-                return "never_again"
-            if journey.requested_ms > self._now_ms - campaign.again_ms:
-                return "cooldown"
-        return None
+        return reentry_refusal(campaign, journey, self._now_ms)
 
     def _waits(self, campaign: Campaign, step: Step) -> tuple[WaitedFor | None, int]:
         facts, told_to = self._facts, self._rulings.told_to_wait(campaign)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,20 @@ class Journey:
         """Close it; what outlasts it stays."""
         self.entered_ms = self.first_ms = self.step_ms = NEVER
         self.look_ms, self.step, self.asked, self.requests, self.arm = INF, NO_STEP, 0, 0, 0
+
+
+def reentry_refusal(
+    campaign: Campaign, journey: Journey, now_ms: int
+) -> Literal["in_journey", "never_again", "cooldown"] | None:
+    """Why a customer with this journey cannot enter the campaign now; None: nothing of the past speaks against it."""
+    if journey.step_ms != NEVER:
+        return "in_journey"
+    if journey.requested_ms != NEVER:
+        if campaign.again_ms is None:
+            return "never_again"
+        if journey.requested_ms > now_ms - campaign.again_ms:
+            return "cooldown"
+    return None
 
 
 def arm_of(variant: int | None, is_held_out: bool) -> int:

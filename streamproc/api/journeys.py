@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from streamproc.actions.arms import is_held_out
-from streamproc.actions.journeys import Journey, is_control, read_journeys, variant_name
+from streamproc.actions.journeys import Journey, is_control, read_journeys, reentry_refusal, variant_name
 from streamproc.actions.rulings import Rulings
 from streamproc.actions.waits import wait
 from streamproc.actions.zones import zone_of
@@ -104,15 +104,12 @@ class _View:
 
     def _reentry(self, campaign: Campaign, journey: Journey) -> tuple[str | None, int | None]:
         """Why something that led into the campaign now would be refused, and until when; None: nobody knows."""
-        if journey.step_ms != NEVER:
-            return "in_journey", None
-        if journey.requested_ms != NEVER:
-            if campaign.again_ms is None:
-                return "never_again", None
-            again_ms = journey.requested_ms + campaign.again_ms
-            if again_ms > self.as_of_ms:
-                return "cooldown", again_ms
-        return None, self.as_of_ms
+        refusal = reentry_refusal(campaign, journey, self.as_of_ms)
+        if refusal is None:
+            return None, self.as_of_ms
+        if refusal == "cooldown" and campaign.again_ms is not None:
+            return refusal, journey.requested_ms + campaign.again_ms
+        return refusal, None
 
     def _journey(self, campaign: Campaign, journey: Journey) -> dict[str, Any]:
         has_window = journey.has_asked and campaign.goal != "none"
