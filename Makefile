@@ -7,6 +7,7 @@ PYTHON := $(or $(shell command -v python3.11),python3)
 BIN := .venv/bin
 #: Tests without servers, which may use all cores.
 PURE := tests/unit tests/oracle
+# The others mostly wait: two at a time, each side with servers of its own. Both sides keep to whole files.
 
 # Compiled modules start in a third of the time, and the tests start hundreds of processes.
 unexport PYTHONDONTWRITEBYTECODE
@@ -26,7 +27,7 @@ demo: setup ## Run the whole program on real history, without Docker: about two 
 test: setup kafka redis chromium faust-tests peers ## Run all tests; starts its own Kafka and Redis. ARGS="-k name" chooses.
 ifeq ($(ARGS),)
 	$(BIN)/pytest $(PURE) -n auto
-	$(BIN)/pytest tests $(addprefix --ignore ,$(PURE))
+	$(BIN)/pytest tests $(addprefix --ignore ,$(PURE)) -n 2 --dist loadfile
 else
 	$(BIN)/pytest $(ARGS)
 endif
