@@ -101,7 +101,8 @@ async def _release(store: Store) -> dict[int, int]:
 def _say(keys: Sequence[str], mode: Mode | None, then: str, *, is_all: bool) -> None:
     """Put campaigns into a mode; None: that of the rules file. `then`: what follows from it."""
     if bool(keys) == is_all:
-        raise click.UsageError("name the campaigns, or give --all")
+        wrong = "--all is every campaign: name none" if is_all else "name the campaigns, or give --all"
+        raise click.UsageError(wrong)
     settings = load_settings(os.environ)
 
     async def say(store: Store) -> tuple[Running, dict[str, Mode], list[str]]:

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
 
 from streamproc.cli.event_files import opened
+from streamproc.cli.facts import counted
 from streamproc.cli.rules_file import rules_path
 from streamproc.clock import wall_ms
 from streamproc.contracts.decode import Failure, decode_chunk
@@ -204,4 +205,4 @@ def _print_summary(out: Console, tally: Tally, as_json: bool) -> None:
     if tally.currency_mismatches:
         out.print(f"{tally.currency_mismatches:,} orders are in another currency; their money is not counted")
     if tally.unknown_zones:
-        out.print(f"{tally.unknown_zones:,} time zones are not known; they are not read")
+        out.print(f"not known, and not read: {counted(tally.unknown_zones, 'time zone')}")

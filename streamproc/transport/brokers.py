@@ -54,6 +54,10 @@ def brokers_of(settings: Settings) -> Brokers:
     Reads the certificates, but connects to nothing. Raises StreamprocError for settings that cannot work
     together, and for those that would have no effect: who gives a password wants it to be used.
     """
+    if not settings.kafka.strip():
+        raise StreamprocError(
+            "STREAMPROC_KAFKA is empty", fix="set it to host:port of a broker, or unset it: localhost:9092"
+        )
     security = settings.kafka_security
     sasl, tls = None, None
     if security.startswith("sasl"):

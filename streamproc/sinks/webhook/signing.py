@@ -42,7 +42,7 @@ def _parse(word: str, number: int) -> bytes:
         raise StreamprocError(f"{which} is not base64", fix=f"write {_PREFIX} and base64 behind it") from None
     if not _SECRET_BYTES_MIN <= len(secret) <= _SECRET_BYTES_MAX:
         raise StreamprocError(
-            f"{which} has {len(secret)} bytes",
+            f"{which} is {len(secret)} byte{'' if len(secret) == 1 else 's'} long",
             fix=f"use {_SECRET_BYTES_MIN} to {_SECRET_BYTES_MAX} random bytes: openssl rand -base64 32",
         )
     return secret

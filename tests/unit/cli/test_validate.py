@@ -78,7 +78,7 @@ def test_outcomes_have_a_channel_option_of_their_own() -> None:
     assert run(delivered, "--channel", "outcomes").exit_code == 0
     assert run(outcome, "--channel", "outcomes").exit_code == 1
     away = UNKNOWN.replace('"track"', '"identify"').replace("}", ',"traits":{"timezone":"Mars/Olympus"}}')
-    assert "1 time zones are not known" in run(away).stdout
+    assert "not known, and not read: 1 time zone\n" in run(away).stdout
 
 
 def test_bytes_that_are_no_text_and_lines_that_are_too_large() -> None:

@@ -29,6 +29,12 @@ def test_without_settings_there_is_no_security() -> None:
     assert faust_options(read())["broker_credentials"] is None
 
 
+def test_no_broker_is_a_mistake() -> None:
+    """Not a host without a name."""
+    with pytest.raises(StreamprocError, match="STREAMPROC_KAFKA is empty"):
+        read(kafka=" ")
+
+
 @pytest.mark.parametrize("security", ["ssl", "sasl_plaintext", "sasl_ssl"])
 def test_clients_and_faust_get_the_same(security: str, authority: Authority) -> None:
     """The protocol, the user and the TLS context; hosts are checked."""

@@ -63,8 +63,8 @@ def test_an_old_attempt_is_refused() -> None:
         ("", "no secret"),
         ("hush", "secret 1 .* does not begin with whsec_"),
         (f"{secret(1)} whsec_hush!", "secret 2 .* is not base64"),
-        ("whsec_aHVzaA==", "has 4 bytes"),
-        ("whsec_" + "A" * 88, "has 66 bytes"),
+        ("whsec_aHVzaA==", "is 4 bytes long"),
+        ("whsec_" + "A" * 88, "is 66 bytes long"),
     ],
 )
 def test_a_secret_that_cannot_be_used_is_not_shown(text: str, says: str) -> None:
