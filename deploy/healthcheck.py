@@ -1,6 +1,6 @@
 """Ends with 0 if the process in this container says, at /livez, that it is alive; else says why not.
 
-Docker starts it anew every ten seconds, so it needs nothing but sockets: with `python -I -S` 20 ms of CPU; `urllib` alone
+Docker starts it anew every ten seconds, so it needs nothing but sockets: 20 ms of CPU with `python -I -S`. `urllib`
 takes three times that, and streamproc's own command ten times.
 """
 

@@ -1,7 +1,7 @@
 """Makes components/monitoring/prometheusrule.yaml of deploy/prometheus/: `make prometheus-rule`.
 
-The Prometheus Operator wants rules inside a PrometheusRule, and Kustomize reads no files outside its folder. So there is
-a second copy, and `--check` ends with 1 if it is not what this program would write.
+The Prometheus Operator wants rules inside a PrometheusRule, and Kustomize reads no files outside its folder. So there
+is a second copy, and `--check` ends with 1 if it is not what this program would write.
 """
 
 import sys
