@@ -80,21 +80,3 @@ async def test_broken_values_leave_the_old_ones(settings: Settings, tmp_path: Pa
     path.write_bytes(b"{")
     await watch
     assert told.definitions == []
-
-
-async def test_rules_in_a_volume_of_kubernetes_are_taken_up(settings: Settings, tmp_path: Path) -> None:
-    """kubelet writes a new folder and turns one link to it; the path that the worker knows leads through that link."""
-    (tmp_path / "rules.yaml").unlink()
-    for name, text in (("..1", RULES), ("..2", RULES.replace("version: 1", "version: 2").replace("12", "15"))):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "rules.yaml").write_text(text)
-    (tmp_path / "..data").symlink_to("..1")
-    (tmp_path / "rules.yaml").symlink_to("..data/rules.yaml")
-    worker, told = Worker(settings, load_definitions(settings)), Told()
-    watch = asyncio.create_task(watched(worker, told, "loaded", 1))
-    await asyncio.sleep(0.05)
-    (tmp_path / "..data_tmp").symlink_to("..2")
-    (tmp_path / "..data_tmp").rename(tmp_path / "..data")
-    await watch
-    (loaded,) = told.definitions
-    assert {segment.version for segment in loaded.ruleset.segments} == {2}
