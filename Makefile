@@ -13,8 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test unit driver-tests acceptance faults mutants fuzz soak lint format types arrows schemas
-.PHONY: compose-check deploy-lint deploy-check prometheus-rule check kafka redis kustomize chromium faust-tests peers
-.PHONY: bench bench-smoke peers-lock lock clean
+.PHONY: compose-check check kafka redis chromium faust-tests peers bench bench-smoke peers-lock lock clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -24,7 +23,7 @@ setup: .venv/.synced ## Create .venv with exactly the locked packages (the other
 demo: setup ## Run the whole program on real history, without Docker: about two minutes. ARGS="--keep" leaves it up.
 	$(BIN)/streamproc demo $(ARGS)
 
-test: setup kafka redis kustomize chromium faust-tests peers ## Run all tests; starts its own Kafka and Redis. ARGS="-k name" chooses.
+test: setup kafka redis chromium faust-tests peers ## Run all tests; starts its own Kafka and Redis. ARGS="-k name" chooses.
 ifeq ($(ARGS),)
 	$(BIN)/pytest $(PURE) -n auto
 	$(BIN)/pytest tests $(addprefix --ignore ,$(PURE))
@@ -73,24 +72,28 @@ types: setup ## Check types, strictly.
 arrows: setup ## Check which module may import which.
 	$(BIN)/lint-imports
 
+.PHONY: deploy-lint deploy-check prometheus-rule kustomize
+
+deploy-lint: setup ## Check style and form of what is deployed: hadolint, yamllint, the copy of Prometheus's rules.
+	$(BIN)/hadolint deploy/Dockerfile
+	$(BIN)/yamllint --strict .yamllint docker-compose.yml deploy
+	$(BIN)/python deploy/k8s/prometheus_rule.py --check
+
+deploy-check: compose-check deploy-lint kustomize ## And build deploy/k8s, check it by Kubernetes' schemas, and that all fits together.
+	$(BIN)/pytest tests/deploy $(ARGS)
+
+prometheus-rule: setup ## Bring the copy of deploy/prometheus/ in deploy/k8s up to date.
+	$(BIN)/python deploy/k8s/prometheus_rule.py
+
+check: deploy-lint
+
 schemas: setup ## Check that schemas/ is what the types say.
 	$(BIN)/python -m streamproc schemas --check
 
 compose-check: setup ## Check docker-compose.yml against the Compose specification.
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
-deploy-lint: compose-check ## Check style and form of deploy/ and docker-compose.yml: hadolint, yamllint, the Compose specification.
-	$(BIN)/hadolint deploy/Dockerfile
-	$(BIN)/yamllint --strict .yamllint docker-compose.yml deploy
-	$(BIN)/python deploy/k8s/prometheus_rule.py --check
-
-deploy-check: deploy-lint kustomize ## And build deploy/k8s, check it by Kubernetes' schemas and that all fits together.
-	$(BIN)/pytest tests/deploy $(ARGS)
-
-prometheus-rule: setup ## Bring the copy of deploy/prometheus/ in deploy/k8s up to date.
-	$(BIN)/python deploy/k8s/prometheus_rule.py
-
-check: lint types arrows schemas deploy-lint ## All checks that are no tests.
+check: lint types arrows schemas compose-check ## All checks that are no tests.
 
 lock: $(filter .cache/%,$(UV)) ## Bring uv.lock up to date with pyproject.toml.
 	$(UV) lock
@@ -120,15 +123,17 @@ kafka: .cache/kafka/.fetched
 redis:
 	@bash tests/servers/install-redis.sh
 
-# What builds deploy/k8s: kubectl can, and where neither it nor Kustomize is, Go makes one.
-
-kustomize:
-	@bash tests/deploy/install-kustomize.sh .cache/kustomize
-
 # The browser in which the page of a backtest is looked at. Without it that test fails, and says so.
 
 chromium:
 	@bash tests/browser/install-chromium.sh
+
+# What builds deploy/k8s: kubectl can, and where neither it nor Kustomize is, Go makes one.
+
+test: kustomize
+
+kustomize:
+	@bash tests/deploy/install-kustomize.sh .cache/kustomize
 
 # Faust's own tests, from its source distribution; and OpenTracing, with which they measure.
 
