@@ -79,7 +79,7 @@ deploy-lint: setup ## Check style and form of what is deployed: hadolint, yamlli
 	$(BIN)/yamllint --strict .yamllint docker-compose.yml deploy
 	$(BIN)/python deploy/k8s/prometheus_rule.py --check
 
-deploy-check: compose-check deploy-lint kustomize ## And build deploy/k8s, check it by Kubernetes' schemas, and that all fits together.
+deploy-check: compose-check deploy-lint kustomize ## Check all that is deployed: the above, the Compose specification, and what Kustomize builds.
 	$(BIN)/pytest tests/deploy $(ARGS)
 
 prometheus-rule: setup ## Bring the copy of deploy/prometheus/ in deploy/k8s up to date.
