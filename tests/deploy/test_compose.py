@@ -87,5 +87,28 @@ def test_ours_run_with_settings_that_exist_and_rights_that_they_need(name: str) 
     assert tag == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
 
+def test_what_is_mounted_is_there_and_names_the_services() -> None:
+    """The configuration of Prometheus and Grafana is in files that know these names and paths."""
+    mounted = {}
+    for service in SERVICES.values():
+        for source, target, mode in (m.split(":") for m in service.get("volumes", []) if m.startswith(".")):
+            assert (ROOT / source).is_dir(), source
+            assert mode == "ro"
+            mounted[target] = ROOT / source
+    prometheus = yaml.safe_load((mounted["/etc/prometheus"] / "prometheus.yml").read_text())
+    for job in prometheus["scrape_configs"]:
+        for target in (one for group in job["static_configs"] for one in group["targets"]):
+            name, _, port = target.partition(":")
+            assert any(published.endswith(f":{port}") for published in SERVICES[name]["ports"])
+    provisioning = mounted["/etc/grafana/provisioning"]
+    for path in provisioning.glob("dashboards/*.y*ml"):
+        for provider in yaml.safe_load(path.read_text())["providers"]:
+            assert list(mounted[provider["options"]["path"]].glob("*.json"))
+    for path in provisioning.glob("datasources/*.y*ml"):
+        for source in yaml.safe_load(path.read_text())["datasources"]:
+            host, _, port = source["url"].removeprefix("http://").partition(":")
+            assert any(published.endswith(f":{port}") for published in SERVICES[host]["ports"])
+
+
 def test_kafka_is_the_one_that_is_tested() -> None:
     assert SERVICES["kafka"]["image"] == IMAGE

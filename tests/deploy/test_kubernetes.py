@@ -234,7 +234,7 @@ def test_only_prometheus_comes_in(objects: list[Object]) -> None:
             if policy["metadata"]["name"] == "streamproc":
                 (source,) = rule["from"]
                 assert source["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": "prometheus"}
-                assert rule["ports"] == [{"port": "http", "protocol": "TCP"}]
+                assert rule["ports"] == [{"port": Settings().http_port, "protocol": "TCP"}]
         for rule in spec.get("egress", []):
             assert rule["to"]
             assert rule["ports"]
