@@ -42,12 +42,8 @@ def of_kind(objects: list[Object], *kinds: str) -> list[Object]:
 
 
 def named(objects: list[Object], kind: str, name: str) -> Object:
-    """The one object of this kind and name, or of this name and a suffix made of what is in it."""
-    (found,) = (
-        one
-        for one in of_kind(objects, kind)
-        if one["metadata"]["name"].startswith(name) and "-" not in one["metadata"]["name"][len(name) + 1 :]
-    )
+    """The one object of this kind and name."""
+    (found,) = (one for one in of_kind(objects, kind) if one["metadata"]["name"] == name)
     return found
 
 
@@ -63,7 +59,8 @@ def matches(selector: Object, labels: Mapping[str, str]) -> bool:
         assert expression["operator"] == "In"
         if labels.get(expression["key"]) not in expression["values"]:
             return False
-    return selector.get("matchLabels", {}).items() <= labels.items()
+    wanted: Mapping[str, str] = selector.get("matchLabels", {})
+    return wanted.items() <= labels.items()
 
 
 def ours(objects: list[Object]) -> Iterator[tuple[str, Object, Object]]:
