@@ -6,7 +6,7 @@ PIP_VERSION := 25.3
 PYTHON := $(or $(shell command -v python3.11),python3)
 BIN := .venv/bin
 #: Tests without servers, which may use all cores.
-PURE := tests/unit tests/oracle
+PURE := tests/unit tests/oracle tests/deploy
 # The others mostly wait: two at a time, each side with servers of its own. Both sides keep to whole files.
 
 # Compiled modules start in a third of the time, and the tests start hundreds of processes.
@@ -73,6 +73,21 @@ types: setup ## Check types, strictly.
 arrows: setup ## Check which module may import which.
 	$(BIN)/lint-imports
 
+.PHONY: deploy-lint deploy-check prometheus-rule kustomize
+
+deploy-lint: setup ## Check style and form of what is deployed: hadolint, yamllint, the copy of Prometheus's rules.
+	$(BIN)/hadolint deploy/Dockerfile
+	$(BIN)/yamllint --strict .yamllint docker-compose.yml deploy
+	$(BIN)/python deploy/k8s/prometheus_rule.py --check
+
+deploy-check: compose-check deploy-lint kustomize ## Check all that is deployed: the above, the Compose specification, and what Kustomize builds.
+	$(BIN)/pytest tests/deploy $(ARGS)
+
+prometheus-rule: setup ## Bring the copy of deploy/prometheus/ in deploy/k8s up to date.
+	$(BIN)/python deploy/k8s/prometheus_rule.py
+
+check: deploy-lint
+
 schemas: setup ## Check that schemas/ is what the types say.
 	$(BIN)/python -m streamproc schemas --check
 
@@ -113,6 +128,13 @@ redis:
 
 chromium:
 	@bash tests/browser/install-chromium.sh
+
+# What builds deploy/k8s: kubectl can, and where neither it nor Kustomize is, Go makes one.
+
+test: kustomize
+
+kustomize:
+	@bash tests/deploy/install-kustomize.sh .cache/kustomize
 
 # Faust's own tests, from its source distribution; and OpenTracing, with which they measure.
 
