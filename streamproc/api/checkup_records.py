@@ -133,13 +133,13 @@ def judge_offsets(group: GroupFacts, shards: Sequence[ShardFacts], prefix: str) 
         fix = (
             "restore Redis from its backup; to rebuild from the topics instead, choose a new STREAMPROC_GROUP"
         )
-        yield Finding("group.offsets", "wrong", "group", text, fix)
+        yield Finding("group.offsets", "wrong", "offsets", text, fix)
     if back:
         text = f"Redis is behind what Kafka was told of shards {listed(back)}: it lost acknowledged writes"
         fix = "nothing is lost for good: the next worker reads on from Redis. See why Redis went back"
-        yield Finding("group.offsets", "warning", "group", text, fix)
+        yield Finding("group.offsets", "warning", "offsets", text, fix)
     if told and not gone and not back:
-        yield Finding("group.offsets", "ok", "group", "Redis is at least as far as Kafka was told")
+        yield Finding("group.offsets", "ok", "offsets", "Redis is at least as far as Kafka was told")
 
 
 def places_of(topics: Sequence[str], partitions: int) -> list[TopicPartition]:

@@ -54,7 +54,7 @@ def judge_redis(facts: RedisFacts, where: str, replicas: int | None) -> Iterator
         fix = "put workers and Redis into one zone; see its SLOWLOG and CPU; is something else using it?"
         yield Finding("redis.latency", "warning", "Redis", text, fix)
     else:
-        yield Finding("redis.latency", "ok", "Redis", f"a round trip takes {facts.round_trip_ms:.1f} ms")
+        yield Finding("redis.latency", "ok", "Redis", f"a round trip takes {facts.round_trip_ms:.2f} ms")
     yield from _judge_clock(facts)
 
 
@@ -152,7 +152,7 @@ def _judge_clock(facts: RedisFacts) -> Iterator[Finding]:
         return
     text = f"Redis's clock is {skew_ms / 1000:+,.1f} s from this machine's"
     if abs(skew_ms) <= _SKEW_MS + facts.round_trip_ms:
-        yield Finding("clocks.redis", "ok", "clocks", f"{text}, known to {facts.round_trip_ms / 2:.1f} ms")
+        yield Finding("clocks.redis", "ok", "clocks", f"{text}, known to {facts.round_trip_ms / 2:.2f} ms")
         return
     text += (
         "; workers go by their own clocks: where they are wrong, timers fire early or late by as much, and "

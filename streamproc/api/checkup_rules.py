@@ -53,9 +53,8 @@ def judge_cutoffs(ruleset: Ruleset, path: str, values: CutoffValues, today: date
 
 def judge_model(model: ChurnModel, path: str, ruleset: Ruleset, today: date) -> Iterator[Finding]:
     """Whose customers it was fitted on, and for what."""
-    about = (
-        f"{model.version}: risk of no activity within {model.horizon_days} days, fitted on {model.trained_on}"
-    )
+    customers = model.trained_on.partition(": ")[0]
+    about = f"{model.version}: risk of no activity within {model.horizon_days} days, fitted on {customers}"
     age_days = (today - date.fromisoformat(model.created)).days
     needs_days = ruleset.churn.min_history_ms / _DAY_MS
     if path and age_days > _OLD_MODEL_DAYS:

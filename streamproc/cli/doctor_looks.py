@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -105,6 +106,8 @@ def _definitions(settings: Settings, findings: list[Finding]) -> Definitions | N
 async def _kafka(settings: Settings, kafka: KafkaLook, needed_ms: int) -> AsyncIterator[Finding]:
     brokers, topics = brokers_of(settings), Topics(settings.topic_prefix)
     cluster = await look_at_brokers(brokers)
+    let_in = ",".join(door.address for door in cluster.doors if not door.error)
+    brokers = replace(brokers, bootstrap=let_in)  # no other question waits for those that do not answer
     for finding in judge_brokers(cluster):
         yield finding
     if all(door.error for door in cluster.doors) or any(door.error for door in cluster.advertised):

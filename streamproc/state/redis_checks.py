@@ -155,6 +155,11 @@ _TELLTALES: Final[tuple[tuple[str | type[BaseException], str], ...]] = (
         ConnectionRefusedError,
         "nothing listens there: start Redis, or correct host and port in STREAMPROC_REDIS",
     ),
+    ("Protocol error", "something else than Redis answers there: correct host and port in STREAMPROC_REDIS"),
+    (
+        "Connection closed by server",
+        "something else than Redis on that port, or one that speaks TLS (rediss://)",
+    ),
     (
         "no reply within",
         "a firewall, or something else than Redis on that port, or one that speaks TLS (rediss://)",
