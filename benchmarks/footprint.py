@@ -9,6 +9,7 @@ bytes per event on the wires of Redis and Kafka, of one worker on a backlog. The
 
 import argparse
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -31,6 +32,8 @@ _PARTITIONS: Final = 12
 #: Of customers' ids: those of the benchmarks, and a UUID.
 _ID_BYTES: Final = (10, 36)
 _ID_CUSTOMERS: Final = 100_000
+#: When the file is rewritten under load.
+_MIDWAY: Final = 0.3
 
 
 class Footprint(msgspec.Struct):
@@ -57,7 +60,9 @@ class Wires(msgspec.Struct):
     redis_bytes_per_customer: float
     event_bytes: float
     signal_bytes: float
-    worker_mb: float
+    cow_pages_per_event: float
+    rewrite_s: float
+    cow_share: float
 
 
 async def measure_footprint(stage: Stage, lives: Lives, customers: int) -> Footprint:
@@ -133,7 +138,9 @@ async def measure_wires(stage: Stage, lives: Lives, customers: int, events: int,
         before = await _info(stage)
         worker = site.start()
         lookout = Lookout(stage, site, store, [worker])
+        rewriting = asyncio.create_task(_rewrite_midway(stage, lookout, events))
         sights = await lookout.watch(events)
+        rewrite = await rewriting
         after = await _info(stage)
         metrics = await asyncio.to_thread(lambda: [worker.metrics()])
         used_s = cpu_s(worker.process.pid)
@@ -153,8 +160,24 @@ async def measure_wires(stage: Stage, lives: Lives, customers: int, events: int,
         (_data(before) - empty) / customers,
         sum(sizes) / len(sizes),
         await _signal_bytes(site),
-        total(metrics, "process_resident_memory_bytes") / 1e6,
+        *rewrite,
     )
+
+
+async def _rewrite_midway(stage: Stage, lookout: Lookout, events: int) -> tuple[float, float, float]:
+    """Rewrite the append-only file under load: pages of 4 KiB that are there twice, by event; seconds; share of all."""
+    while (await lookout.sight()).worker.done < _MIDWAY * events:
+        await asyncio.sleep(0.1)
+    while (await _info(stage))["aof_rewrite_in_progress"]:  # one that Redis has begun by itself
+        await asyncio.sleep(0.05)
+    before, began_s = (await lookout.sight()).worker.done, time.monotonic()
+    async with Redis.from_url(stage.redis.url) as redis:
+        await redis.bgrewriteaof()
+    while (info := await _info(stage))["aof_rewrite_in_progress"]:
+        await asyncio.sleep(0.05)
+    took_s, done = time.monotonic() - began_s, (await lookout.sight()).worker.done - before
+    copied = info["aof_last_cow_size"]
+    return copied / 4096 / max(1, done), took_s, copied / info["used_memory_rss"]
 
 
 async def _signal_bytes(site: Site) -> float:
@@ -187,7 +210,8 @@ async def measure(customers: int, lives: int, loads: Sequence[int], events: int)
         print(f"{lives} simulated customers live 90 days ({kind})", flush=True)
         lived = await live(definitions, history(kind, lives, end_ms), end_ms, FULL.step_ms)
         with open_stage() as stage:
-            print(kind, await measure_footprint(stage, lived, customers), flush=True)
+            if customers:
+                print(kind, await measure_footprint(stage, lived, customers), flush=True)
             if kind == "fresh":
                 print("a byte of an id takes", await measure_id_bytes(stage), flush=True)
             for load in loads:
@@ -199,7 +223,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--customers", type=int, default=FULL.customers, help="in Redis, for its memory")
+    parser.add_argument(
+        "--customers", type=int, default=FULL.customers, help="in Redis, for its memory; 0: not now"
+    )
     parser.add_argument("--lives", type=int, default=300, help="simulated customers, who are copied")
     parser.add_argument("--loads", type=int, nargs="*", default=[50_000], help="customers of a worker's run")
     parser.add_argument("--events", type=int, default=150_000, help="of a worker's run")
