@@ -9,6 +9,7 @@ bytes per event on the wires of Redis and Kafka, of one worker on a backlog. The
 
 import argparse
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 from typing import Final
@@ -18,12 +19,13 @@ from redis.asyncio import Redis
 
 from benchmarks.bench import packaged
 from benchmarks.population import Kind, Lives, history, live, settle
-from benchmarks.progress import cpu_s
 from benchmarks.sizes import FULL
 from benchmarks.stage import Site, Stage, open_stage
 from benchmarks.worker_run import Lookout, total, worker_figures
 from benchmarks.workload import Backlog, draw, publish, records, templates
 from streamproc.clock import wall_ms
+from streamproc.sizing.load import Load
+from streamproc.sizing.plan import plan_for
 from streamproc.state.redis_store import RedisStore
 from streamproc.transport.bulk import read_topic
 from streamproc.transport.topics import Topics
@@ -61,7 +63,7 @@ class Wires(msgspec.Struct):
     event_bytes: float
     signal_bytes: float
     cow_pages_per_event: float
-    rewrite_s: float
+    rewrite_s_per_gib: float
     cow_share: float
 
 
@@ -143,7 +145,6 @@ async def measure_wires(stage: Stage, lives: Lives, customers: int, events: int,
         rewrite = await rewriting
         after = await _info(stage)
         metrics = await asyncio.to_thread(lambda: [worker.metrics()])
-        used_s = cpu_s(worker.process.pid)
     finally:
         site.stop_all()
         await store.aclose()
@@ -151,7 +152,7 @@ async def measure_wires(stage: Stage, lives: Lives, customers: int, events: int,
     made = total(metrics, "signals_total")
     return Wires(
         run.per_s,
-        events / used_s,
+        run.per_cpu_s,
         run.us[1],
         run.us[2],
         made / events,
@@ -165,7 +166,7 @@ async def measure_wires(stage: Stage, lives: Lives, customers: int, events: int,
 
 
 async def _rewrite_midway(stage: Stage, lookout: Lookout, events: int) -> tuple[float, float, float]:
-    """Rewrite the append-only file under load: pages of 4 KiB that are there twice, by event; seconds; share of all."""
+    """Rewrite the file under load: pages of 4 KiB that an event touches; seconds a GiB; share that is copied."""
     while (await lookout.sight()).worker.done < _MIDWAY * events:
         await asyncio.sleep(0.1)
     while (await _info(stage))["aof_rewrite_in_progress"]:  # one that Redis has begun by itself
@@ -177,7 +178,10 @@ async def _rewrite_midway(stage: Stage, lookout: Lookout, events: int) -> tuple[
         await asyncio.sleep(0.05)
     took_s, done = time.monotonic() - began_s, (await lookout.sight()).worker.done - before
     copied = info["aof_last_cow_size"]
-    return copied / 4096 / max(1, done), took_s, copied / info["used_memory_rss"]
+    share = min(copied / info["used_memory_rss"], 0.99)
+    # An event may touch a page that is copied already.
+    pages = -math.log1p(-share) * info["used_memory_rss"] / 4096 / max(1, done)
+    return pages, took_s / (info["used_memory_rss"] / 2**30), share
 
 
 async def _signal_bytes(site: Site) -> float:
@@ -202,6 +206,15 @@ def _data(info: dict[str, float]) -> float:
     return info["used_memory"] - info["mem_clients_normal"] - info["mem_aof_buffer"]
 
 
+def foretold(kind: Kind, customers: int, events: int) -> float:
+    """What `streamproc capacity` says a worker does at its most with this backlog, as if it were of one day."""
+    seen = len(set(draw("uniform", customers, events, seed=1)))
+    load = Load(
+        customers=customers, events_per_s=events / 86_400, active_per_day=seen if kind == "fresh" else 1e-9
+    )
+    return plan_for(load).results["worker_events_per_s"]
+
+
 async def measure(customers: int, lives: int, loads: Sequence[int], events: int) -> None:
     """All of it, printed as it comes."""
     definitions, end_ms = packaged(), wall_ms()
@@ -217,6 +230,11 @@ async def measure(customers: int, lives: int, loads: Sequence[int], events: int)
             for load in loads:
                 wires = await measure_wires(stage, lived, load, events, f"{kind}{load}")
                 print(kind, load, wires, flush=True)
+                said = foretold(kind, load, events)
+                ratio = wires.events_per_core / said
+                print(
+                    f"  capacity says {said:,.0f} events/s; measured per core ÷ that: {ratio:.2f}", flush=True
+                )
 
 
 def main() -> None:

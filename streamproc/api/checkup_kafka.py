@@ -110,6 +110,11 @@ def judge_topics(
         yield Finding("topics.partitions", "ok", "topics", text)
     if not there:
         return
+    silent = [name for name, info in there.items() if not info.config]
+    if silent:
+        text = f"no settings are told of {_some(silent, there)}: retention and compaction are not judged"
+        fix = "give the user DESCRIBE_CONFIGS on the topics, or look at them with kafka-configs"
+        yield Finding("topics.access", "warning", "topics", text, fix)
     yield from _judge_replication(there)
     yield from _judge_compaction(there)
     yield from _judge_retention({name: there[name] for name in topics.events if name in there}, needed_ms)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -30,7 +29,13 @@ from streamproc.state.store import RedisConfigError, StoreError
 from streamproc.transitions.definitions import Definitions
 from streamproc.transport.brokers import Brokers, brokers_of
 from streamproc.transport.bulk import log_bounds
-from streamproc.transport.checks import GroupFacts, forbidden_topics, look_at_brokers, look_at_group
+from streamproc.transport.checks import (
+    GroupFacts,
+    forbidden_topics,
+    look_at_brokers,
+    look_at_group,
+    through,
+)
 from streamproc.transport.samples import sample_topics
 from streamproc.transport.topics import TopicInfo, Topics, describe, leaderless
 
@@ -106,12 +111,11 @@ def _definitions(settings: Settings, findings: list[Finding]) -> Definitions | N
 async def _kafka(settings: Settings, kafka: KafkaLook, needed_ms: int) -> AsyncIterator[Finding]:
     brokers, topics = brokers_of(settings), Topics(settings.topic_prefix)
     cluster = await look_at_brokers(brokers)
-    let_in = ",".join(door.address for door in cluster.doors if not door.error)
-    brokers = replace(brokers, bootstrap=let_in)  # no other question waits for those that do not answer
     for finding in judge_brokers(cluster):
         yield finding
     if all(door.error for door in cluster.doors) or any(door.error for door in cluster.advertised):
         return
+    brokers = through(brokers, cluster.doors)
     written = (*topics.signals, topics.failed, topics.rekey)
     hidden, unwritable = await forbidden_topics(brokers, topics.all, written, cluster.versions)
     for finding in judge_access(hidden, unwritable):

@@ -71,6 +71,7 @@ class _Primary:
     count: int
     shards: int
     mine_gib: float
+    touched_gib: float
     copied_gib: float
     rewrite_s: float
     busy: float
@@ -81,8 +82,10 @@ def _primary(load: Load, count: int, shards: int, resident_gib: float, busy: flo
     share = held / shards
     mine_gib = resident_gib * share
     rewrite_s = mine_gib * number("rewrite_s_per_gib")
-    pages = load.events_per_s * share * rewrite_s * number("cow_pages_per_event")
-    return _Primary(count, held, mine_gib, min(mine_gib, pages * _PAGE_BYTES / _GIB), rewrite_s, busy * share)
+    touched_gib = load.events_per_s * share * rewrite_s * number("cow_pages_per_event") * _PAGE_BYTES / _GIB
+    # Some pages are touched again and again: of M that are drawn n times at random, M (1 - e^(-n/M)).
+    copied_gib = mine_gib * -math.expm1(-touched_gib / mine_gib) if mine_gib else 0.0
+    return _Primary(count, held, mine_gib, touched_gib, copied_gib, rewrite_s, busy * share)
 
 
 def _add_primaries(plan: Plan, resident_gib: float, busy: float, shards: int) -> None:
@@ -98,12 +101,11 @@ def _add_primaries(plan: Plan, resident_gib: float, busy: float, shards: int) ->
     told = f"{one.shards} of {there} shards × {resident_gib:.1f} GiB"
     plan.line("redis", "the fullest has", told, one.mine_gib, "GiB")
     rate = load.events_per_s * one.mine_gib / resident_gib
-    told = (
-        f"{si(rate)} events/s × {one.rewrite_s:,.0f} s of rewriting × {number('cow_pages_per_event'):g} pages × 4 KiB, "
-        "at most all it has"
-    )
+    told = f"{si(rate)} events/s × {one.rewrite_s:,.0f} s × {number('cow_pages_per_event'):g} pages of 4 KiB"
     names = ("cow_pages_per_event", "rewrite_s_per_gib")
-    plan.line("redis", "its fork copies meanwhile", told, one.copied_gib, "GiB", *names)
+    plan.line("redis", "written while its file is rewritten", told, one.touched_gib, "GiB", *names)
+    told = f"{one.mine_gib:.2f} × (1 − e^−{one.touched_gib / one.mine_gib:.2f}): pages are copied once"
+    plan.line("redis", "of that, the fork copies", told, one.copied_gib, "GiB")
     node_gib = one.mine_gib + one.copied_gib
     plan.line("redis", "memory of a node", f"{one.mine_gib:.2f} + {one.copied_gib:.2f}", node_gib, "GiB")
     plan.line("redis", "its one thread is busy", f"{busy:.2f} × {one.shards} ÷ {there}", one.busy, "share")

@@ -140,6 +140,11 @@ def test_settings_by_which_records_are_lost_or_refused(
     assert (expected in [(check, level) for check, level, _ in found]) if expected else found == []
 
 
+def test_brokers_that_tell_no_settings_are_not_taken_for_sound() -> None:
+    found = bad(judge_topics(dict.fromkeys(TOPICS.all, TopicInfo(4, 3)), TOPICS, needed_ms=NEEDED_MS))
+    assert found == [("topics.access", "warning", "topics")]
+
+
 def test_retention_for_a_rebuild_names_what_the_rules_need() -> None:
     """Topics that are kept for the same time are one finding."""
     found = {name: info(retention_ms=str(7 * DAY_MS)) for name in TOPICS.all}
