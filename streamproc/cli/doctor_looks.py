@@ -68,17 +68,13 @@ async def look(settings: Settings, environment: Mapping[str, str]) -> list[Findi
         findings.append(Finding("kafka.reach", "wrong", "Kafka", error.message, error.fix))
     try:
         async with _store(settings) as store:
-            findings += await _redis(settings, store)
+            await _redis(settings, store, findings)
             shards = await _shards(store, settings, kafka)
-        in_force = mark_of(definitions) if definitions else None
-        live = settings.clock == "live"
         if shards:
+            in_force = mark_of(definitions) if definitions else None
+            live = settings.clock == "live"
             findings += judge_shards(shards, kafka.partitions, wall_ms(), live=live, in_force=in_force)
-        findings += judge_offsets(kafka.group, shards, settings.topic_prefix)
-    except RedisConfigError as error:
-        text, fix = why_not(error)
-        check = "redis.server" if "cannot hold state" in text else "redis.reach"
-        findings.append(Finding(check, "wrong", "Redis", text, fix))
+            findings += judge_offsets(kafka.group, shards, settings.topic_prefix)
     except StoreError as error:
         findings.append(Finding("redis.reach", "wrong", "Redis", *why_not(error)))
     except StreamprocError as error:
@@ -146,8 +142,8 @@ async def _records(
         yield finding
 
 
-async def _redis(settings: Settings, store: RedisStore) -> list[Finding]:
-    await store.check_server()  # raises what a worker would refuse
+async def _redis(settings: Settings, store: RedisStore, findings: list[Finding]) -> None:
+    """Add what is found. Raises what the store raises if it does not let us in."""
     link = RedisLink(settings.redis, attempts=1)
     try:
         keys = Keyspace(settings.topic_prefix, settings.group).shard(0)
@@ -155,7 +151,11 @@ async def _redis(settings: Settings, store: RedisStore) -> list[Finding]:
     finally:
         await link.aclose()
     replicas = None if settings.redis_replicas == "auto" else settings.redis_replicas
-    return list(judge_redis(facts, link.where, replicas))
+    findings += judge_redis(facts, link.where, replicas)
+    try:
+        await store.check_server()
+    except RedisConfigError as error:  # what a worker refuses to start with
+        findings.append(Finding("redis.server", "wrong", "Redis", error.message, error.fix))
 
 
 @asynccontextmanager

@@ -77,7 +77,7 @@ async def test_records_that_are_gone_and_a_redis_that_evicts(installation: Insta
         finally:
             client.config_set("maxmemory-policy", "noeviction")
     assert code == 1
-    assert [about for about, _ in bad(findings)] == ["Redis"]
+    assert [about for about, _ in bad(findings)] == ["Redis", "shard 1"]
     assert "allkeys-lru" in bad(findings)[0][1]
 
 
