@@ -116,9 +116,11 @@ async def measure_id_bytes(stage: Stage) -> dict[str, float]:
     return {name: (long - short) / more for name, (short, long) in found.items()}
 
 
-async def measure_wires(stage: Stage, lives: Lives, customers: int, events: int, label: str) -> Wires:
+async def measure_wires(
+    stage: Stage, lives: Lives, customers: int, events: int, label: str, partitions: int
+) -> Wires:
     """One worker, from settled customers to the end of a backlog."""
-    site = stage.site(f"wires-{label}.", _PARTITIONS)
+    site = stage.site(f"wires-{label}.", partitions)
     backlog = Backlog(
         events=templates(),
         who=draw("uniform", customers, events, seed=1),
@@ -129,13 +131,13 @@ async def measure_wires(stage: Stage, lives: Lives, customers: int, events: int,
     await publish(site, backlog)
     sizes = [
         len(record.value or b"") + len(record.key or b"")
-        for some in records(backlog, site.prefix, _PARTITIONS)
+        for some in records(backlog, site.prefix, partitions)
         for record in some
     ]
     store = RedisStore(stage.redis.url, prefix=site.prefix, group=site.group, socket_timeout_s=60)
     try:
         empty = _data(await _info(stage))
-        await settle(lives, store, _PARTITIONS, customers)
+        await settle(lives, store, partitions, customers)
         await stage.rest()
         before = await _info(stage)
         worker = site.start()
@@ -215,7 +217,7 @@ def foretold(kind: Kind, customers: int, events: int) -> float:
     return plan_for(load).results["worker_events_per_s"]
 
 
-async def measure(customers: int, lives: int, loads: Sequence[int], events: int) -> None:
+async def measure(customers: int, lives: int, loads: Sequence[int], events: int, partitions: int) -> None:
     """All of it, printed as it comes."""
     definitions, end_ms = packaged(), wall_ms()
     kinds: tuple[Kind, ...] = ("fresh", "settled")
@@ -228,7 +230,7 @@ async def measure(customers: int, lives: int, loads: Sequence[int], events: int)
             if kind == "fresh":
                 print("a byte of an id takes", await measure_id_bytes(stage), flush=True)
             for load in loads:
-                wires = await measure_wires(stage, lived, load, events, f"{kind}{load}")
+                wires = await measure_wires(stage, lived, load, events, f"{kind}{load}", partitions)
                 print(kind, load, wires, flush=True)
                 said = foretold(kind, load, events)
                 ratio = wires.events_per_core / said
@@ -247,8 +249,8 @@ def main() -> None:
     parser.add_argument("--lives", type=int, default=300, help="simulated customers, who are copied")
     parser.add_argument("--loads", type=int, nargs="*", default=[50_000], help="customers of a worker's run")
     parser.add_argument("--events", type=int, default=150_000, help="of a worker's run")
-    options = parser.parse_args()
-    asyncio.run(measure(options.customers, options.lives, options.loads, options.events))
+    parser.add_argument("--partitions", type=int, default=_PARTITIONS, help="of a worker's run")
+    asyncio.run(measure(**vars(parser.parse_args())))
 
 
 if __name__ == "__main__":

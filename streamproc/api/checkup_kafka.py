@@ -240,6 +240,10 @@ def judge_group(facts: GroupFacts, group: str, topics: Topics, partitions: int) 
         fix = "look again in a minute; if it stays, workers come and go: see their logs"
         yield Finding("group.members", "warning", about, text, fix)
         return
+    if not any(member.topics or member.held for member in facts.members):
+        text = f"{len(facts.members)} in it; the brokers do not tell what they read"
+        yield Finding("group.members", "ok", about, text)
+        return
     yield from _judge_members(facts, about, topics, partitions)
 
 

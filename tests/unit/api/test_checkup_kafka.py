@@ -174,6 +174,12 @@ def test_an_empty_group() -> None:
     assert "no worker" in finding.text
 
 
+def test_a_broker_that_does_not_tell_what_members_read() -> None:
+    """Tansu does not."""
+    (finding,) = judge_group(group(Member("a", frozenset(), ())), "g", TOPICS, 4)
+    assert finding.level == "ok"
+
+
 @pytest.mark.parametrize(
     ("facts", "expected", "says"),
     [
