@@ -13,6 +13,8 @@ from streamproc.transport.topics import TopicInfo
 
 #: Most of the strays must be where a cause would put them before we name it.
 _MOST: Final = 0.9
+#: Fewer may lie where CRC32 would put them by chance.
+_FEW: Final = 5
 #: Producers' and brokers' clocks are told from ours by records, which take time to come here.
 _AHEAD_MS: Final = 1_000
 #: Events so far ahead of the worker's clock are refused (contracts/decode.py).
@@ -65,7 +67,7 @@ def _astray(topic: str, sample: Sample) -> Finding:
     if sample.by_key >= _MOST * strays:
         why = "it is that of their key, which is not the customer id"
         return Finding("records.partitioner", "warning", topic, f"{text}: {why}", _BY_ID)
-    if sample.by_crc32 >= _MOST * strays:
+    if sample.by_crc32 >= _MOST * strays and strays >= _FEW:
         why = f"{sample.by_crc32} lie where CRC32 puts them, librdkafka's default"
         fix = f"find the producer of {topic} and {_MURMUR2}"
         return Finding("records.partitioner", "warning", topic, f"{text}: {why}", fix)
@@ -77,30 +79,48 @@ def _astray(topic: str, sample: Sample) -> Finding:
     return Finding("records.partitioner", "warning", topic, f"{text}: {why}", fix)
 
 
-def judge_ages(
-    samples: Mapping[str, Sample], found: Mapping[str, TopicInfo | None], now_ms: int
-) -> Iterator[Finding]:
-    """Records that retention will remove, by their own timestamps; and clocks, by the newest of them."""
-    ahead_ms = -(1 << 62)
-    for topic, sample in samples.items():
-        if sample.oldest_ms is None or sample.newest_ms is None:
-            continue
-        info = found.get(topic)
-        kept_ms = int(info.config.get("retention.ms", -1)) if info else -1
-        age_ms = now_ms - sample.oldest_ms
-        if not sample.are_of_brokers and 0 <= kept_ms < age_ms:
-            text = (
-                f"has records that are {age_ms / _DAY_MS:.0f} days old by their own timestamps, and keeps "
-                f"{kept_ms / _DAY_MS:.1f} days: Kafka removes them when it next looks, read or not"
-            )
-            fix = f"set retention.ms=-1 on {topic} until the history is read, or message.timestamp.type=LogAppendTime"
-            yield Finding("records.age", "wrong", topic, text, fix)
-        ahead_ms = max(ahead_ms, sample.newest_ms - now_ms)
-        if sample.newest_ms - now_ms > _AHEAD_MS:
-            yield _ahead(topic, sample, sample.newest_ms - now_ms)
-    if -(1 << 62) < ahead_ms <= _AHEAD_MS:
+def judge_stamps(samples: Mapping[str, Sample], now_ms: int) -> Iterator[Finding]:
+    """The clocks of brokers and producers, by the newest of the records."""
+    ahead_ms = {
+        topic: sample.newest_ms - now_ms for topic, sample in samples.items() if sample.newest_ms is not None
+    }
+    for topic, ms in ahead_ms.items():
+        if ms > _AHEAD_MS:
+            yield _ahead(topic, samples[topic], ms)
+    if ahead_ms and max(ahead_ms.values()) <= _AHEAD_MS:
         text = "no record is stamped ahead of this machine's clock (brokers do not tell theirs)"
         yield Finding("clocks.kafka", "ok", "clocks", text)
+
+
+def judge_ages(
+    samples: Mapping[str, Sample],
+    found: Mapping[str, TopicInfo | None],
+    shards: Sequence[ShardFacts],
+    prefix: str,
+    now_ms: int,
+) -> Iterator[Finding]:
+    """Records that nobody has read yet and that retention will remove, by their own timestamps.
+
+    In a quiet topic the newest may be older than retention: Kafka keeps the segment that it writes to.
+    """
+    heads = {shard.partition: shard.head for shard in shards}
+    for topic, sample in samples.items():
+        info = found.get(topic)
+        kept_ms = int(info.config.get("retention.ms", -1)) if info else -1
+        unread = [
+            stamp_ms
+            for partition, (stamp_ms, last) in sample.oldest.items()
+            if (head := heads.get(partition)) is None
+            or head.offsets.get(topic.removeprefix(prefix), 0) <= last
+        ]
+        if sample.are_of_brokers or kept_ms < 0 or not unread or now_ms - min(unread) <= kept_ms:
+            continue
+        text = (
+            f"has unread records that are {(now_ms - min(unread)) / _DAY_MS:.0f} days old by their own timestamps, and "
+            f"keeps {kept_ms / _DAY_MS:.1f} days: Kafka removes them when it next looks, read or not"
+        )
+        fix = f"set retention.ms=-1 on {topic} until the history is read, or message.timestamp.type=LogAppendTime"
+        yield Finding("records.age", "wrong", topic, text, fix)
 
 
 def _ahead(topic: str, sample: Sample, ahead_ms: int) -> Finding:

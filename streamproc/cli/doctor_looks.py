@@ -8,7 +8,13 @@ from typing import Final
 
 from streamproc.api.checkup import Finding
 from streamproc.api.checkup_kafka import judge_access, judge_brokers, judge_group, judge_topics
-from streamproc.api.checkup_records import judge_ages, judge_offsets, judge_samples, places_of
+from streamproc.api.checkup_records import (
+    judge_ages,
+    judge_offsets,
+    judge_samples,
+    judge_stamps,
+    places_of,
+)
 from streamproc.api.checkup_redis import judge_redis
 from streamproc.api.checkup_rules import judge_cutoffs, judge_model, judge_rules, look_back_ms
 from streamproc.api.checkup_state import ShardFacts, judge_shards
@@ -36,7 +42,7 @@ from streamproc.transport.checks import (
     look_at_group,
     through,
 )
-from streamproc.transport.samples import sample_topics
+from streamproc.transport.samples import Sample, sample_topics
 from streamproc.transport.topics import TopicInfo, Topics, describe, leaderless
 
 #: Where the rules cannot be read, what a state keeps anyway.
@@ -50,6 +56,8 @@ class KafkaLook:
         self.partitions = 0
         self.bounds: Mapping[tuple[str, int], tuple[int, int]] = {}
         self.group = GroupFacts()
+        self.topics: Mapping[str, TopicInfo | None] = {}
+        self.samples: Mapping[str, Sample] = {}
 
 
 async def look(settings: Settings, environment: Mapping[str, str]) -> list[Finding]:
@@ -74,7 +82,9 @@ async def look(settings: Settings, environment: Mapping[str, str]) -> list[Findi
             in_force = mark_of(definitions) if definitions else None
             live = settings.clock == "live"
             findings += judge_shards(shards, kafka.partitions, wall_ms(), live=live, in_force=in_force)
-            findings += judge_offsets(kafka.group, shards, settings.topic_prefix)
+            prefix = settings.topic_prefix
+            findings += judge_offsets(kafka.group, shards, prefix)
+            findings += judge_ages(kafka.samples, kafka.topics, shards, prefix, wall_ms())
     except StoreError as error:
         findings.append(Finding("redis.reach", "wrong", "Redis", *why_not(error)))
     except StreamprocError as error:
@@ -125,20 +135,19 @@ async def _kafka(settings: Settings, kafka: KafkaLook, needed_ms: int) -> AsyncI
     for finding in judge_group(kafka.group, settings.group, topics, kafka.partitions):
         yield finding
     if kafka.partitions:
-        async for finding in _records(brokers, topics, found, kafka):
+        kafka.topics = found
+        async for finding in _records(brokers, topics, kafka):
             yield finding
 
 
-async def _records(
-    brokers: Brokers, topics: Topics, found: Mapping[str, TopicInfo | None], kafka: KafkaLook
-) -> AsyncIterator[Finding]:
+async def _records(brokers: Brokers, topics: Topics, kafka: KafkaLook) -> AsyncIterator[Finding]:
     try:
         kafka.bounds = await log_bounds(brokers, topics.sources, kafka.partitions)
-        samples = await sample_topics(brokers, kafka.bounds, kafka.partitions)
+        kafka.samples = await sample_topics(brokers, kafka.bounds, kafka.partitions)
     except StreamprocError as error:
         yield Finding("topics.access", "wrong", "records", error.message, error.fix)
         return
-    for finding in (*judge_samples(samples, kafka.partitions), *judge_ages(samples, found, wall_ms())):
+    for finding in (*judge_samples(kafka.samples, kafka.partitions), *judge_stamps(kafka.samples, wall_ms())):
         yield finding
 
 

@@ -20,6 +20,8 @@ _WORKERS_MIN: Final = 2
 _GROWTH: Final = 3
 _CUSTOMERS_PER_SHARD: Final = 500_000
 _SHARDS_MIN: Final = 12
+#: The most that were measured.
+_SHARDS_PER_WORKER: Final = 12
 
 
 def plan_for(load: Load) -> Plan:
@@ -116,6 +118,9 @@ def _notes(plan: Plan) -> None:
         plan.notes.append("a shard would have more events than one worker can do: more partitions")
     if per_shard > 750_000:
         plan.notes.append(f"{per_shard:,.0f} customers a shard: more than were measured (750,000)")
+    if results["partitions"] / results["workers"] > _SHARDS_PER_WORKER:
+        each = math.ceil(results["partitions"] / results["workers"])
+        plan.notes.append(f"{each} shards a worker: more than were measured ({_SHARDS_PER_WORKER})")
     if load.customers > 3_000_000 or results["workers"] > 2:
         plan.notes.append(
             "measured are up to 3 million customers and 2 workers on one machine; beyond that this is arithmetic"

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer
@@ -28,22 +28,22 @@ _LOG_APPEND_TIME: Final = 1
 class Sample:
     """The newest records of a topic, counted.
 
-    nameless: their value has no customer id. keyless: they have one, but no key; other_keys: another key.
-    elsewhere: they lie on another partition than murmur2 of their customer gives; of these, by_crc32 where CRC32 puts
-    their key, and by_key where murmur2 puts their own, other key. oldest_ms, newest_ms: of Kafka's timestamps, which
-    are_of_brokers or of producers; None: no records.
+    nameless: their value has no customer id. other_keys: they have one, and another key. elsewhere: they lie on another
+    partition than murmur2 of their customer gives; of these, keyless have no key, by_crc32 lie where CRC32 puts their
+    key, by_key where murmur2 puts their own, other key. newest_ms: of Kafka's timestamps, which are_of_brokers or of
+    producers; None: no records. oldest: by partition, the oldest timestamp and the last offset.
     """
 
     records: int = 0
     nameless: int = 0
-    keyless: int = 0
     other_keys: int = 0
     elsewhere: int = 0
+    keyless: int = 0
     by_crc32: int = 0
     by_key: int = 0
-    oldest_ms: int | None = None
     newest_ms: int | None = None
     are_of_brokers: bool = False
+    oldest: Mapping[int, tuple[int, int]] = field(default_factory=dict)
 
 
 async def sample_topics(
@@ -107,20 +107,23 @@ def counted(records: Sequence[ConsumerRecord], partitions: int) -> Sample:
         (record, who) for (record, who), place in zip(named, places, strict=True) if place != record.partition
     ]
     other = [(record, who) for record, who in strays if record.key is not None and record.key != who]
-    stamps = [record.timestamp for record in records]
+    oldest: dict[int, tuple[int, int]] = {}
+    for record in records:
+        stamp, last = oldest.get(record.partition, (record.timestamp, record.offset))
+        oldest[record.partition] = min(stamp, record.timestamp), max(last, record.offset)
     return Sample(
         records=len(records),
         nameless=len(records) - len(named),
-        keyless=sum(record.key is None for record, _ in named),
         other_keys=sum(record.key is not None and record.key != who for record, who in named),
         elsewhere=len(strays),
+        keyless=sum(record.key is None for record, _ in strays),
         by_crc32=sum(
             crc32_partition(record.key or who, partitions) == record.partition for record, who in strays
         ),
         by_key=_at_home([record for record, _ in other], partitions),
-        oldest_ms=min(stamps, default=None),
-        newest_ms=max(stamps, default=None),
+        newest_ms=max((record.timestamp for record in records), default=None),
         are_of_brokers=any(record.timestamp_type == _LOG_APPEND_TIME for record in records),
+        oldest=oldest,
     )
 
 
