@@ -16,7 +16,7 @@ _DAY_S: Final = 86_400
 #: A second worker, so that one may fail.
 _WORKERS_MIN: Final = 2
 #: Room for so many times the workers before there are more of them than shards; and customers of a shard: the most
-#: that were measured are 750,000.
+#: that were measured are a million.
 _GROWTH: Final = 3
 _CUSTOMERS_PER_SHARD: Final = 500_000
 _SHARDS_MIN: Final = 12
@@ -116,8 +116,8 @@ def _notes(plan: Plan) -> None:
         )
     if load.events_per_s / results["partitions"] > number("shard_events_per_s"):
         plan.notes.append("a shard would have more events than one worker can do: more partitions")
-    if per_shard > 750_000:
-        plan.notes.append(f"{per_shard:,.0f} customers a shard: more than were measured (750,000)")
+    if per_shard > 1_000_000:
+        plan.notes.append(f"{per_shard:,.0f} customers a shard: more than were measured (a million)")
     if results["partitions"] / results["workers"] > _SHARDS_PER_WORKER:
         each = math.ceil(results["partitions"] / results["workers"])
         plan.notes.append(f"{each} shards a worker: more than were measured ({_SHARDS_PER_WORKER})")
