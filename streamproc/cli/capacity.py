@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from streamproc.cli.numbers import Amount
+from streamproc.errors import StreamprocError
 from streamproc.sizing.constants import constants
 from streamproc.sizing.load import Load, Plan
 from streamproc.sizing.plan import plan_for
@@ -101,7 +102,13 @@ def capacity_command(as_json: bool, **load: object) -> None:
 
     The number of partitions is the one figure that cannot be changed later without a rebuild.
     """
-    plan = plan_for(msgspec.convert(load, Load))
+    wanted = msgspec.convert(load, Load)
+    if wanted.active > wanted.customers:
+        raise StreamprocError(
+            f"{wanted.active:,.0f} customers active on a day are more than the {wanted.customers:,.0f} that there are",
+            fix="--customers is all that are known; --customers-active those of a day, anonymous ones too",
+        )
+    plan = plan_for(wanted)
     if as_json:
         click.echo(orjson.dumps(as_dict(plan), option=orjson.OPT_INDENT_2))
     else:
@@ -135,7 +142,8 @@ def print_plan(console: Console, plan: Plan) -> None:
             console.print(f"[bold]{_AREAS[area]}[/]")
         value = shown(line.value)
         what, arithmetic = escape(line.what), escape(line.arithmetic)
-        console.print(f"  {what}: [bold]{value}[/] {line.unit} [dim]= {arithmetic}[/]")
+        unit = f" {line.unit}" if line.unit else ""
+        console.print(f"  {what}: [bold]{value}[/]{unit} [dim]= {arithmetic}[/]")
     console.print("\n[bold]What to know[/]")
     for note in plan.notes:
         console.print(f"  {escape(note)}")

@@ -21,7 +21,7 @@ _GROWTH: Final = 3
 _CUSTOMERS_PER_SHARD: Final = 500_000
 _SHARDS_MIN: Final = 12
 #: The most that were measured.
-_SHARDS_PER_WORKER: Final = 12
+_SHARDS_PER_WORKER: Final = 96
 
 
 def plan_for(load: Load) -> Plan:

@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from streamproc.cli.group import group
+from streamproc.errors import StreamprocError
 
 
 def run(*arguments: str) -> Result:
@@ -42,6 +43,12 @@ def test_what_is_no_number_is_told(written: str) -> None:
     result = run("--customers", written, "--events-per-second", "10")
     assert result.exit_code == 2
     assert "10M, 50k" in result.output
+
+
+def test_more_active_customers_than_there_are() -> None:
+    result = run("--customers", "1k", "--events-per-second", "1", "--customers-active", "2k")
+    assert isinstance(result.exception, StreamprocError)
+    assert "2,000 customers active on a day" in result.exception.message
 
 
 def test_json_has_the_constants_with_their_origin() -> None:
