@@ -1,6 +1,7 @@
 """Findings about Redis, from what it says of itself."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from streamproc.api.checkup import Finding, Level
@@ -20,8 +21,15 @@ _REFUSED_AHEAD_MS: Final = 300_000
 _REPLICA_LAG_S: Final = 10
 
 
-def judge_redis(facts: RedisFacts, where: str, replicas: int | None) -> Iterator[Finding]:
+def judge_redis(
+    facts: RedisFacts, where: str, replicas: int | None, about: str = "Redis"
+) -> Iterator[Finding]:
     """All that the server tells. `replicas`: how many must hold a commit, None: one, if any is connected."""
+    for finding in _judge(facts, where, replicas):
+        yield replace(finding, about=about) if finding.about == "Redis" else finding
+
+
+def _judge(facts: RedisFacts, where: str, replicas: int | None) -> Iterator[Finding]:
     info = facts.info
     yield Finding("redis.server", "ok", "Redis", _server(info, where))
     if "maxmemory_policy" not in info:

@@ -153,14 +153,17 @@ async def _records(brokers: Brokers, topics: Topics, kafka: KafkaLook) -> AsyncI
 
 async def _redis(settings: Settings, store: RedisStore, findings: list[Finding]) -> None:
     """Add what is found. Raises what the store raises if it does not let us in."""
-    link = RedisLink(settings.redis, attempts=1)
+    links = [RedisLink(settings.redis, attempts=1)]
     try:
         keys = Keyspace(settings.topic_prefix, settings.group).shard(0)
-        facts = await look_at_redis(link, keys, wall_ms, monotonic_s)
+        looks = [await look_at_redis(link, keys, wall_ms, monotonic_s) for link in links]
     finally:
-        await link.aclose()
+        for link in links:
+            await link.aclose()
     replicas = None if settings.redis_replicas == "auto" else settings.redis_replicas
-    findings += judge_redis(facts, link.where, replicas)
+    for link, facts in zip(links, looks, strict=True):
+        about = "Redis" if len(links) == 1 else f"Redis {link.where}"
+        findings += judge_redis(facts, link.where, replicas, about)
     try:
         await store.check_server()
     except RedisConfigError as error:  # what a worker refuses to start with

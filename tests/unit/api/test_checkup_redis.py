@@ -73,6 +73,11 @@ def test_what_is_wrong_with_a_server(
     assert [(check, level) for check, level, _ in found] == [expected]
 
 
+def test_one_of_several_primaries_is_named() -> None:
+    found = judge_redis(FACTS, "r1:6379", None, "Redis r1:6379")
+    assert {finding.about for finding in found} == {"Redis r1:6379", "clocks"}
+
+
 def test_denied_commands_are_what_to_grant() -> None:
     judged = judge_redis(replace(FACTS, denied=("script|load", "xadd")), "redis:6379", None)
     (finding,) = [finding for finding in judged if finding.level == "wrong"]
