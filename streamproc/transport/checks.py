@@ -20,7 +20,7 @@ from aiokafka.structs import TopicPartition
 
 from streamproc.errors import StreamprocError
 from streamproc.transport.brokers import Brokers
-from streamproc.transport.connect import knock
+from streamproc.transport.connect import ask_at, knock
 
 _REQUEST_TIMEOUT_MS: Final = 10_000
 #: No topic has a partition of that number.
@@ -80,9 +80,13 @@ async def look_at_brokers(brokers: Brokers) -> ClusterFacts:
     doors = await _knock(brokers, hosts)
     if all(door.error for door in doors):
         return ClusterFacts(doors)
-    async with _client(through(brokers, doors)) as client:
-        answer = await _ask(client, ApiVersionRequest())
-        told = sorted({(broker.host, broker.port) for broker in client.cluster.brokers()})
+    # Asked at the door: a client would go on to the advertised addresses, and these may be closed.
+    host, port = next(place for place, door in zip(hosts, doors, strict=True) if not door.error)
+    try:
+        metadata, answer = await ask_at(brokers, host, port, MetadataRequest([]), ApiVersionRequest())
+    except (OSError, KafkaError, TimeoutError) as error:
+        raise _unanswered(brokers, error) from error
+    told = sorted({(broker["host"], broker["port"]) for broker in metadata.to_object()["brokers"]})
     versions = {key: (lowest, highest) for key, lowest, highest in answer.api_versions}
     return ClusterFacts(doors, await _knock(brokers, told), versions)
 
@@ -177,12 +181,16 @@ async def _client(brokers: Brokers) -> AsyncIterator[AIOKafkaClient]:
         await client.bootstrap()
         yield client
     except (KafkaError, TimeoutError) as error:
-        raise StreamprocError(
-            f"Kafka at {brokers.bootstrap} does not answer a question: {error!r}",
-            fix="look at the brokers' logs, and at the findings about their addresses",
-        ) from error
+        raise _unanswered(brokers, error) from error
     finally:
         await client.close()
+
+
+def _unanswered(brokers: Brokers, error: Exception) -> StreamprocError:
+    return StreamprocError(
+        f"Kafka at {brokers.bootstrap} does not answer a question: {error!r}",
+        fix="look at the brokers' logs, and at the findings about their addresses",
+    )
 
 
 async def _ask(client: AIOKafkaClient, request: Any, node: int | None = None) -> Any:

@@ -5,7 +5,7 @@ aiokafka's clients log what a broker answered, and raise no more than that none 
 
 import socket
 import ssl
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.errors import (
@@ -65,17 +65,20 @@ async def _refusal(brokers: Brokers) -> Exception | None:
 
 async def _refusal_at(brokers: Brokers, host: str, port: int) -> Exception | None:
     try:
-        connection = await create_conn(
-            host, port, request_timeout_ms=_ANSWER_TIMEOUT_MS, **brokers.credentials()
-        )
-        try:
-            # A broker that expects more of us hangs up at the first question.
-            await connection.send(MetadataRequest([]))
-        finally:
-            connection.close()
+        # A broker that expects more of us hangs up at the first question.
+        await ask_at(brokers, host, port, MetadataRequest([]))
     except (OSError, KafkaError, TimeoutError) as error:
         return error
     return None
+
+
+async def ask_at(brokers: Brokers, host: str, port: int, *requests: Any) -> list[Any]:
+    """The answers of the broker at this very address. Raises OSError, KafkaError, TimeoutError."""
+    connection = await create_conn(host, port, request_timeout_ms=_ANSWER_TIMEOUT_MS, **brokers.credentials())
+    try:
+        return [await connection.send(request) for request in requests]
+    finally:
+        connection.close()
 
 
 def _in_words(brokers: Brokers, address: str, refusal: Exception) -> StreamprocError:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,12 +17,15 @@ from streamproc.api.checkup import CHECKS
 from streamproc.cli import doctor_looks
 from streamproc.cli.doctor import as_dict
 from streamproc.settings import load_settings
+from streamproc.transport.brokers import Brokers
 from streamproc.transport.bulk import open_bulk_producer
+from streamproc.transport.checks import look_at_brokers
 from streamproc.transport.outlet import Outgoing
 from streamproc.transport.partitioner import crc32_partition
 from tests.integration.worker import Installation, event, wall_ms
 from tests.reference.lives import DAY_MS
 from tests.reference.stream import generate
+from tests.servers.kafka import TansuProcess
 
 END_MS = 1_780_272_000_000
 
@@ -209,6 +213,23 @@ async def test_one_of_two_kafka_addresses_is_none(installation: Installation) ->
     assert by(findings, "kafka.reach")["level"] == "warning"
     assert "there is no host of that name" in by(findings, "kafka.reach")["text"]
     assert any(finding["check"] == "topics.partitions" for finding in findings)
+
+
+class Elsewhere(TansuProcess):
+    """A broker that sends its clients to an address that nobody has."""
+
+    def command(self) -> list[str]:
+        return [*super().command()[:-1], "tcp://kafka.nohost.invalid:29092"]
+
+
+async def test_brokers_that_advertise_an_address_that_cannot_be_reached(tmp_path: Path) -> None:
+    """The classic of containers: a client gets in, and no further."""
+    with Elsewhere(directory=tmp_path) as broker:
+        facts = await look_at_brokers(Brokers(f"127.0.0.1:{broker.port}"))
+    assert facts.doors[0].error == ""
+    (door,) = facts.advertised
+    assert door.address == "kafka.nohost.invalid:29092"
+    assert "there is no host of that name" in door.error
 
 
 async def test_a_group_and_state_that_do_not_fit(installation: Installation) -> None:
