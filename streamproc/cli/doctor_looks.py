@@ -131,9 +131,13 @@ async def _kafka(settings: Settings, kafka: KafkaLook, needed_ms: int) -> AsyncI
     for finding in judge_topics(found, topics, needed_ms=needed_ms, leaderless=without_leader, hidden=hidden):
         yield finding
     kafka.partitions = _partitions(found, topics)
-    kafka.group = await look_at_group(brokers, settings.group, places_of(topics.sources, kafka.partitions))
-    for finding in judge_group(kafka.group, settings.group, topics, kafka.partitions):
-        yield finding
+    try:
+        places = places_of(topics.sources, kafka.partitions)
+        kafka.group = await look_at_group(brokers, settings.group, places)
+        for finding in judge_group(kafka.group, settings.group, topics, kafka.partitions):
+            yield finding
+    except StreamprocError as error:
+        yield Finding("group.access", "warning", f"group {settings.group}", error.message, error.fix)
     if kafka.partitions:
         kafka.topics = found
         async for finding in _records(brokers, topics, kafka):

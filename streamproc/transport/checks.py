@@ -122,15 +122,21 @@ async def forbidden_topics(
         # A topic that may not be seen is left out where all are asked for, and looks as if it were missing.
         answer = (await _ask(client, MetadataRequest(list(names), False))).to_object()
         hidden = [topic["topic"] for topic in answer["topics"] if topic["error_code"] == denied]
-        # Whether we may write is looked at before whether there is such a partition, so nothing is written.
-        places = [(name, [(_NOWHERE, b"")]) for name in written if name not in hidden]
-        sent = await _ask(client, ProduceRequest(None, 1, _REQUEST_TIMEOUT_MS, places)) if places else None
-    refused = [
-        name
-        for name, partitions in (sent.topics if sent is not None else ())
-        if any(partition[1] == denied for partition in partitions)
+        written = [name for name in written if name not in hidden]
+        return hidden, await _unwritable(client, written) if written else []
+
+
+async def _unwritable(client: AIOKafkaClient, names: Sequence[str]) -> list[str]:
+    """Whether we may write is looked at before whether there is such a partition, so nothing is written."""
+    places = [(name, [(_NOWHERE, b"")]) for name in names]
+    try:
+        sent = await _ask(client, ProduceRequest(None, 1, _REQUEST_TIMEOUT_MS, places))
+    except KafkaError:  # brokers of others may look at the records first, and then we do not know
+        return []
+    denied = TopicAuthorizationFailedError.errno
+    return [
+        name for name, partitions in sent.topics if any(partition[1] == denied for partition in partitions)
     ]
-    return hidden, refused
 
 
 async def look_at_group(brokers: Brokers, group: str, places: Sequence[TopicPartition]) -> GroupFacts:
