@@ -40,6 +40,7 @@ _COMMANDS: Final = {
     "servers": "servers_command",
     "worker": "worker_command",
     "doctor": "doctor_command",
+    "capacity": "capacity_command",
     "config": "config_group",
     "publish": "publish_command",
     "simulate": "simulate_command",

@@ -3,8 +3,9 @@
 aiokafka's clients log what a broker answered, and raise no more than that none could be used.
 """
 
+import socket
 import ssl
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.errors import (
@@ -21,6 +22,11 @@ from streamproc.transport.brokers import Brokers
 
 #: How long a broker may take to say why it does not let us in.
 _ANSWER_TIMEOUT_MS: Final = 5_000
+_START_OR_SET: Final = "start the broker, or set STREAMPROC_KAFKA to host:port of a running one"
+_BLOCKED: Final = (
+    "is STREAMPROC_KAFKA the address of a Kafka broker, as it is reached from here? A firewall drops without a word, "
+    "and a server that is no Kafka broker may just wait"
+)
 
 
 class Client(Protocol):
@@ -38,31 +44,45 @@ async def start(client: Client, brokers: Brokers) -> None:
     try:
         await client.start()
     except KafkaError as error:
-        raise _in_words(brokers, await _refusal(brokers), error) from error
+        raise _in_words(brokers, brokers.bootstrap, await _refusal(brokers) or error) from error
+
+
+async def knock(brokers: Brokers, host: str, port: int) -> StreamprocError | None:
+    """Why the broker at this address does not let us in, in words; None: it does."""
+    refusal = await _refusal_at(brokers, host, port)
+    return None if refusal is None else _in_words(brokers, f"{host}:{port}", refusal)
 
 
 async def _refusal(brokers: Brokers) -> Exception | None:
     """What the last of the brokers has against us; None if one lets us in now."""
     refusal: Exception | None = None
     for host, port, _ in collect_hosts(brokers.bootstrap):
-        try:
-            connection = await create_conn(
-                host, port, request_timeout_ms=_ANSWER_TIMEOUT_MS, **brokers.credentials()
-            )
-            try:
-                # A broker that expects more of us hangs up at the first question.
-                await connection.send(MetadataRequest([]))
-            finally:
-                connection.close()
-        except (OSError, KafkaError, TimeoutError) as error:
-            refusal = error
-        else:
+        refusal = await _refusal_at(brokers, host, port)
+        if refusal is None:
             return None
     return refusal
 
 
-def _in_words(brokers: Brokers, refusal: Exception | None, error: KafkaError) -> StreamprocError:
-    where, security = f"Kafka at {brokers.bootstrap}", brokers.protocol.lower()
+async def _refusal_at(brokers: Brokers, host: str, port: int) -> Exception | None:
+    try:
+        # A broker that expects more of us hangs up at the first question.
+        await ask_at(brokers, host, port, MetadataRequest([]))
+    except (OSError, KafkaError, TimeoutError) as error:
+        return error
+    return None
+
+
+async def ask_at(brokers: Brokers, host: str, port: int, *requests: Any) -> list[Any]:
+    """The answers of the broker at this very address. Raises OSError, KafkaError, TimeoutError."""
+    connection = await create_conn(host, port, request_timeout_ms=_ANSWER_TIMEOUT_MS, **brokers.credentials())
+    try:
+        return [await connection.send(request) for request in requests]
+    finally:
+        connection.close()
+
+
+def _in_words(brokers: Brokers, address: str, refusal: Exception) -> StreamprocError:
+    where, security = f"Kafka at {address}", brokers.protocol.lower()
     other_way_in = f"is STREAMPROC_KAFKA_SECURITY={security} what the brokers speak on this port?"
     if brokers.tls is not None:
         other_way_in += " If they ask for a certificate, set STREAMPROC_KAFKA_CERT"
@@ -87,11 +107,17 @@ def _in_words(brokers: Brokers, refusal: Exception | None, error: KafkaError) ->
                 fix="STREAMPROC_KAFKA_CA must be the certificate of the CA that signed it, and STREAMPROC_KAFKA "
                 "the name that stands in it",
             )
+        case socket.gaierror():
+            why, fix = (
+                "there is no host of that name",
+                "correct the name in STREAMPROC_KAFKA, or the DNS here",
+            )
         case ConnectionRefusedError():
-            pass
+            why, fix = f"nothing listens there ({refusal})", _START_OR_SET
+        case TimeoutError():
+            why, fix = f"no answer within {_ANSWER_TIMEOUT_MS / 1000:g} s", _BLOCKED
         case ssl.SSLError() | ConnectionError() | KafkaConnectionError():
             return StreamprocError(f"{where} hangs up: {refusal}", fix=other_way_in)
-    return StreamprocError(
-        f"no Kafka broker answers at {brokers.bootstrap}: {refusal or error}",
-        fix="start the broker, or set STREAMPROC_KAFKA to host:port of a running one",
-    )
+        case _:
+            why, fix = str(refusal), _START_OR_SET
+    return StreamprocError(f"no Kafka broker answers at {address}: {why}", fix=fix)

@@ -25,8 +25,11 @@ _PREFIX_PATTERN = re.compile(r"[a-zA-Z0-9._-]{0,200}")
 #: A created topic is usable once every partition has a leader.
 _LEADERS_TIMEOUT_S = 15.0
 _LEADERS_POLL_S = 0.1
-#: What decides whether old records survive, and whose clock stamps them.
-_SHOWN_CONFIGS = ("retention.ms", "message.timestamp.type", "cleanup.policy")
+#: What decides whether old records survive, whose clock stamps them, and what is taken.
+_SHOWN_CONFIGS = (
+    *("retention.ms", "retention.bytes", "message.timestamp.type", "message.timestamp.before.max.ms"),
+    *("cleanup.policy", "min.insync.replicas", "max.message.bytes"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Kafka with TLS and SASL, Redis with TLS and an ACL: who has the secrets is let in, and no log has them."""
 
+import asyncio
 import re
 import shutil
 import time
@@ -9,6 +10,8 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from aiokafka.client import AIOKafkaClient
+from aiokafka.protocol.admin import CreateAclsRequest
 from click.testing import CliRunner
 
 from streamproc.cli.group import group
@@ -18,7 +21,8 @@ from streamproc.sinks.webhook.journal import DeadLetter, Disabled, open_journal
 from streamproc.sinks.webhook.message import Message
 from streamproc.state.redis_store import RedisStore
 from streamproc.transport.brokers import brokers_of
-from streamproc.transport.topics import check_group, describe
+from streamproc.transport.checks import forbidden_topics, look_at_brokers, look_at_group
+from streamproc.transport.topics import Topics, check_group, describe
 from tests.integration.worker import Installation
 from tests.reference.lives import DAY_MS
 from tests.reference.stream import generate
@@ -232,6 +236,44 @@ async def test_permissions_that_are_missing_are_told(
     worker = installation.worker()
     assert worker.wait() == 2
     assert "brokers hide topics" in worker.text
+
+
+async def test_doctor_tells_a_topic_that_is_hidden_from_one_that_is_missing(
+    secured: Secured, topic_prefix: str, tmp_path: Path
+) -> None:
+    """What may not be seen, then what may not be written, without writing anything; the group, too."""
+    own = installation_on(secured, topic_prefix, tmp_path, secured.kafka_at("SASL_PLAINTEXT"))
+    await own.create_topics()
+    topics = Topics(topic_prefix)
+    guest = brokers_of(load_settings(environment_of(secured.kafka_at("SASL_PLAINTEXT", kafka_user=GUEST))))
+    versions = (await look_at_brokers(guest)).versions
+    asked = (guest, [*topics.all, f"{topic_prefix}nowhere"], topics.signals, versions)
+    hidden, _ = await forbidden_topics(*asked)
+    assert sorted(hidden) == sorted([*topics.all, f"{topic_prefix}nowhere"])  # brokers say no more
+    assert (await look_at_group(guest, own.group, [])).denied
+    read, allow, topic, prefixed = 3, 3, 2, 4
+    client = AIOKafkaClient(**own.brokers.client_options())
+    try:
+        await client.bootstrap()
+        grant = CreateAclsRequest(topic, topic_prefix, prefixed, f"User:{GUEST}", "*", read, allow)
+        await client.send(client.get_random_node(), grant)
+    finally:
+        await client.close()
+    hidden, unwritable = await forbidden_topics(*asked)
+    for _ in range(50):  # a broker learns of new permissions by and by
+        if not hidden:
+            break
+        await asyncio.sleep(0.1)
+        hidden, unwritable = await forbidden_topics(*asked)
+    assert hidden == []
+    assert sorted(unwritable) == sorted(topics.signals)
+    super_user = (own.brokers, *asked[1:])
+    assert await forbidden_topics(*super_user) == ([], [])
+    assert set((await own.ends()).values()) == {0}
+
+
+def environment_of(settings: Mapping[str, str]) -> dict[str, str]:
+    return {f"STREAMPROC_{name.upper()}": value for name, value in settings.items()}
 
 
 async def test_redis_says_why_not(secured: Secured) -> None:

@@ -1,0 +1,1 @@
+"""How much of everything an installation needs, from what was measured."""
