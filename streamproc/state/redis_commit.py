@@ -6,7 +6,8 @@
 3. Send all writes and EXEC: Redis carries out all of them, or none because a watched key has changed since
    step 1.
 
-Shards that are ready at the same time take these steps together, on one connection.
+Shards that are ready at the same time take these steps together, on one connection; in a cluster side by side, each on
+a connection of its own, since a transaction has the keys of one slot.
 
 Neither EXEC nor a script rolls back, so nothing inside EXEC may fail: types are checked, the keys that only a
 commit writes are watched, out of memory and read-only refuse the whole transaction while it is queued, and
@@ -26,7 +27,8 @@ from redis.exceptions import RedisError
 from streamproc.gathering import Gathering
 from streamproc.state.keys import END, ShardKeys
 from streamproc.state.redis_head import check, fence
-from streamproc.state.redis_link import Command, RedisLink, chunks, exchange, execute
+from streamproc.state.redis_link import RedisLink, chunks
+from streamproc.state.redis_node import Command, exchange, execute
 from streamproc.state.refusals import gone
 from streamproc.state.store import Commit, Head, StateCorrupt, Superseded
 
@@ -40,8 +42,9 @@ _STATES_MAX: Final = 4_000
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A commit that brings a shard from the head `head` to `after`."""
+    """A commit that brings a shard from the head `head` to `after`, through `link`."""
 
+    link: RedisLink
     keys: ShardKeys
     head: Head
     commit: Commit
@@ -51,8 +54,7 @@ class Step:
 class Commits:
     """Commits of some shards. Those that are ready at the same time are one transaction: it costs two round trips."""
 
-    def __init__(self, link: RedisLink) -> None:
-        self._link = link
+    def __init__(self) -> None:
         self._steps: Gathering[Step, None] = Gathering(
             self._apply, weigh=lambda step: len(step.commit.states), most=_STATES_MAX
         )
@@ -65,17 +67,31 @@ class Commits:
         await self._steps.ask(step)
 
     async def _apply(self, steps: list[Step]) -> Sequence[BaseException | None]:
+        links = {step.link for step in steps}
+        if len(links) == 1:
+            return await self._apply_through(links.pop(), steps)
+        apart = {link: [step for step in steps if step.link is link] for link in links}
+        found = await asyncio.gather(*(self._apply_through(link, some) for link, some in apart.items()))
+        outcomes = {
+            id(step): outcome
+            for some, those in zip(apart.values(), found, strict=True)
+            for step, outcome in zip(some, those, strict=True)
+        }
+        return [outcomes[id(step)] for step in steps]
+
+    async def _apply_through(self, link: RedisLink, steps: list[Step]) -> Sequence[BaseException | None]:
         if len(steps) > 1:
             try:
-                await self._link.once(lambda connection: apply_steps(connection, steps))
+                await link.once(lambda connection: apply_steps(connection, steps))
             except (Superseded, RedisError):
                 pass  # alone, each learns what of that is meant for it; what was done already is not done again
             else:
                 return [None] * len(steps)
-        return await asyncio.gather(*map(self._apply_alone, steps), return_exceptions=True)
+        return await asyncio.gather(*map(_apply_alone, steps), return_exceptions=True)
 
-    async def _apply_alone(self, step: Step) -> None:
-        await self._link.run(lambda connection: apply_steps(connection, [step]))
+
+async def _apply_alone(step: Step) -> None:
+    await step.link.run(lambda connection: apply_steps(connection, [step]))
 
 
 async def apply_steps(connection: AbstractConnection, steps: Sequence[Step]) -> None:
