@@ -98,7 +98,7 @@ class RedisCluster:
         yield from sorted(known, key=lambda one: one[1] in self._failing)
 
     async def _learn(self, found: Sequence[Any], asked: Place) -> None:
-        """Take over what CLUSTER SLOTS says: of ranges [first, last, primary, replica ...]; a node is [host, port ...]."""
+        """Take over what CLUSTER SLOTS says: [first, last, primary, replica ...] a range, [host, port ...] a node."""
         holders: list[RedisNode | None] = [None] * _SLOTS
         primaries: dict[Place, None] = {}
         seen: set[Place] = set()
