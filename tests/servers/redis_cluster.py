@@ -42,6 +42,14 @@ class ClusterNode(RedisProcess):
             lines = client.execute_command(*command).decode().splitlines()
         return {name: value for name, _, value in (line.partition(":") for line in lines)}
 
+    def dump(self) -> dict[bytes, bytes]:
+        """All that it holds, of slots on their way, too."""
+        with redis.Redis(port=self.port) as client, client.pipeline(transaction=False) as asking:
+            keys = client.keys("*")
+            for key in keys:
+                asking.execute_command("ASKING").dump(key)
+            return dict(zip(keys, asking.execute()[1::2], strict=True))
+
     def members(self) -> list[int]:
         """Ports of those that it says hold slots or follow who does."""
         return sorted({port for _, _, *nodes in self.call("CLUSTER", "SLOTS") for _, port, *_ in nodes})
@@ -120,10 +128,7 @@ class LocalCluster:
 
     def move(self, slot: int, target: ClusterNode) -> None:
         """All steps, as `redis-cli --cluster reshard` takes them."""
-        move = self.begin_move(slot, target)
-        while keys := move.keys(10):
-            move.carry(*keys)
-        move.end()
+        self.begin_move(slot, target).finish()
 
 
 @dataclass
@@ -144,8 +149,10 @@ class Move:
         """Move keys; those that are not there are passed over."""
         self.source.call("MIGRATE", "127.0.0.1", self.target.port, "", 0, 60_000, "KEYS", *keys)
 
-    def end(self) -> None:
-        """The slot is the target's."""
+    def finish(self) -> None:
+        """Carry all keys; from then on the slot is the target's."""
+        while keys := self.keys(10):
+            self.carry(*keys)
         id_ = self.target.id()
         for node in (self.target, self.source):
             node.call("CLUSTER", "SETSLOT", self.slot, "NODE", id_)
@@ -166,4 +173,3 @@ def local_cluster(
         cluster = LocalCluster(nodes[:primaries], nodes[primaries:])
         cluster.form()
         yield cluster
-
