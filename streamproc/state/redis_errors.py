@@ -55,9 +55,8 @@ def in_words(error: RedisError, where: str, *, in_cluster: bool) -> StoreError:
             fix="raise maxmemory; the worker goes on by itself",
         )
     if may_pass(error, in_cluster=in_cluster):
-        return StoreUnavailable(
-            f"Redis at {where} does not serve: {_name(error)}: {text}", fix=_fix(error, in_cluster)
-        )
+        why = "no Sentinel names it" if isinstance(error, MasterNotFoundError) else f"{_name(error)}: {text}"
+        return StoreUnavailable(f"Redis at {where} does not serve: {why}", fix=_fix(error, in_cluster))
     return _of_another_form(error, where) or StoreError(f"Redis at {where} refused: {text}")
 
 
@@ -103,7 +102,10 @@ SENTINEL_FIX: Final = (
 
 def _fix(error: RedisError, in_cluster: bool) -> str:
     if isinstance(error, MasterNotFoundError):
-        return "do the Sentinels answer, and is this what they call the primary (SENTINEL MASTERS)?"
+        return (
+            "do the Sentinels answer, is this what they call the primary (SENTINEL MASTERS), and do they want a password "
+            "(sentinel_password in STREAMPROC_REDIS)?"
+        )
     if isinstance(error, _REDIRECTED):
         return "the worker goes on when the slot has moved"
     if in_cluster:

@@ -13,15 +13,9 @@ from streamproc.state.keys import Keyspace
 from streamproc.state.redis_store import RedisStore
 from streamproc.state.store import Commit, Head, RedisConfigError, StoreUnavailable, Superseded
 from tests.contract.shard import APP, KEYS, WEB, acquire, after_look, everything, some_commit
-from tests.servers.redis_cluster import ClusterNode, LocalCluster, Move
+from tests.servers.redis_cluster import LocalCluster, Move
 
 SLOT = key_slot(KEYS.head)
-
-
-def elsewhere(cluster: LocalCluster, slot: int) -> ClusterNode:
-    """A node that does not hold the slot."""
-    holder = cluster.holder(slot)
-    return next(node for node in cluster.primaries if node is not holder)
 
 
 def everywhere(cluster: LocalCluster) -> dict[bytes, bytes]:
@@ -59,11 +53,11 @@ async def test_shards_of_one_slot_are_one_transaction(
 async def test_a_slot_that_has_moved_is_followed(cluster: LocalCluster, cluster_store: RedisStore) -> None:
     """By reads, scripts and commits, each the first to learn of it, and by all of a worker at once."""
     head = await cluster_store.commit(await acquire(cluster_store), some_commit())
-    cluster.move(SLOT, elsewhere(cluster, SLOT))
+    cluster.move(SLOT, cluster.elsewhere(SLOT))
     assert await cluster_store.load(head, [b"ann"]) == [b"A1"]
-    cluster.move(SLOT, elsewhere(cluster, SLOT))
+    cluster.move(SLOT, cluster.elsewhere(SLOT))
     assert await cluster_store.outbox_trim(head, "1-0") == 1
-    cluster.move(SLOT, elsewhere(cluster, SLOT))
+    cluster.move(SLOT, cluster.elsewhere(SLOT))
     others = [await acquire(cluster_store, partition) for partition in range(1, 6)]
     committed = await asyncio.gather(*(cluster_store.commit(one, some_commit()) for one in (head, *others)))
     assert [one.seq for one in committed] == [2, 1, 1, 1, 1, 1]
@@ -78,7 +72,7 @@ async def test_half_a_shard_is_refused_whole(
 ) -> None:
     """Whatever of it has left: nothing is written, nothing is read as if it were not there; then all goes on."""
     head = await cluster_store.commit(await acquire(cluster_store), some_commit())
-    move = cluster.begin_move(SLOT, elsewhere(cluster, SLOT))
+    move = cluster.begin_move(SLOT, cluster.elsewhere(SLOT))
     move.carry(*(f"{KEYS.base}:{name}".encode() for name in gone))
     before = everywhere(cluster)
     with pytest.raises(StoreUnavailable, match="a slot is being moved"):
@@ -107,7 +101,7 @@ async def test_what_leaves_between_look_and_leap(
     async def leave() -> None:
         if moves:
             return
-        moves.append(cluster.begin_move(SLOT, elsewhere(cluster, SLOT)))
+        moves.append(cluster.begin_move(SLOT, cluster.elsewhere(SLOT)))
         moves[0].carry(KEYS.outbox)
         if what == "the slot":
             moves[0].finish()
@@ -139,7 +133,7 @@ async def test_commits_while_the_slot_goes_round(cluster: LocalCluster) -> None:
 
     working = asyncio.create_task(commits(head))
     while not working.done():
-        await asyncio.to_thread(cluster.move, SLOT, elsewhere(cluster, SLOT))
+        await asyncio.to_thread(cluster.move, SLOT, cluster.elsewhere(SLOT))
         await asyncio.sleep(0.05)
     head = await working
     assert (head.seq, head.offsets) == (20, {WEB: 19, APP: 7})
@@ -157,7 +151,7 @@ async def test_a_journal_moves_with_its_slot(cluster: LocalCluster) -> None:
         claim = await journal.claim(3)
         await journal.read_on(claim, None, 2, [message])
         slot = key_slot(b"{webhook}")
-        cluster.move(slot, elsewhere(cluster, slot))
+        cluster.move(slot, cluster.elsewhere(slot))
         await journal.finish(claim, message)
         assert [one async for one in journal.pending(3)] == []
         assert await journal.partitions() == {3: 2}
@@ -184,7 +178,7 @@ async def test_the_url_of_one_server_for_a_cluster(cluster: LocalCluster) -> Non
     """Whatever is asked first, it says which form to use, and no password."""
     for node in cluster.nodes:
         node.call("ACL", "SETUSER", "u", "on", ">s3cret", "~*", "+@all")
-    place = f"u:s3cret@127.0.0.1:{elsewhere(cluster, SLOT).port}"
+    place = f"u:s3cret@127.0.0.1:{cluster.elsewhere(SLOT).port}"
     store = RedisStore(f"redis://{place}", prefix="p.", group="g")
     for step in (store.check_server(), store.read_head(0), acquire(store)):
         with pytest.raises(RedisConfigError, match="cluster node") as refused:

@@ -97,7 +97,7 @@ class LocalCluster:
         members = sorted(node.port for node in self.nodes)
         self._await(lambda node: node.members() == members, self.nodes)
         self._await(
-            lambda node: node.facts("INFO", "replication")["master_link_status"] == "up", self.replicas
+            lambda node: node.facts("INFO", "replication").get("master_link_status", "up") == "up", self.nodes
         )
 
     @staticmethod
@@ -116,6 +116,16 @@ class LocalCluster:
                 if first <= slot <= last:
                     return next(one for one in self.nodes if one.port == port)
         raise AssertionError(f"nobody holds slot {slot}")
+
+    def elsewhere(self, slot: int) -> ClusterNode:
+        """A node that holds slots, but not this one."""
+        holder = self.holder(slot)
+        serving = (self.holder(other) for other in range(0, SLOTS, SLOTS // 8))
+        return next(node for node in serving if node is not holder)
+
+    def follower(self, primary: ClusterNode) -> ClusterNode:
+        """The replica that `primary` was given at first."""
+        return self.replicas[self.primaries.index(primary)]
 
     # -- moving a slot, step by step
 
