@@ -218,7 +218,12 @@ async def test_a_cluster_whose_slots_move_and_whose_primary_dies(
             replica = cluster.follower(primary)
             os.kill(replica.pid, signal.SIGSTOP)
             primary.call("CLIENT", "KILL", "TYPE", "replica")
-            await asyncio.sleep(0.4)
+            last = await seq(installation, partition)
+
+            async def has_more() -> bool:
+                return await seq(installation, partition) > last + 1
+
+            await until(has_more, within_s=10)
 
             def fail_over() -> None:
                 primary.kill()
