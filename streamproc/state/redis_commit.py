@@ -52,42 +52,38 @@ class Step:
 
 
 class Commits:
-    """Commits of some shards. Those that are ready at the same time are one transaction: it costs two round trips."""
+    """Commits of some shards.
+
+    Those that are ready at the same time and may be one transaction, because their link is the same, are one: it costs
+    two round trips. In a cluster others go side by side, and none waits for a node that is not its own.
+    """
 
     def __init__(self) -> None:
-        self._steps: Gathering[Step, None] = Gathering(
-            self._apply, weigh=lambda step: len(step.commit.states), most=_STATES_MAX
-        )
+        self._steps: dict[RedisLink, Gathering[Step, None]] = {}
 
     async def apply(self, step: Step) -> None:
         """Carry a step out; nothing if that was done already.
 
         Raises Superseded if the shard is at neither of its heads, StateCorrupt if a key has the wrong type.
         """
-        await self._steps.ask(step)
+        steps = self._steps.get(step.link)
+        if steps is None:
+            steps = self._steps[step.link] = Gathering(
+                _apply, weigh=lambda one: len(one.commit.states), most=_STATES_MAX
+            )
+        await steps.ask(step)
 
-    async def _apply(self, steps: list[Step]) -> Sequence[BaseException | None]:
-        links = {step.link for step in steps}
-        if len(links) == 1:
-            return await self._apply_through(links.pop(), steps)
-        apart = {link: [step for step in steps if step.link is link] for link in links}
-        found = await asyncio.gather(*(self._apply_through(link, some) for link, some in apart.items()))
-        outcomes = {
-            id(step): outcome
-            for some, those in zip(apart.values(), found, strict=True)
-            for step, outcome in zip(some, those, strict=True)
-        }
-        return [outcomes[id(step)] for step in steps]
 
-    async def _apply_through(self, link: RedisLink, steps: list[Step]) -> Sequence[BaseException | None]:
-        if len(steps) > 1:
-            try:
-                await link.once(lambda connection: apply_steps(connection, steps))
-            except (Superseded, RedisError):
-                pass  # alone, each learns what of that is meant for it; what was done already is not done again
-            else:
-                return [None] * len(steps)
-        return await asyncio.gather(*map(_apply_alone, steps), return_exceptions=True)
+async def _apply(steps: list[Step]) -> Sequence[BaseException | None]:
+    """Carry out steps through one link."""
+    if len(steps) > 1:
+        try:
+            await steps[0].link.once(lambda connection: apply_steps(connection, steps))
+        except (Superseded, RedisError):
+            pass  # alone, each learns what of that is meant for it; what was done already is not done again
+        else:
+            return [None] * len(steps)
+    return await asyncio.gather(*map(_apply_alone, steps), return_exceptions=True)
 
 
 async def _apply_alone(step: Step) -> None:

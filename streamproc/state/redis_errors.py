@@ -103,8 +103,8 @@ SENTINEL_FIX: Final = (
 def _fix(error: RedisError, in_cluster: bool) -> str:
     if isinstance(error, MasterNotFoundError):
         return (
-            "do the Sentinels answer, is this what they call the primary (SENTINEL MASTERS), and do they want a password "
-            "(sentinel_password in STREAMPROC_REDIS)?"
+            "do the Sentinels answer, is this what they call the primary (SENTINEL MASTERS), and do they want a "
+            "password (sentinel_password in STREAMPROC_REDIS)?"
         )
     if isinstance(error, _REDIRECTED):
         return "the worker goes on when the slot has moved"

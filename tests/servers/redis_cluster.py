@@ -170,14 +170,19 @@ class Move:
 
 @contextmanager
 def local_cluster(
-    directory: Path, *, primaries: int = 3, replicas: int = 0, timeout_ms: int = 1_000
+    directory: Path,
+    *,
+    primaries: int = 3,
+    replicas: int = 0,
+    timeout_ms: int = 1_000,
+    options: tuple[str, ...] = (),
 ) -> Iterator[LocalCluster]:
     """A cluster that serves; its nodes are gone with the context."""
     with ExitStack() as stack:
         nodes = []
         for i in range(primaries + replicas):
             (directory / str(i)).mkdir()
-            node = ClusterNode(directory=directory / str(i), timeout_ms=timeout_ms)
+            node = ClusterNode(directory=directory / str(i), timeout_ms=timeout_ms, options=options)
             stack.callback(node.kill)
             nodes.append(node.start())
         cluster = LocalCluster(nodes[:primaries], nodes[primaries:])

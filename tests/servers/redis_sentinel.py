@@ -16,16 +16,17 @@ PRIMARY = "mymaster"
 
 @dataclass(kw_only=True)
 class SentinelProcess(RedisProcess):
-    """One Sentinel: it calls the primary at `watched` dead after a second; two of them agree on a failover."""
+    """One Sentinel: it calls the primary at `watched` dead after `silent_ms`; two of them agree on a failover."""
 
     watched: int
+    silent_ms: int
 
     def prepare(self) -> None:
         """Write the file that it keeps its knowledge in."""
         self._config.write_text(
             f"bind 127.0.0.1\nport {self.port}\ndir {self.directory}\n"
             f"sentinel monitor {PRIMARY} 127.0.0.1 {self.watched} 2\n"
-            f"sentinel down-after-milliseconds {PRIMARY} 1000\nsentinel failover-timeout {PRIMARY} 4000\n"
+            f"sentinel down-after-milliseconds {PRIMARY} {self.silent_ms}\nsentinel failover-timeout {PRIMARY} 4000\n"
         )
 
     def command(self) -> list[str]:
@@ -68,7 +69,7 @@ class WatchedRedis:
 
 
 @contextmanager
-def watched_redis(directory: Path) -> Iterator[WatchedRedis]:
+def watched_redis(directory: Path, *, silent_ms: int = 1_000) -> Iterator[WatchedRedis]:
     """All of them, once the Sentinels know each other and the replica."""
     with ExitStack() as stack:
 
@@ -84,7 +85,10 @@ def watched_redis(directory: Path) -> Iterator[WatchedRedis]:
         with redis.Redis(port=primary.port) as client:
             client.set("x", "1")
             assert client.wait(1, 10_000) == 1
-        sentinels = [SentinelProcess(directory=directory / f"s{n}", watched=primary.port) for n in range(3)]
+        sentinels = [
+            SentinelProcess(directory=directory / f"s{n}", watched=primary.port, silent_ms=silent_ms)
+            for n in range(3)
+        ]
         for sentinel in sentinels:
             started(sentinel)
 
