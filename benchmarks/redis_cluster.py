@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -170,7 +171,8 @@ async def fill(url: str, partition: int, customers: int, minutes: int) -> None:
 
 
 def measure_move(customers: int, minutes: int) -> None:
-    with tempfile.TemporaryDirectory() as folder, local_cluster(Path(folder)) as cluster:
+    # Redis's default timeout: a MIGRATE that lasts longer looks like two dead nodes.
+    with tempfile.TemporaryDirectory() as folder, local_cluster(Path(folder), timeout_ms=15_000) as cluster:
         asyncio.run(fill(cluster.url, 0, customers, minutes))
         slot = slot_of(0)
         source, target = cluster.holder(slot), cluster.elsewhere(slot)
@@ -199,12 +201,14 @@ def moved(cluster: LocalCluster, slot: int) -> dict[str, float]:
     return {"all_s": round(time.monotonic() - began_s, 2), "longest_migrate_s": round(longest_s, 2)}
 
 
-def fall_silent(server: RedisProcess, how: str) -> None:
-    """End the server; or stop it, so that connections to it stay open and nothing answers."""
+def fall_silent(server: RedisProcess, how: str, plan: Callable[[], object]) -> None:
+    """End the server; or stop it: connections stay open and nothing answers; or do as an operator plans it."""
     if how == "kill":
         server.kill()
-    else:
+    elif how == "stop":
         os.kill(server.pid, signal.SIGSTOP)
+    else:
+        plan()
 
 
 def measure_failover(silent_ms: int, how: str, coverage: str) -> None:
@@ -215,12 +219,16 @@ def measure_failover(silent_ms: int, how: str, coverage: str) -> None:
     ):
         primary = cluster.holder(slot_of(0))
         other = next(p for p in range(1, 99) if cluster.holder(slot_of(p)) is not primary)
-        found = asyncio.run(pulses(cluster.url, [0, other], lambda: fall_silent(primary, how), 1))
+        fault = partial(
+            fall_silent, primary, how, lambda: cluster.follower(primary).call("CLUSTER", "FAILOVER")
+        )
+        found = asyncio.run(pulses(cluster.url, [0, other], fault, 1))
         for name, pulse in zip(("its shards", "others"), found, strict=True):
             print(f"cluster, node timeout {silent_ms} ms, {how}, {name}: {pulse.longest_s:.1f} s", flush=True)
     with tempfile.TemporaryDirectory() as folder, watched_redis(Path(folder), silent_ms=silent_ms) as watched:
         primary_of_two = watched.primary()
-        (pulse,) = asyncio.run(pulses(watched.url, [0], lambda: fall_silent(primary_of_two, how), 1))
+        fault = partial(fall_silent, primary_of_two, how, watched.fail_over)
+        (pulse,) = asyncio.run(pulses(watched.url, [0], fault, 1))
         print(f"Sentinels, down after {silent_ms} ms, {how}: {pulse.longest_s:.1f} s", flush=True)
 
 
@@ -232,7 +240,7 @@ def main() -> None:
     parser.add_argument("--customers", type=int, default=100_000)
     parser.add_argument("--minutes", type=int, default=1_000, help="due lists of the shard that moves")
     parser.add_argument("--silent-ms", type=int, default=5_000)
-    parser.add_argument("--how", choices=("kill", "stop"), default="kill")
+    parser.add_argument("--how", choices=("kill", "stop", "plan"), default="kill")
     parser.add_argument("--full-coverage", choices=("yes", "no"), default="yes")
     given = parser.parse_args()
     if given.what == "commit":

@@ -6,6 +6,7 @@ is read beside it has to be in one place.
 """
 
 import asyncio
+import builtins
 import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
@@ -18,6 +19,8 @@ from streamproc.state.redis_node import Command, RedisNode
 from streamproc.state.redis_url import Place
 
 _SLOTS: Final = 16_384
+#: The longest that one node may take to say who holds what: others know, too.
+_LOOK_WITHIN_S: Final = 1.0
 _WHO_HOLDS: Final[Command] = (b"CLUSTER", b"SLOTS")
 
 
@@ -77,9 +80,12 @@ class RedisCluster:
         failed: RedisError = ClusterDownError("no node knows of slots")
         for place, node in self._to_ask(error):
             try:
-                (found,) = await node.ask([_WHO_HOLDS])
-            except RedisError as refused:
-                failed = refused
+                async with asyncio.timeout(_LOOK_WITHIN_S):
+                    (found,) = await node.ask([_WHO_HOLDS])
+            except (RedisError, builtins.TimeoutError) as refused:
+                failed = (
+                    refused if isinstance(refused, RedisError) else TimeoutError(f"{node.where} is silent")
+                )
                 self._failing.add(node)
                 continue
             self._failing.discard(node)

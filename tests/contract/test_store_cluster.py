@@ -2,6 +2,7 @@
 
 import asyncio
 from itertools import count
+from pathlib import Path
 
 import pytest
 from redis.crc import key_slot
@@ -16,6 +17,7 @@ from tests.contract.shard import APP, KEYS, WEB, acquire, after_look, everything
 from tests.servers.redis_cluster import LocalCluster, Move
 
 SLOT = key_slot(KEYS.head)
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def everywhere(cluster: LocalCluster) -> dict[bytes, bytes]:
@@ -191,6 +193,26 @@ async def test_the_url_of_one_server_for_a_cluster(cluster: LocalCluster) -> Non
     await right.aclose()
     for node in cluster.nodes:
         node.call("ACL", "DELUSER", "u")
+
+
+async def test_the_documented_permissions_are_enough(cluster: LocalCluster) -> None:
+    """The line of docs/state.md, and what docs/redis.md adds to it."""
+    (line,) = [line for line in (DOCS / "state.md").read_text().splitlines() if line.startswith("    ~sp:* ")]
+    (more,) = [
+        line for line in (DOCS / "redis.md").read_text().splitlines() if line.startswith("    +cluster")
+    ]
+    for node in cluster.nodes:
+        node.call("ACL", "SETUSER", "worker", "reset", "on", ">s3cret", *line.split(), *more.split())
+    store = RedisStore(cluster.url.replace("://", "://worker:s3cret@"), prefix="p.", group="g", replicas=0)
+    assert await store.check_server() == []
+    head = await store.commit(await acquire(store), some_commit())
+    cluster.move(SLOT, cluster.elsewhere(SLOT))
+    await store.await_replicas(head, head.seq)
+    assert await store.outbox_trim(head, "1-1") == 2
+    assert await store.wipe(0) == 2
+    await store.aclose()
+    for node in cluster.nodes:
+        node.call("ACL", "DELUSER", "worker")
 
 
 async def test_other_forms_for_one_server(redis_db: str) -> None:

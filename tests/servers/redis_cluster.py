@@ -1,8 +1,9 @@
 """A Redis Cluster of local processes: made by hand, its slots moved as redis-cli does it, its primaries killed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,9 +102,9 @@ class LocalCluster:
         )
 
     @staticmethod
-    def _await(condition: Any, nodes: list[ClusterNode]) -> None:
+    def _await(condition: Callable[[ClusterNode], bool], nodes: list[ClusterNode]) -> None:
         for node in nodes:
-            assert wait_until(lambda node=node: condition(node), within_s=_FORMS_WITHIN_S), node.port
+            assert wait_until(partial(condition, node), within_s=_FORMS_WITHIN_S), node.port
 
     def holder(self, slot: int) -> ClusterNode:
         """The primary that holds a slot, by what most nodes would say: the first that answers."""

@@ -67,6 +67,11 @@ class WatchedRedis:
         primary = self.primary()
         return next(server for server in self.servers if server is not primary)
 
+    def fail_over(self) -> None:
+        """As an operator plans it."""
+        with redis.Redis(port=self.sentinels[0].port) as client:
+            client.sentinel_failover(PRIMARY)
+
 
 @contextmanager
 def watched_redis(directory: Path, *, silent_ms: int = 1_000) -> Iterator[WatchedRedis]:
