@@ -65,8 +65,8 @@ class RedisCluster:
         return self._holders[slot]
 
     def distrust(self, node: RedisNode | None, error: RedisError | None) -> None:
-        """A node did not answer: others are asked first who holds what."""
-        if node is not None and isinstance(error, (ConnectionError, TimeoutError)):
+        """A node did not answer, or is cut off from the others: those are asked first who holds what."""
+        if node is not None and isinstance(error, (ConnectionError, TimeoutError, ClusterDownError)):
             self._failing.add(node)
 
     async def look(self, error: RedisError | None) -> None:

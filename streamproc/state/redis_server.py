@@ -17,11 +17,11 @@ _NEARLY_FULL: Final = 0.9
 
 async def examine(link: RedisLink) -> list[str]:
     """Warnings about the server that the link leads to. Raises RedisConfigError if it is not fit to hold state."""
-    info = await link.run(_server_info)
+    info = await link.run(server_info)
     return server_warnings(info, link.where, in_cluster=link.in_cluster)
 
 
-async def _server_info(connection: AbstractConnection) -> dict[str, str]:
+async def server_info(connection: AbstractConnection) -> dict[str, str]:
     """INFO, with `maxmemory_policy` asked for elsewhere if INFO keeps silent about it."""
     info = _fields((await exchange(connection, [(b"INFO",)]))[0])
     if "maxmemory_policy" not in info:

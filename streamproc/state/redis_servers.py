@@ -52,8 +52,9 @@ def open_servers(
     if address.form == "server":
         return OneServer(RedisNode(_pool(options), address.where, within_s=_within_s(options)), patience)
     if address.form == "sentinel":
-        node = RedisNode(_by_sentinels(address, options), address.where, within_s=_within_s(options))
-        return OneServer(node, patience)
+        pool = _by_sentinels(address, options)
+        node = RedisNode(pool, address.where, within_s=_within_s(options))
+        return OneServer(node, patience, pool.sentinel_manager)
 
     def connect(place: Place) -> RedisNode:
         pool = _pool({**options, "host": place[0], "port": place[1]})
@@ -63,10 +64,10 @@ def open_servers(
 
 
 class OneServer:
-    """All keys are on one server: see Servers."""
+    """All keys are on one server, which `sentinels` may name: see Servers."""
 
-    def __init__(self, node: RedisNode, patience: Patience) -> None:
-        self._node = node
+    def __init__(self, node: RedisNode, patience: Patience, sentinels: Sentinel | None = None) -> None:
+        self._node, self._sentinels = node, sentinels
         self._link = RedisLink(node, patience)
 
     def at(self, _: bytes) -> RedisLink:
@@ -80,6 +81,8 @@ class OneServer:
     async def aclose(self) -> None:
         """See Servers.aclose."""
         await self._node.aclose()
+        if self._sentinels is not None:
+            await self._sentinels.aclose()
 
 
 def _complete(options: dict[str, Any], timeout_s: float) -> dict[str, Any]:

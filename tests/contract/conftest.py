@@ -13,7 +13,8 @@ from tests.servers.redis_cluster import LocalCluster, local_cluster
 
 @pytest.fixture(scope="session")
 def _cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
-    with local_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+    # A busy machine must not look like a dead node: there is no replica to take over.
+    with local_cluster(tmp_path_factory.mktemp("cluster"), timeout_ms=10_000) as cluster:
         yield cluster
 
 

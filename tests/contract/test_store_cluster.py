@@ -1,6 +1,8 @@
 """The state store on a Redis Cluster whose slots move: commits are whole or not at all, nobody reads half a shard."""
 
 import asyncio
+import os
+import signal
 from itertools import count
 from pathlib import Path
 
@@ -228,6 +230,23 @@ async def test_other_forms_for_one_server(redis_db: str) -> None:
         with pytest.raises(RedisConfigError, match=names):
             await store.read_head(0)
         await store.aclose()
+
+
+async def test_a_node_that_is_silent_holds_up_its_own_shards_only(cluster: LocalCluster) -> None:
+    """Even those who do not know the cluster yet, and may ask it first."""
+    silent, *others = cluster.primaries
+    mine = next(
+        p for p in range(12) if cluster.holder(key_slot(Keyspace("p.", "g").shard(p).head)) is others[0]
+    )
+    os.kill(silent.pid, signal.SIGSTOP)
+    try:
+        for _ in range(3):
+            store = RedisStore(cluster.url, prefix="p.", group="g", attempts=1)
+            async with asyncio.timeout(3):
+                assert (await acquire(store, mine)).partition == mine
+            await store.aclose()
+    finally:
+        os.kill(silent.pid, signal.SIGCONT)
 
 
 async def test_a_cluster_without_a_node_that_answers() -> None:

@@ -125,8 +125,10 @@ class LocalCluster:
         return next(node for node in serving if node is not holder)
 
     def follower(self, primary: ClusterNode) -> ClusterNode:
-        """The replica that `primary` was given at first."""
-        return self.replicas[self.primaries.index(primary)]
+        """The replica of `primary`, by its own word."""
+        ranges = primary.call("CLUSTER", "SLOTS")
+        port = next(replica for _, _, (_, port, *_), (_, replica, *_) in ranges if port == primary.port)
+        return next(node for node in self.nodes if node.port == port)
 
     # -- moving a slot, step by step
 
