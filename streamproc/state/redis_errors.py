@@ -78,7 +78,7 @@ def _of_another_form(error: RedisError, where: str) -> RedisConfigError | None:
     text = str(error)
     if isinstance(error, (*_REDIRECTED, ClusterError, ClusterCrossSlotError)):
         return RedisConfigError(f"Redis at {where} is a cluster node", fix=CLUSTER_FIX)
-    if "cluster support disabled" in text:
+    if "cluster support disabled" in text or "unknown command 'cluster'" in text.lower():
         return RedisConfigError(
             f"Redis at {where} is no cluster", fix="STREAMPROC_REDIS=redis://host:port/db for one server"
         )

@@ -14,7 +14,7 @@ from streamproc.sinks.webhook.message import Message
 from streamproc.state import redis_commit
 from streamproc.state.keys import Keyspace
 from streamproc.state.redis_store import RedisStore
-from streamproc.state.store import Commit, Head, RedisConfigError, StoreUnavailable, Superseded
+from streamproc.state.store import Commit, Head, RedisConfigError, StateCorrupt, StoreUnavailable, Superseded
 from tests.contract.shard import APP, KEYS, WEB, acquire, after_look, everything, some_commit
 from tests.servers.redis_cluster import LocalCluster, Move
 
@@ -92,6 +92,28 @@ async def test_half_a_shard_is_refused_whole(
     assert (await waiting).seq == 2
     assert (await everything(patient))["due"] == {5: [(330_000, b"ann")] * 2}
     await patient.aclose()
+
+
+@pytest.mark.parametrize("gone", ["head", "state", "minutes", "outbox", "due:5"])
+async def test_a_move_that_its_source_has_forgotten(
+    cluster: LocalCluster, cluster_store: RedisStore, gone: str
+) -> None:
+    """As a replica has that takes over in its midst: a shard without one of its keys is refused, and not touched."""
+    head = await cluster_store.commit(await acquire(cluster_store), some_commit())
+    move = cluster.begin_move(SLOT, cluster.elsewhere(SLOT))
+    move.carry(f"{KEYS.base}:{gone}".encode())
+    move.source.call("CLUSTER", "SETSLOT", SLOT, "STABLE")
+    before = everywhere(cluster)
+    with pytest.raises((StateCorrupt, Superseded)):
+        await cluster_store.commit(head, some_commit(listed=[5]))
+    if gone != "due:5":
+        with pytest.raises(StateCorrupt, match="gone") as refused:
+            await acquire(cluster_store)
+        assert "redis-cli --cluster fix" in refused.value.fix
+    assert everywhere(cluster) == before
+    move.source.call("CLUSTER", "SETSLOT", SLOT, "MIGRATING", move.target.id())
+    move.finish()
+    assert (await cluster_store.commit(head, some_commit(listed=[5]))).seq == 2
 
 
 @pytest.mark.parametrize("what", ["a key", "the slot"])
