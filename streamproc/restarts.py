@@ -65,7 +65,7 @@ class Restarts:
             while True:
                 self._again.discard(partition)
                 await asyncio.sleep(pause_s)
-                await self._until_store_answers()
+                await self._until_store_answers(partition)
                 try:
                     # A rebalance may have started it anew; or tried to, in vain.
                     if not self._runs(partition):
@@ -97,11 +97,11 @@ class Restarts:
         self._failures[partition] = (seq, times)
         return 0.0 if times == 0 else min(_AGAIN_MIN_S * 2.0**times, _AGAIN_MAX_S)
 
-    async def _until_store_answers(self) -> None:
+    async def _until_store_answers(self, partition: int) -> None:
         """Redis may be away for long: the worker waits for it, and reads nothing meanwhile."""
         while True:
             try:
-                await self._store.read_head(0)
+                await self._store.read_head(partition)
                 return
             except StoreUnavailable as error:
                 _log.warning("waiting for Redis", error=error.message, fix=error.fix)

@@ -46,7 +46,8 @@ class Timers:
                 raise StateCorrupt(
                     f"partition {head.partition}: the due list of minute {minute} is gone: evicted, or deleted "
                     "by something else",
-                    fix="restore all keys of the shard from one backup, or wipe it and rebuild it from the topics",
+                    fix="in a Redis Cluster try redis-cli --cluster fix first; restore all keys of the shard from one "
+                    "backup, or wipe it and rebuild it from the topics",
                 )
             # What was due up to the stored time has fired, in the commit that moved the time there.
             ahead = [(due_ms, customer.decode()) for due_ms, customer in entries if due_ms > passed_ms]

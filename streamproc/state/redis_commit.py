@@ -6,7 +6,8 @@
 3. Send all writes and EXEC: Redis carries out all of them, or none because a watched key has changed since
    step 1.
 
-Shards that are ready at the same time take these steps together, on one connection.
+Shards that are ready at the same time take these steps together, on one connection; in a cluster side by side, each on
+a connection of its own, since a transaction has the keys of one slot.
 
 Neither EXEC nor a script rolls back, so nothing inside EXEC may fail: types are checked, the keys that only a
 commit writes are watched, out of memory and read-only refuse the whole transaction while it is queued, and
@@ -26,7 +27,8 @@ from redis.exceptions import RedisError
 from streamproc.gathering import Gathering
 from streamproc.state.keys import END, ShardKeys
 from streamproc.state.redis_head import check, fence
-from streamproc.state.redis_link import Command, RedisLink, chunks, exchange, execute
+from streamproc.state.redis_link import RedisLink, chunks
+from streamproc.state.redis_node import Command, exchange, execute
 from streamproc.state.refusals import gone
 from streamproc.state.store import Commit, Head, StateCorrupt, Superseded
 
@@ -40,8 +42,9 @@ _STATES_MAX: Final = 4_000
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A commit that brings a shard from the head `head` to `after`."""
+    """A commit that brings a shard from the head `head` to `after`, through `link`."""
 
+    link: RedisLink
     keys: ShardKeys
     head: Head
     commit: Commit
@@ -49,33 +52,42 @@ class Step:
 
 
 class Commits:
-    """Commits of some shards. Those that are ready at the same time are one transaction: it costs two round trips."""
+    """Commits of some shards.
 
-    def __init__(self, link: RedisLink) -> None:
-        self._link = link
-        self._steps: Gathering[Step, None] = Gathering(
-            self._apply, weigh=lambda step: len(step.commit.states), most=_STATES_MAX
-        )
+    Those that are ready at the same time and may be one transaction, because their link is the same, are one: it costs
+    two round trips. In a cluster others go side by side, and none waits for a node that is not its own.
+    """
+
+    def __init__(self) -> None:
+        self._steps: dict[RedisLink, Gathering[Step, None]] = {}
 
     async def apply(self, step: Step) -> None:
         """Carry a step out; nothing if that was done already.
 
         Raises Superseded if the shard is at neither of its heads, StateCorrupt if a key has the wrong type.
         """
-        await self._steps.ask(step)
+        steps = self._steps.get(step.link)
+        if steps is None:
+            steps = self._steps[step.link] = Gathering(
+                _apply, weigh=lambda one: len(one.commit.states), most=_STATES_MAX
+            )
+        await steps.ask(step)
 
-    async def _apply(self, steps: list[Step]) -> Sequence[BaseException | None]:
-        if len(steps) > 1:
-            try:
-                await self._link.once(lambda connection: apply_steps(connection, steps))
-            except (Superseded, RedisError):
-                pass  # alone, each learns what of that is meant for it; what was done already is not done again
-            else:
-                return [None] * len(steps)
-        return await asyncio.gather(*map(self._apply_alone, steps), return_exceptions=True)
 
-    async def _apply_alone(self, step: Step) -> None:
-        await self._link.run(lambda connection: apply_steps(connection, [step]))
+async def _apply(steps: list[Step]) -> Sequence[BaseException | None]:
+    """Carry out steps through one link."""
+    if len(steps) > 1:
+        try:
+            await steps[0].link.once(lambda connection: apply_steps(connection, steps))
+        except (Superseded, RedisError):
+            pass  # alone, each learns what of that is meant for it; what was done already is not done again
+        else:
+            return [None] * len(steps)
+    return await asyncio.gather(*map(_apply_alone, steps), return_exceptions=True)
+
+
+async def _apply_alone(step: Step) -> None:
+    await step.link.run(lambda connection: apply_steps(connection, [step]))
 
 
 async def apply_steps(connection: AbstractConnection, steps: Sequence[Step]) -> None:

@@ -63,3 +63,12 @@ def check(partition: int, expected: Mapping[str, bytes | None], stored: Sequence
     for (name, ours), found in zip(expected.items(), stored, strict=True):
         if found != ours:
             raise superseded(partition, name, found, ours)
+
+
+def check_owner(head: Head, reply: Sequence[bytes]) -> Sequence[bytes]:
+    """What a fenced script returned behind its status. Raises Superseded if the shard is not ours."""
+    status, *rest = reply
+    if status != b"ok":
+        name, stored = rest
+        raise superseded(head.partition, name.decode(), stored, fence(head)[name.decode()])
+    return rest

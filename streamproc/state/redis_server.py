@@ -6,11 +6,19 @@ from typing import Final
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ResponseError
 
-from streamproc.state.redis_link import exchange
+from streamproc.state.redis_errors import CLUSTER_FIX, SENTINEL_FIX
+from streamproc.state.redis_link import RedisLink
+from streamproc.state.redis_node import exchange
 from streamproc.state.store import RedisConfigError
 
 MIN_VERSION = (7, 0)
 _NEARLY_FULL: Final = 0.9
+
+
+async def examine(link: RedisLink) -> list[str]:
+    """Warnings about the server that the link leads to. Raises RedisConfigError if it is not fit to hold state."""
+    info = await link.run(server_info)
+    return server_warnings(info, link.where, in_cluster=link.in_cluster)
 
 
 async def server_info(connection: AbstractConnection) -> dict[str, str]:
@@ -36,14 +44,19 @@ def _fields(info: bytes) -> dict[str, str]:
     return {name: value for name, colon, value in lines if colon}
 
 
-def server_warnings(info: Mapping[str, str], where: str) -> list[str]:
-    """What the operator should know. Raises RedisConfigError for all that makes state unsafe, at once."""
+def server_warnings(info: Mapping[str, str], where: str, *, in_cluster: bool = False) -> list[str]:
+    """What the operator should know. Raises RedisConfigError for all that makes state unsafe, at once.
+
+    `in_cluster`: it is meant to be a node of a cluster.
+    """
+    if info.get("redis_mode") == "sentinel":
+        raise RedisConfigError(f"Redis at {where} is a Sentinel", fix=SENTINEL_FIX)
     wrong: list[tuple[str, str]] = []
     version = info.get("redis_version", "unknown")
     if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < MIN_VERSION:
         wrong.append((f"its version is {version}", "use Redis 7.0 or later, or Valkey"))
-    if info.get("cluster_enabled") == "1":
-        wrong.append(("it is a cluster node", "use a single primary, with replicas if you like"))
+    if info.get("cluster_enabled") == "1" and not in_cluster:
+        wrong.append(("it is a cluster node", CLUSTER_FIX))
     policy = info.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         wrong.append(

@@ -1,28 +1,27 @@
 """The state store on Redis 7.0 or later, or Valkey. `store.Store` says what each method promises."""
 
+import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from streamproc.clock import monotonic_s
 from streamproc.state.keys import Keyspace, ShardKeys, read_due_entry
 from streamproc.state.redis_commit import Commits, Step
-from streamproc.state.redis_head import check, fence, ownership, parse_head
-from streamproc.state.redis_link import Command, RedisLink, Script, chunks
-from streamproc.state.redis_server import connected_replicas, server_info, server_warnings
+from streamproc.state.redis_head import check, check_owner, fence, ownership, parse_head
+from streamproc.state.redis_link import RedisLink, Script, chunks
+from streamproc.state.redis_node import Command
+from streamproc.state.redis_replicas import Replicas
+from streamproc.state.redis_server import examine
+from streamproc.state.redis_servers import open_servers
 from streamproc.state.refusals import Bid, refused
-from streamproc.state.store import Commit, Head, OutboxEntry, StoreUnavailable, place_of, superseded
+from streamproc.state.store import Commit, Head, OutboxEntry, place_of, superseded
 
 #: Customers in one HMGET and entries in one LRANGE: some milliseconds of the server's time.
 _CHUNK = 4_000
-#: How long replicas may take; far below the patience of a request.
-_REPLICAS_WITHIN_MS = 1_000
-#: How long it is taken for granted that no replica has come or gone.
-_REPLICAS_KNOWN_S = 1.0
 
 
 class RedisStore:
-    """State in the Redis at `url`, under the keys `sp:<prefix>:<group>:...`. Connects when it is used.
+    """State in the Redis at `url` (`redis_url`), under the keys `sp:<prefix>:<group>:...`. Connects when it is used.
 
     A request waits `socket_timeout_s` for a reply and is tried `attempts` times within `patience_s` seconds.
     `replicas` must hold a commit before its signals leave; None: one, if any is connected.
@@ -41,15 +40,12 @@ class RedisStore:
         patience_s: float = 30.0,
         replicas: int | None = None,
     ) -> None:
-        self._replicas = replicas
-        self._connected, self._look_again_s = 0, 0.0
         self._keyspace = Keyspace(prefix, group)
-        self._link = RedisLink(
+        self._servers = open_servers(
             url, socket_timeout_s=socket_timeout_s, attempts=attempts, patience_s=patience_s
         )
-        self._commits = Commits(self._link)
+        self._commits, self._replicas = Commits(), Replicas(replicas)
         self._acquire = Script("acquire")
-        self._mark = Script("mark")
         self._trim = Script("trim")
         self._reset_generation = Script("reset_generation")
 
@@ -65,12 +61,12 @@ class RedisStore:
         create: bool,
     ) -> Head:
         """See Store.acquire."""
-        keys = self._keyspace.shard(partition)
+        keys, link = self._shard(partition)
         owner = secrets.token_hex(8)
         args: list[bytes | str | int] = [owner, generation, member, partitions, layout, int(create)]
         for topic, offset in offsets_if_new.items():
             args += (topic, offset)
-        status, *reply = await self._link.script(
+        status, *reply = await link.script(
             self._acquire, (keys.head, keys.state, keys.minutes, keys.outbox), args
         )
         head = parse_head(partition, reply) if status == b"ok" else None
@@ -106,8 +102,8 @@ class RedisStore:
     async def commit(self, head: Head, commit: Commit) -> Head:
         """See Store.commit."""
         after = commit.after(head)
-        keys = self._keyspace.shard(head.partition)
-        await self._commits.apply(Step(keys, head, commit, after))
+        keys, link = self._shard(head.partition)
+        await self._commits.apply(Step(link, keys, head, commit, after))
         return after
 
     async def minutes(self, head: Head) -> list[int]:
@@ -136,44 +132,23 @@ class RedisStore:
 
     async def await_replicas(self, head: Head, seq: int) -> None:
         """See Store.await_replicas."""
-        wanted = await self._wanted_replicas()
-        if not wanted:
-            return
-        keys = self._keyspace.shard(head.partition)
-        wait = (b"WAIT", wanted, _REPLICAS_WITHIN_MS)
-        reply, reached = await self._link.script_then(
-            self._mark, (keys.head, keys.relayed), (head.epoch, head.owner, seq), wait
-        )
-        _check_owner(head, reply)
-        if reached < wanted:
-            self._look_again_s = 0.0
-            raise StoreUnavailable(
-                f"{reached} of {wanted} replicas of Redis at {self._link.where} hold what was committed",
-                fix="signals wait until they do: see the replicas' logs, or set STREAMPROC_REDIS_REPLICAS",
-            )
-
-    async def _wanted_replicas(self) -> int:
-        if self._replicas is not None:
-            return self._replicas
-        now_s = monotonic_s()
-        if now_s >= self._look_again_s:
-            self._connected = connected_replicas(await self._link.call(b"INFO", b"replication"))
-            self._look_again_s = now_s + _REPLICAS_KNOWN_S
-        return min(1, self._connected)
+        keys, link = self._shard(head.partition)
+        await self._replicas.hold(link, keys, head, seq)
 
     async def outbox_trim(self, head: Head, up_to_id: str) -> int:
         """See Store.outbox_trim."""
-        keys = self._keyspace.shard(head.partition)
+        keys, link = self._shard(head.partition)
         seq, i = place_of(up_to_id)
-        reply = await self._link.script(
+        reply = await link.script(
             self._trim, (keys.head, keys.outbox), (head.epoch, head.owner, f"{seq}-{i + 1}")
         )
-        (removed,) = _check_owner(head, reply)
+        (removed,) = check_owner(head, reply)
         return int(removed)
 
     async def outbox_length(self, partition: int) -> int:
         """See Store.outbox_length."""
-        return int(await self._link.call(b"XLEN", self._keyspace.shard(partition).outbox))
+        keys, link = self._shard(partition)
+        return int(await link.call(b"XLEN", keys.outbox))
 
     async def scan(self, head: Head, cursor: int, count: int) -> tuple[int, list[tuple[bytes, bytes]]]:
         """See Store.scan."""
@@ -183,60 +158,74 @@ class RedisStore:
 
     async def browse(self, partition: int, cursor: int, count: int) -> tuple[int, list[tuple[bytes, bytes]]]:
         """See Store.browse."""
-        key = self._keyspace.shard(partition).state
-        following, flat = await self._link.call(b"HSCAN", key, cursor, b"COUNT", count)
+        keys, link = self._shard(partition)
+        following, flat = await link.call(b"HSCAN", keys.state, cursor, b"COUNT", count)
         return int(following), list(zip(flat[::2], flat[1::2], strict=True))
 
     async def get(self, partition: int, customer: bytes) -> bytes | None:
         """See Store.get."""
-        value: bytes | None = await self._link.call(b"HGET", self._keyspace.shard(partition).state, customer)
+        keys, link = self._shard(partition)
+        value: bytes | None = await link.call(b"HGET", keys.state, customer)
         return value
 
     async def read_head(self, partition: int) -> Head | None:
         """See Store.read_head."""
-        return parse_head(partition, await self._link.call(b"HGETALL", self._keyspace.shard(partition).head))
+        keys, link = self._shard(partition)
+        return parse_head(partition, await link.call(b"HGETALL", keys.head))
 
     async def customers(self, partition: int) -> int:
         """See Store.customers."""
-        return int(await self._link.call(b"HLEN", self._keyspace.shard(partition).state))
+        keys, link = self._shard(partition)
+        return int(await link.call(b"HLEN", keys.state))
 
     async def reset_generation(self, partition: int) -> bool:
         """See Store.reset_generation."""
-        keys = self._keyspace.shard(partition)
-        found = await self._link.script(self._reset_generation, (keys.head,), ())
+        keys, link = self._shard(partition)
+        found = await link.script(self._reset_generation, (keys.head,), ())
         return bool(found)
 
     async def wipe(self, partition: int) -> int:
         """See Store.wipe. A wipe cut short can be run again: the minutes go after the lists they name."""
-        keys = self._keyspace.shard(partition)
-        await self._link.call(b"UNLINK", keys.head)
-        minutes = await self._link.call(*_minutes(keys))
+        keys, link = self._shard(partition)
+        await link.call(b"UNLINK", keys.head)
+        minutes = await link.call(*_minutes(keys))
         for some in chunks(minutes, _CHUNK):
-            await self._link.call(b"UNLINK", *(keys.due(int(minute)) for minute in some))
+            await link.call(b"UNLINK", *(keys.due(int(minute)) for minute in some))
         forgotten = await self.customers(partition)
-        await self._link.call(b"UNLINK", keys.state, keys.minutes, keys.outbox, keys.relayed)
+        await link.call(b"UNLINK", keys.state, keys.minutes, keys.outbox, keys.relayed)
         return forgotten
 
     async def controls(self) -> dict[str, str]:
         """See Store.controls."""
-        flat = await self._link.call(b"HGETALL", self._keyspace.controls)
+        key = self._keyspace.controls
+        flat = await self._servers.at(key).call(b"HGETALL", key)
         texts = [part.decode() for part in flat]
         return dict(zip(texts[::2], texts[1::2], strict=True))
 
     async def set_control(self, name: str, value: str | None) -> None:
         """See Store.set_control."""
-        if value is None:
-            await self._link.call(b"HDEL", self._keyspace.controls, name)
-        else:
-            await self._link.call(b"HSET", self._keyspace.controls, name, value)
+        key = self._keyspace.controls
+        command: Command = (b"HDEL", key, name) if value is None else (b"HSET", key, name, value)
+        await self._servers.at(key).call(*command)
 
     async def check_server(self) -> list[str]:
-        """See Store.check_server."""
-        return server_warnings(await self._link.run(server_info), self._link.where)
+        """See Store.check_server. Of a cluster every primary is looked at, and each warning says whose it is."""
+        links = await self._servers.primaries()
+        found = await asyncio.gather(*map(examine, links))
+        return [
+            f"{link.where}: {warning}" if link.in_cluster else warning
+            for link, warnings in zip(links, found, strict=True)
+            for warning in warnings
+        ]
 
     async def aclose(self) -> None:
         """See Store.aclose."""
-        await self._link.aclose()
+        await self._servers.aclose()
+
+    def _shard(self, partition: int) -> tuple[ShardKeys, RedisLink]:
+        """The keys of a shard, and the way to the server that has them all."""
+        keys = self._keyspace.shard(partition)
+        return keys, self._servers.at(keys.head)
 
     async def _read(
         self, head: Head, command: Command, *, expected: Mapping[str, bytes] | None = None
@@ -247,8 +236,8 @@ class RedisStore:
         (MULTI would refuse even reads when Redis is out of memory, and the relay must go on then.)
         """
         wanted = fence(head) if expected is None else expected
-        look: Command = (b"HMGET", self._keyspace.shard(head.partition).head, *wanted)
-        reply, stored = await self._link.ask(command, look)
+        keys, link = self._shard(head.partition)
+        reply, stored = await link.ask(command, (b"HMGET", keys.head, *wanted))
         check(head.partition, wanted, stored)
         return reply
 
@@ -256,12 +245,3 @@ class RedisStore:
 def _minutes(keys: ShardKeys) -> Command:
     """All but the end, whose score is infinite."""
     return (b"ZRANGE", keys.minutes, b"-inf", b"(+inf", b"BYSCORE")
-
-
-def _check_owner(head: Head, reply: Sequence[bytes]) -> Sequence[bytes]:
-    """What a fenced script returned behind its status. Raises Superseded if the shard is not ours."""
-    status, *rest = reply
-    if status != b"ok":
-        name, stored = rest
-        raise superseded(head.partition, name.decode(), stored, fence(head)[name.decode()])
-    return rest

@@ -17,7 +17,10 @@ class Bid:
     layout: int
 
 
-_RESTORE = "restore all keys of the shard from one backup, or wipe it and rebuild it from the topics"
+_RESTORE = (
+    "in a Redis Cluster try redis-cli --cluster fix first; restore all keys of the shard from one backup, or wipe it "
+    "and rebuild it from the topics"
+)
 _FOREIGN = "something else writes to this Redis; docs/state.md lists our keys"
 
 #: First word of a refusal of acquire.lua -> error, message, what to do. {0}, {1} stand for the words that

@@ -7,7 +7,7 @@ from typing import Any
 import redis.asyncio
 
 from streamproc.state.keys import Keyspace, due_entry
-from streamproc.state.redis_link import execute
+from streamproc.state.redis_node import execute
 from streamproc.state.store import Commit, Head, Store
 
 WEB, APP = "p.events.web", "p.events.app"

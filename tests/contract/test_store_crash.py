@@ -12,6 +12,7 @@ from streamproc.state.redis_store import RedisStore
 from streamproc.state.store import Commit, Head, StoreUnavailable
 from tests.servers.choice import packaged
 from tests.servers.redis import RedisProcess
+from tests.servers.redis_cluster import local_cluster
 
 CUSTOMERS = [b"customer-%d" % i for i in range(1_000)]
 
@@ -73,5 +74,22 @@ async def test_redis_is_killed_while_we_commit(tmp_path: Path, seed: int) -> Non
         assert head.seq <= acknowledged.seq + 1
         if policy == "always":
             assert head.seq >= acknowledged.seq > 0
+        await check_whole(store, head)
+        await store.aclose()
+
+
+async def test_a_node_of_a_cluster_is_killed_while_we_commit(tmp_path: Path) -> None:
+    """It is there again before anybody could take over, and so is all that was acknowledged."""
+    with local_cluster(tmp_path, primaries=1, options=("--appendfsync", "always")) as cluster:
+        (server,) = cluster.primaries
+        store = RedisStore(cluster.url, prefix="", group="g", attempts=1)
+        working = asyncio.create_task(commit_until_it_fails(store, await acquire(store)))
+        await asyncio.sleep(0.2)
+        server.kill()
+        acknowledged = await working
+        server.start()
+        cluster.wait_whole()
+        head = await acquire(store)
+        assert acknowledged.seq + 1 >= head.seq >= acknowledged.seq > 0
         await check_whole(store, head)
         await store.aclose()

@@ -52,7 +52,8 @@ async def test_they_are_one_transaction(
     await client.config_resetstat()
     await commit_all(redis_store, heads)
     assert (await client.info("commandstats"))["cmdstat_exec"]["calls"] == 1
-    monkeypatch.setattr(redis_store._commits._steps, "_most", 1)
+    (steps,) = redis_store._commits._steps.values()
+    monkeypatch.setattr(steps, "_most", 1)
     await client.config_resetstat()
     found = [await redis_store.reload(head) for head in heads]
     await asyncio.gather(*(redis_store.commit(head, Commit(states=[(b"bob", b"1")])) for head in found))

@@ -17,8 +17,9 @@ from msgspec import Struct
 
 from streamproc.sinks.webhook.message import Message, pack, unpack
 from streamproc.state.keys import Keyspace
-from streamproc.state.redis_link import RedisLink, Script, chunks
-from streamproc.state.redis_server import server_info, server_warnings
+from streamproc.state.redis_link import Script, chunks
+from streamproc.state.redis_server import examine
+from streamproc.state.redis_servers import Servers, open_servers
 from streamproc.state.store import StateCorrupt
 
 T = TypeVar("T")
@@ -65,15 +66,15 @@ class Journal:
     All methods raise StoreError, among them StoreUnavailable when Redis did not answer within the link's patience.
     """
 
-    def __init__(self, link: RedisLink, *, prefix: str, group: str, url: str, name: str = "") -> None:
+    def __init__(self, servers: Servers, *, prefix: str, group: str, url: str, name: str = "") -> None:
         """`name`: the receiver's, if there are several. Raises StreamprocError for a prefix or a group that cannot be
         part of a key.
         """
-        self._link = link
         keyspace = Keyspace(prefix, group)
         # One hash tag: all keys live in one slot of a Redis Cluster.
         tag = f"webhook.{name}" if name else "webhook"
         self._base = f"sp:{keyspace.prefix}:{keyspace.group}:{{{tag}}}"
+        self._link = servers.at(self._base.encode())
         self._receiver = hashlib.sha256(url.encode()).hexdigest()
         self._note = Script("note", "streamproc.sinks.webhook")
 
@@ -203,7 +204,7 @@ class Journal:
 
     async def check_server(self) -> list[str]:
         """Warnings about the server. Raises RedisConfigError if what is written there is not safe."""
-        return server_warnings(await self._link.run(server_info), self._link.where)
+        return await examine(self._link)
 
 
 _LETTERS: Final = msgspec.msgpack.Decoder(DeadLetter)
@@ -214,11 +215,11 @@ async def open_journal(
     redis: str, *, prefix: str, group: str, url: str, name: str = ""
 ) -> AsyncIterator[Journal]:
     """The journal in the Redis at a URL; `url` and `name` are the receiver's. Raises StreamprocError."""
-    link = RedisLink(redis)
+    servers = open_servers(redis)
     try:
-        yield Journal(link, prefix=prefix, group=group, url=url, name=name)
+        yield Journal(servers, prefix=prefix, group=group, url=url, name=name)
     finally:
-        await link.aclose()
+        await servers.aclose()
 
 
 def _field(message: Message) -> str:

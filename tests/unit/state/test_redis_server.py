@@ -68,3 +68,17 @@ def test_what_will_stop_commits_is_a_warning(info: dict[str, str], names: str) -
 
 def test_memory_without_a_limit_is_not_nearly_full() -> None:
     assert server_warnings({**GOOD, "maxmemory": "0", "used_memory": "950"}, "h:1") == []
+
+
+def test_a_cluster_node_is_fine_where_one_is_meant() -> None:
+    node = {**GOOD, "cluster_enabled": "1"}
+    assert server_warnings(node, "h:1", in_cluster=True) == []
+    with pytest.raises(RedisConfigError, match="cluster node") as refused:
+        server_warnings(node, "h:1")
+    assert "redis+cluster://" in refused.value.fix
+
+
+def test_a_sentinel_is_no_server() -> None:
+    with pytest.raises(RedisConfigError, match="is a Sentinel") as refused:
+        server_warnings({**GOOD, "redis_mode": "sentinel"}, "h:1")
+    assert "redis+sentinel://" in refused.value.fix
