@@ -29,7 +29,7 @@ from streamproc.settings import Settings, misspelt
 from streamproc.sources import SOURCES
 from streamproc.state.keys import Keyspace
 from streamproc.state.redis_checks import look_at_redis, why_not
-from streamproc.state.redis_link import RedisLink
+from streamproc.state.redis_servers import open_servers
 from streamproc.state.redis_store import RedisStore
 from streamproc.state.store import RedisConfigError, StoreError
 from streamproc.transitions.definitions import Definitions
@@ -157,13 +157,13 @@ async def _records(brokers: Brokers, topics: Topics, kafka: KafkaLook) -> AsyncI
 
 async def _redis(settings: Settings, store: RedisStore, findings: list[Finding]) -> None:
     """Add what is found. Raises what the store raises if it does not let us in."""
-    links = [RedisLink(settings.redis, attempts=1)]
+    servers = open_servers(settings.redis, attempts=1)
     try:
+        links = await servers.primaries()
         keys = Keyspace(settings.topic_prefix, settings.group).shard(0)
         looks = [await look_at_redis(link, keys, wall_ms, monotonic_s) for link in links]
     finally:
-        for link in links:
-            await link.aclose()
+        await servers.aclose()
     replicas = None if settings.redis_replicas == "auto" else settings.redis_replicas
     for link, facts in zip(links, looks, strict=True):
         about = "Redis" if len(links) == 1 else f"Redis {link.where}"

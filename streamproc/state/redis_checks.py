@@ -10,7 +10,8 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import NoPermissionError, ResponseError
 
 from streamproc.state.keys import ShardKeys
-from streamproc.state.redis_link import Command, RedisLink, Script
+from streamproc.state.redis_link import RedisLink, Script
+from streamproc.state.redis_node import Command
 from streamproc.state.redis_server import server_info
 from streamproc.state.store import StoreError
 
