@@ -81,6 +81,8 @@ class Shards:
         self._together, self._rounds = Together(), Rounds()
         self._controls = Controls()
         self._pace = Pace(settings.sweep_per_s)
+        #: Let go before a commit or a batch on its way was done.
+        self.unfinished: set[int] = set()
 
     # -- the owner's side of the transport
 
@@ -145,7 +147,20 @@ class Shards:
             for held in leaving:
                 self._claims.remember(held.shard.head)
                 self._forget_gauges(held.partition)
+            self._note_release(leaving)
         self._metrics.set("assigned_shards", len(self.held))
+
+    def _note_release(self, released: list[Held]) -> None:
+        partitions = {held.partition for held in released}
+        under_way = {held.partition for held in released if not held.has_ended}
+        self.unfinished = (self.unfinished - partitions) | under_way
+        if released:
+            _log.info(
+                "shards let go",
+                partitions=sorted(partitions - under_way),
+                unfinished=sorted(under_way),
+                signals_waiting=sum(held.relay.backlog for held in released),
+            )
 
     def _forget_gauges(self, partition: int) -> None:
         for gauge in ("shard_time_seconds", "outbox_records", "campaigns_held"):

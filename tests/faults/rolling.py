@@ -131,7 +131,9 @@ class Fleet:
         for name in names:
             self.start(name)
         share = self.installation.partitions // len(names)
-        await until(lambda: all(len(shards_of(one)) >= share for one in self.workers.values()), START_WITHIN_S)
+        await until(
+            lambda: all(len(shards_of(one)) >= share for one in self.workers.values()), START_WITHIN_S
+        )
 
     async def restart(self, name: str, watch: Watch, pauses: Pauses, away_s: float = 0.0) -> None:
         """Stop a worker and start it again `away_s` later; return once all partitions run."""
@@ -207,7 +209,11 @@ async def roll(
     for worker in fleet.workers.values():
         worker.terminate()
     return pauses, await judge(
-        installation.kafka, installation.redis, installation.prefix, installation.group, installation.partitions
+        installation.kafka,
+        installation.redis,
+        installation.prefix,
+        installation.group,
+        installation.partitions,
     )
 
 
@@ -245,12 +251,16 @@ async def run(directory: Path, given: argparse.Namespace) -> int:
                 )
             finally:
                 installation.stop_all()
-            print(f"{kind}: {verdict.events:,} events, {verdict.signals:,} signals, {verdict.repeats} repeats")
+            print(
+                f"{kind}: {verdict.events:,} events, {verdict.signals:,} signals, {verdict.repeats} repeats"
+            )
             print(f"{'seconds':36} {'n':>4} {'median':>7} {'most':>7}", *pauses.rows(), sep="\n")
             print(*(f"WRONG: {wrong}" for wrong in verdict.wrong), sep="\n", flush=True)
             if given.json:
                 with given.json.open("a") as file:
-                    file.write(json.dumps({"membership": kind, "away_s": given.away_s, **vars(pauses)}) + "\n")
+                    file.write(
+                        json.dumps({"membership": kind, "away_s": given.away_s, **vars(pauses)}) + "\n"
+                    )
             failed |= bool(verdict.wrong) or pauses.longest_s > PAUSE_MAX_S + given.away_s
     return int(failed)
 
