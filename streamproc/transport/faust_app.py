@@ -8,8 +8,8 @@ from faust.agents import Agent
 from faust.agents.actor import Actor
 from faust.app.base import BootStrategy
 from faust.types import TP, AppT, EventT, Message, StreamT, TopicT
-from mode import BaseSignalT
-from mode.supervisors import SupervisorStrategy
+from mode import BaseSignalT, ServiceT
+from mode.supervisors import OneForOneSupervisor, SupervisorStrategy
 
 from streamproc.transport.batch import Consumer, Transport
 from streamproc.transport.owner import Owner
@@ -70,6 +70,14 @@ def batch_app(
         for agent in app.agents.values():
             _forget_stopped_actors(cast(Agent, agent))
 
+    class Supervisor(OneForOneSupervisor):
+        async def restart_services(self, services: list[ServiceT]) -> None:
+            # A crash crashes the agents, too. Those of a worker that ends are not to start again: there are too many
+            # for Faust, which would exit in the middle of it.
+            if not app.crashed:
+                await super().restart_services(services)
+
+    app.conf.agent_supervisor = cast(Any, Supervisor)
     app.on_rebalance_complete.connect(forget_stopped_actors)
     return app
 

@@ -142,8 +142,6 @@ class Name:
         except (KafkaError, TimeoutError) as error:
             logger.warning("the group does not say whether it knows this worker: %r", error)
             return
-        if self._taken:
-            raise NameTaken
         kind = for_code(answer.error_code)
         if kind in (RebalanceInProgressError, IllegalGenerationError, UnknownMemberIdError):
             raise IllegalStateError(f"the group moves on: {kind.__name__}")
@@ -152,9 +150,11 @@ class Name:
         if self._taken:
             raise NameTaken
         answer = await self._send(self._named(request))
-        if _FENCED in _codes(answer) and not self._taken:
-            self._taken = True
-            self._on_taken()
+        if _FENCED in _codes(answer):
+            if not self._taken:
+                self._taken = True
+                self._on_taken()
+            raise NameTaken  # aiokafka takes it for a broker that does not answer, and waits
         return answer
 
     def _named(self, request: Request[Any]) -> Request[Any]:

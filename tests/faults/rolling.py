@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +31,7 @@ from tests.servers.redis import RedisProcess
 
 RULES: Final = Path(__file__).parent / "rules.yaml"
 PARTITIONS: Final = 12
-WORKERS: Final = 3
+NAMES: Final = ["worker-0", "worker-1", "worker-2"]
 #: What no partition may pause for.
 PAUSE_MAX_S: Final = 10.0
 _LOOK_S: Final = 0.05
@@ -113,16 +113,16 @@ class Pauses:
 
 @dataclass
 class Fleet:
-    """The workers of a group, by name. `is_static`: the group knows them by it."""
+    """The workers of a group. `named`: those that the group knows by their names."""
 
     installation: Installation
-    is_static: bool
+    named: Collection[str]
     workers: dict[str, WorkerProcess] = field(default_factory=dict)
 
     def start(self, name: str) -> WorkerProcess:
         """Start a worker, for the first time or again, with the settings that a worker has by default."""
         self.workers[name] = self.installation.worker(
-            instance=name if self.is_static else None, session_timeout_ms=None, heartbeat_ms=None
+            instance=name if name in self.named else None, session_timeout_ms=None, heartbeat_ms=None
         )
         return self.workers[name]
 
@@ -187,24 +187,29 @@ async def watching(installation: Installation) -> AsyncIterator[Watch]:
 async def roll(
     installation: Installation,
     *,
-    is_static: bool,
+    named: Collection[str],
     rounds: int = 1,
     rate: int = 1_000,
     customers: int = 2_000,
     away_s: float = 0.0,
+    afterwards: Callable[[Fleet, Watch], Awaitable[None]] | None = None,
 ) -> tuple[Pauses, Verdict]:
-    """Restart three workers in turn, so many rounds; then let everything be applied and look what came of it."""
-    names = [f"worker-{number}" for number in range(WORKERS)]
-    fleet, pauses = Fleet(installation, is_static), Pauses()
+    """Restart three workers in turn, so many rounds; then let everything be applied and look what came of it.
+
+    `afterwards`: what else is to happen under load.
+    """
+    fleet, pauses = Fleet(installation, named), Pauses()
     async with loaded(installation, rate, customers):
-        await fleet.start_all(names)
+        await fleet.start_all(NAMES)
         async with watching(installation) as watch:
             begin_s = time.monotonic()
             await until(lambda: watch.all_run(begin_s), START_WITHIN_S)
             for _ in range(rounds):
-                for name in names:
+                for name in NAMES:
                     await fleet.restart(name, watch, pauses, away_s)
-    await installation.wait_applied(sum((await installation.ends()).values()), fleet.workers[names[0]])
+            if afterwards is not None:
+                await afterwards(fleet, watch)
+    await installation.wait_applied(sum((await installation.ends()).values()), fleet.workers[NAMES[0]])
     await asyncio.sleep(IDLE_MS / 1000 + 2)  # everybody falls silent, and Kafka is told
     for worker in fleet.workers.values():
         worker.terminate()
@@ -244,7 +249,7 @@ async def run(directory: Path, given: argparse.Namespace) -> int:
             try:
                 pauses, verdict = await roll(
                     installation,
-                    is_static=kind == "static",
+                    named=NAMES if kind == "static" else (),
                     rounds=given.rounds,
                     rate=given.rate,
                     away_s=given.away_s,
