@@ -324,12 +324,13 @@ class _ConsumerReader:
 
 def _versions(paths: list[Path]) -> list[Any]:
     """What changes when one of the files does."""
-    found: list[tuple[int, int] | None] = []
+    found: list[tuple[int, int, int] | None] = []
     for path in paths:
         try:
             status = path.stat()
         except OSError:  # gone, perhaps for the moment in which it is replaced
             found.append(None)
         else:
-            found.append((status.st_mtime_ns, status.st_size))
+            # Of the file behind all links, as Kubernetes swaps one of a whole directory; times may be set.
+            found.append((status.st_ino, status.st_mtime_ns, status.st_size))
     return found

@@ -20,7 +20,7 @@ from streamproc.held import NEVER_MS, Held, Reader
 from streamproc.isolation import Isolation, Unprocessable
 from streamproc.metrics import Metrics
 from streamproc.pace import Pace
-from streamproc.pipeline import Batch, Shard
+from streamproc.pipeline import Batch, Shard, later_segments
 from streamproc.quota import Controls
 from streamproc.relay import Producer, Relay
 from streamproc.restarts import Restarts
@@ -290,6 +290,13 @@ class Shards:
         assert self.reader is not None
         if head.time_ms is not None:
             self._metrics.set("shard_time_seconds", head.time_ms / 1000, str(head.partition))
+        if later := later_segments(head, self._definitions):
+            _log.warning(
+                "the rules of this worker are older than those of the shard's last one; all go by the older ones again",
+                partition=partition,
+                versions=later,
+                fix="give all workers the same rules; to go back for good, raise the versions",
+            )
         sweep_cursor = None if shard.is_swept() else 0
         return Held(
             shard,

@@ -72,10 +72,10 @@ def batch_app(
 
     class Supervisor(OneForOneSupervisor):
         async def restart_services(self, services: list[ServiceT]) -> None:
-            # A crash crashes the agents, too. Those of a worker that ends are not to start again: there are too many
-            # for Faust, which would exit in the middle of it.
-            if not app.crashed:
-                await super().restart_services(services)
+            # An agent that starts again has lost a chunk. And since a crash crashes the agents, too, those of a worker
+            # that ends would: so many at once that Faust exits in the middle of it.
+            if services and not app.crashed:
+                await app.crash(services[0].crash_reason or RuntimeError("an agent ended"))
 
     app.conf.agent_supervisor = cast(Any, Supervisor)
     app.on_rebalance_complete.connect(forget_stopped_actors)

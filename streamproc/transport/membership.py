@@ -136,6 +136,7 @@ class Name:
         plain = HeartbeatRequest(coordinator.group_id, coordinator.generation, coordinator.member_id)
         try:
             async with asyncio.timeout(_CONFIRM_TIMEOUT_S):
+                await coordinator.ensure_coordinator_known()  # who was stopped for long has forgotten it
                 answer = await self._send_named(plain)
         except NameTaken:
             raise
