@@ -145,16 +145,16 @@ class Worker:
                 await app.stop()
         if shards.failure is not None:
             raise shards.failure
-        return not shards.unfinished
+        return not shards.leaving
 
     def _left(self) -> dict[str, Any]:
         """What an end would leave undone."""
         if self._shards is None:
             return {"partitions": []}
-        held = self._shards.held
+        left = self._shards.held | self._shards.leaving
         return {
-            "partitions": sorted(held.keys() | self._shards.unfinished),
-            "signals_waiting": sum(one.relay.backlog for one in held.values()),
+            "partitions": sorted(left),
+            "signals_waiting": sum(held.relay.backlog for held in left.values()),
         }
 
     def _begin_series(self) -> None:

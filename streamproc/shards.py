@@ -81,8 +81,8 @@ class Shards:
         self._together, self._rounds = Together(), Rounds()
         self._controls = Controls()
         self._pace = Pace(settings.sweep_per_s)
-        #: Let go before a commit or a batch on its way was done.
-        self.unfinished: set[int] = set()
+        #: Being let go: those of which something is still under way, or was when it was waited for no longer.
+        self.leaving: dict[int, Held] = {}
 
     # -- the owner's side of the transport
 
@@ -139,6 +139,7 @@ class Shards:
         """See Owner.release."""
         leaving = [self.held.pop(partition) for partition in shards if partition in self.held]
         for held in leaving:
+            self.leaving[held.partition] = held
             held.let_go()
             held.relay.stop()
         try:
@@ -151,14 +152,15 @@ class Shards:
         self._metrics.set("assigned_shards", len(self.held))
 
     def _note_release(self, released: list[Held]) -> None:
-        partitions = {held.partition for held in released}
-        under_way = {held.partition for held in released if not held.has_ended}
-        self.unfinished = (self.unfinished - partitions) | under_way
+        ended = {held.partition for held in released if held.has_ended}
+        for held in released:
+            if held.has_ended and self.leaving.get(held.partition) is held:
+                del self.leaving[held.partition]
         if released:
             _log.info(
                 "shards let go",
-                partitions=sorted(partitions - under_way),
-                unfinished=sorted(under_way),
+                partitions=sorted(ended),
+                unfinished=sorted({held.partition for held in released} - ended),
                 signals_waiting=sum(held.relay.backlog for held in released),
             )
 

@@ -102,7 +102,9 @@ def swapped_in(folder: Path, name: str, files: dict[str, str]) -> None:
 async def test_a_configmap_is_taken_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Files behind two links, of the same length and time as those before; the rules that count are the new ones."""
     monkeypatch.setattr(app, "_RELOAD_S", 0.01)
-    rules = "currency: USD\nsegments:\n  - {{key: busy, name: Busy, version: {0}, enter: events_total >= {0}}}\n"
+    rules = (
+        "currency: USD\nsegments:\n  - {{key: busy, name: Busy, version: {0}, enter: events_total >= {0}}}\n"
+    )
     mount = tmp_path / "mount"
     mount.mkdir()
     swapped_in(mount, "..first", {"rules.yaml": rules.format(3)})

@@ -363,11 +363,11 @@ async def test_what_was_let_go_before_it_had_ended_is_known() -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await shards.release({0, 1})
-    assert shards.unfinished == {0}
+    assert shards.leaving.keys() == {0}
     never.cancel()
     await shards.acquire({0}, generation=2)
     await shards.release({0})
-    assert shards.unfinished == set()
+    assert shards.leaving == {}
 
 
 async def test_a_worker_that_ends_starts_nothing_over() -> None:
