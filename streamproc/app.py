@@ -220,13 +220,12 @@ class Worker:
         finally:
             for end in ends:
                 end.cancel()
-        if app.crashed and shards.failure is None:
+        if app.crashed and not isinstance(shards.failure, StreamprocError):
             reason = getattr(app, "_crash_reason", None)
-            raise (
-                reason
-                if isinstance(reason, StreamprocError)
-                else StreamprocError(f"the worker failed: {reason!r}")
-            )
+            if isinstance(reason, StreamprocError):
+                raise reason  # and not what failed after it, because the consumer's thread had ended
+            if shards.failure is None:
+                raise StreamprocError(f"the worker failed: {reason!r}")
 
     async def _watch_definitions(self, shards: Shards) -> None:
         """Reload rules, cut-offs and model when their files change; what is of no use leaves the old ones in force."""

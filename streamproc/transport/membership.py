@@ -221,7 +221,7 @@ async def remove(brokers: Brokers, group: str, instances: list[str]) -> dict[str
     try:
         await start(client, brokers)
         answer = await client._send_request(Removal(group, instances), await client.find_coordinator(group))
-    except KafkaError as error:
+    except (KafkaError, NotImplementedError) as error:  # the latter of brokers that do not know the request
         raise StreamprocError(
             f"the members of group {group} cannot be changed: {error!r}",
             fix="does the group exist, and may this user READ it? Brokers must be of version 2.4 or later",
