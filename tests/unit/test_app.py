@@ -3,11 +3,14 @@
 import asyncio
 import os
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from streamproc import app
 from streamproc.app import Worker
+from streamproc.errors import StreamprocError
 from streamproc.loading import load_definitions
 from streamproc.rules.cutoff_values import encode_cutoffs
 from streamproc.settings import Settings
@@ -116,3 +119,18 @@ async def test_a_configmap_is_taken_up(tmp_path: Path, monkeypatch: pytest.Monke
     await watch
     (loaded,) = told.definitions
     assert [segment.version for segment in loaded.ruleset.segments] == [4]
+
+
+async def test_what_crashed_the_worker_is_told(settings: Settings) -> None:
+    """And not what failed in the shards after it, since the consumer's thread was gone."""
+    crashed = asyncio.Event()
+    crashed.set()
+    crashing: Any = SimpleNamespace(
+        crashed=True, _crashed=crashed, _crash_reason=StreamprocError("the cause")
+    )
+    shards: Any = SimpleNamespace(done=asyncio.Event(), failure=RuntimeError("Event loop is closed"))
+    worker = Worker(settings, load_definitions(settings))
+    with pytest.raises(StreamprocError, match="the cause"):
+        await worker._wait_for_end(crashing, shards)
+    shards.failure = StreamprocError("the first cause")
+    await worker._wait_for_end(crashing, shards)  # `run` raises it, once all is let go
