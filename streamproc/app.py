@@ -203,7 +203,7 @@ class Worker:
             now_ms=wall_ms,
             options=faust_options(
                 self._brokers,
-                session_timeout_s=settings.session_ms / 1000,
+                session_timeout_s=settings.member_session_ms / 1000,
                 heartbeat_interval_s=settings.heartbeat_ms / 1000,
                 instance_id=settings.instance or None,
             ),

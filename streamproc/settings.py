@@ -60,7 +60,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     grace_ms: Annotated[int, msgspec.Meta(ge=0)] = 500  # live clock: how far the shard's time stays behind
     #: The name by which the group knows this worker (Kafka's group.instance.id); empty: by none.
     instance: Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9._-]{0,249}$")] = ""
-    session_timeout_ms: Literal["auto"] | Annotated[int, msgspec.Meta(ge=1_000)] = "auto"  # see `session_ms`
+    session_timeout_ms: Literal["auto"] | Annotated[int, msgspec.Meta(ge=1_000)] = (
+        "auto"  # see `member_session_ms`
+    )
     heartbeat_ms: Annotated[int, msgspec.Meta(ge=100)] = 2_000
     lost_records: Literal["fail", "skip"] = "fail"  # when Kafka no longer has the stored offset
     webhook_url: Secret = ""  # a URL may hold a token
@@ -79,7 +81,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     webhook_patience_ms: Annotated[int, msgspec.Meta(ge=1)] = 86_400_000  # from reading to giving up
 
     @property
-    def session_ms(self) -> int:
+    def member_session_ms(self) -> int:
         """After how long a silence Kafka gives a worker's partitions to others. One with a name is expected back."""
         if self.session_timeout_ms == "auto":
             return _NAMED_SESSION_MS if self.instance else _SESSION_MS

@@ -52,9 +52,9 @@ def test_all_mistakes_are_told_at_once() -> None:
 def test_a_worker_with_a_name_has_a_longer_session() -> None:
     """It is expected back; unless somebody says how long."""
     named = {"STREAMPROC_INSTANCE": "worker-0"}
-    assert load_settings({}).session_ms == 10_000
-    assert load_settings(named).session_ms == 45_000
-    assert load_settings({**named, "STREAMPROC_SESSION_TIMEOUT_MS": "30000"}).session_ms == 30_000
+    assert load_settings({}).member_session_ms == 10_000
+    assert load_settings(named).member_session_ms == 45_000
+    assert load_settings({**named, "STREAMPROC_SESSION_TIMEOUT_MS": "30000"}).member_session_ms == 30_000
 
 
 @pytest.mark.parametrize("name", ["a b", "a/b", "x" * 250])
