@@ -13,7 +13,7 @@ PURE := tests/unit tests/oracle tests/deploy
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit driver-tests acceptance faults mutants fuzz soak lint format types arrows schemas
+.PHONY: help setup demo test unit driver-tests acceptance faults mutants fuzz soak rolling lint format types arrows schemas
 .PHONY: compose-check check kafka redis chromium faust-tests peers bench bench-smoke peers-lock lock clean
 
 help: ## List the targets.
@@ -46,6 +46,9 @@ fuzz: setup kafka redis ## A million records of bad input, each accounted for: t
 
 soak: setup kafka redis ## Half an hour at half the maximum rate: memory must be flat. ARGS="--minutes 5" for less.
 	$(BIN)/python -m tests.faults.soak $(ARGS)
+
+rolling: setup kafka redis ## Restart workers in turn under load, and measure how long partitions pause: five minutes. ARGS=--help tells more.
+	$(BIN)/python -m tests.faults.rolling $(ARGS)
 
 bench: setup kafka redis peers ## Measure everything beside limits and peers, and write docs/performance.md: about an hour and a half. ARGS=--help tells more.
 	$(BIN)/python -m benchmarks $(ARGS)

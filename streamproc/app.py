@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import signal
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, cast
@@ -28,6 +27,7 @@ from streamproc.shards import Shards
 from streamproc.sources import SOURCES
 from streamproc.state.redis_store import RedisStore
 from streamproc.state.store import StoreUnavailable
+from streamproc.stopping import Stopping
 from streamproc.transitions.definitions import Definitions
 from streamproc.transport.batch import Consumer
 from streamproc.transport.brokers import brokers_of
@@ -78,21 +78,23 @@ class Worker:
         self.started = asyncio.Event()
         self._settings, self._definitions, self._until_ms = settings, definitions, until_ms
         self._brokers = brokers_of(settings)
-        self._stop = asyncio.Event()
+        self._stopping = Stopping(self._left)
+        self._shards: Shards | None = None
         self._noted: tuple[str, str] | None = None
 
     def stop(self) -> None:
         """End soon, gracefully: commits in flight are finished."""
-        self._stop.set()
+        self._stopping.asked.set()
 
-    async def run(self) -> None:
+    async def run(self) -> bool:
         """Live until stopped, until `until_ms` is reached, or until something makes it impossible to go on.
 
-        Raises StreamprocError for what the operator can mend.
+        Whether all shards were let go in order; if not, nothing is lost either. Raises StreamprocError for what the
+        operator can mend. A worker that cannot come to an end ends the process.
         """
         settings = self._settings
         async with AsyncExitStack() as stack:
-            self._stop_on_signals(stack)
+            stack.enter_context(self._stopping.listen())
             replicas = settings.redis_replicas
             store = RedisStore(
                 settings.redis,
@@ -110,6 +112,7 @@ class Worker:
             shards = Shards(
                 store, Outlet(producer), self._definitions, settings, self.metrics, self._until_ms
             )
+            self._shards = shards
             app = self._create_app(shards)
             heartbeat = Heartbeat(shards, redis)
             guard = create_guard(settings.http_host, settings.http_token)
@@ -131,15 +134,28 @@ class Worker:
                 await app.start()
                 self.started.set()
                 await self._wait_for_end(app, shards)
+                self._stopping.hurry()
                 if not app.crashed:
                     # Afterwards the shards are released. A lost Redis is noticed by what Kafka was told.
                     with suppress(TimeoutError):
                         await asyncio.wait_for(cast(Consumer, app.consumer).force_commit(), _LAST_COMMIT_S)
             finally:
+                self._stopping.hurry()
                 shards.stop_restarts()
                 await app.stop()
         if shards.failure is not None:
             raise shards.failure
+        return not shards.leaving
+
+    def _left(self) -> dict[str, Any]:
+        """What an end would leave undone."""
+        if self._shards is None:
+            return {"partitions": []}
+        left = self._shards.held | self._shards.leaving
+        return {
+            "partitions": sorted(left),
+            "signals_waiting": sum(held.relay.backlog for held in left.values()),
+        }
 
     def _begin_series(self) -> None:
         """Counters that alerts look at, before there is anything to count."""
@@ -151,13 +167,6 @@ class Worker:
         for reason in ("kafka", "redis"):
             self.metrics.begin("relay_waits_total", reason)
 
-    def _stop_on_signals(self, stack: AsyncExitStack) -> None:
-        """SIGINT and SIGTERM end the worker in order, from its first moment on."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self.stop)
-            stack.callback(loop.remove_signal_handler, number)
-
     async def _check_topics(self) -> None:
         """Raises StreamprocError if topics are missing, or the group is closed to us. Waits for leaders."""
         brokers, prefix = self._brokers, self._settings.topic_prefix
@@ -166,7 +175,11 @@ class Worker:
             found = await describe(brokers, prefix)
             needed = (*topics.sources, *topics.signals, topics.failed)
             missing = [name for name in needed if found[name] is None]
-            if not missing or not (waiting := await leaderless(brokers, prefix)) or self._stop.is_set():
+            if (
+                not missing
+                or not (waiting := await leaderless(brokers, prefix))
+                or self._stopping.asked.is_set()
+            ):
                 break
             _log.warning("waiting for Kafka: partitions have no leader", topics=waiting)
             await asyncio.sleep(_LEADERS_S)
@@ -190,8 +203,9 @@ class Worker:
             now_ms=wall_ms,
             options=faust_options(
                 self._brokers,
-                session_timeout_s=settings.session_timeout_ms / 1000,
+                session_timeout_s=settings.member_session_ms / 1000,
                 heartbeat_interval_s=settings.heartbeat_ms / 1000,
+                instance_id=settings.instance or None,
             ),
         )
         create_agents(app, sources, shards)
@@ -199,20 +213,19 @@ class Worker:
         return app
 
     async def _wait_for_end(self, app: faust.App, shards: Shards) -> None:
-        ends = [asyncio.create_task(event.wait()) for event in (self._stop, shards.done)]
+        ends = [asyncio.create_task(event.wait()) for event in (self._stopping.asked, shards.done)]
         ends.append(asyncio.create_task(app._crashed.wait()))  # type: ignore[arg-type]
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for end in ends:
                 end.cancel()
-        if app.crashed and shards.failure is None:
+        if app.crashed and not isinstance(shards.failure, StreamprocError):
             reason = getattr(app, "_crash_reason", None)
-            raise (
-                reason
-                if isinstance(reason, StreamprocError)
-                else StreamprocError(f"the worker failed: {reason!r}")
-            )
+            if isinstance(reason, StreamprocError):
+                raise reason  # and not what failed after it, because the consumer's thread had ended
+            if shards.failure is None:
+                raise StreamprocError(f"the worker failed: {reason!r}")
 
     async def _watch_definitions(self, shards: Shards) -> None:
         """Reload rules, cut-offs and model when their files change; what is of no use leaves the old ones in force."""
@@ -310,12 +323,13 @@ class _ConsumerReader:
 
 def _versions(paths: list[Path]) -> list[Any]:
     """What changes when one of the files does."""
-    found: list[tuple[int, int] | None] = []
+    found: list[tuple[int, int, int] | None] = []
     for path in paths:
         try:
             status = path.stat()
         except OSError:  # gone, perhaps for the moment in which it is replaced
             found.append(None)
         else:
-            found.append((status.st_mtime_ns, status.st_size))
+            # Of the file behind all links, as Kubernetes swaps one of a whole directory; times may be set.
+            found.append((status.st_ino, status.st_mtime_ns, status.st_size))
     return found

@@ -104,6 +104,11 @@ class Held:
         if others:
             await asyncio.wait(others)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing of it is under way any more but what asks."""
+        return all(task.done() or task is asyncio.current_task() for task in self.tasks)
+
     def waiting(self) -> list[int]:
         """The topics that have not shown their end, or whose last chunk is still on its way."""
         return [code for code in range(len(SOURCES)) if not self._caught_up(code)[0]]

@@ -417,6 +417,20 @@ def segment_names(head: Head) -> dict[int, tuple[str, int]]:
     return _SEGMENT_NAMES_DECODER.decode(stored) if stored else {}
 
 
+def later_segments(head: Head, definitions: Definitions) -> dict[str, str]:
+    """Segments that another worker has had in a later version: key -> both versions, as words.
+
+    A worker with older rules takes everybody back to them: so it is when rules are rolled out worker by worker, and a
+    shard goes to one that has the old ones still.
+    """
+    last = segment_names(head)
+    return {
+        one.key: f"{one.version} here, {last[one.id][1]} before"
+        for one in definitions.ruleset.segments
+        if one.id in last and last[one.id][1] > one.version
+    }
+
+
 def campaign_modes(head: Head) -> dict[str, Mode]:
     """The campaigns of the rules in force, each with the mode that the file gives it; empty: there are none yet."""
     stored = head.extra.get("campaigns")

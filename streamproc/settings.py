@@ -16,6 +16,10 @@ _PREFIX: Final = "STREAMPROC_"
 #: Names that are so much alike are one, misspelt.
 _ALIKE: Final = 0.9
 
+#: Longer than a restart takes; and until then a worker that is gone holds up its partitions.
+_NAMED_SESSION_MS: Final = 45_000
+_SESSION_MS: Final = 10_000
+
 #: A text that nobody may read in a log, an error or a traceback.
 Secret = Annotated[str, msgspec.Meta(extra={"secret": True})]
 
@@ -54,7 +58,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         5_000  # customers re-evaluated under edited rules, a worker
     )
     grace_ms: Annotated[int, msgspec.Meta(ge=0)] = 500  # live clock: how far the shard's time stays behind
-    session_timeout_ms: Annotated[int, msgspec.Meta(ge=1_000)] = 10_000
+    #: The name by which the group knows this worker (Kafka's group.instance.id); empty: by none.
+    instance: Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9._-]{0,249}$")] = ""
+    session_timeout_ms: Literal["auto"] | Annotated[int, msgspec.Meta(ge=1_000)] = (
+        "auto"  # see `member_session_ms`
+    )
     heartbeat_ms: Annotated[int, msgspec.Meta(ge=100)] = 2_000
     lost_records: Literal["fail", "skip"] = "fail"  # when Kafka no longer has the stored offset
     webhook_url: Secret = ""  # a URL may hold a token
@@ -71,6 +79,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     webhook_timeout_ms: Annotated[int, msgspec.Meta(ge=1)] = 20_000  # of one request
     webhook_pause_ms: Annotated[int, msgspec.Meta(ge=1)] = 5_000  # before the second attempt
     webhook_patience_ms: Annotated[int, msgspec.Meta(ge=1)] = 86_400_000  # from reading to giving up
+
+    @property
+    def member_session_ms(self) -> int:
+        """After how long a silence Kafka gives a worker's partitions to others. One with a name is expected back."""
+        if self.session_timeout_ms == "auto":
+            return _NAMED_SESSION_MS if self.instance else _SESSION_MS
+        return self.session_timeout_ms
 
     @property
     def rules_path(self) -> Path | None:

@@ -20,7 +20,7 @@ from streamproc.held import NEVER_MS, Held, Reader
 from streamproc.isolation import Isolation, Unprocessable
 from streamproc.metrics import Metrics
 from streamproc.pace import Pace
-from streamproc.pipeline import Batch, Shard
+from streamproc.pipeline import Batch, Shard, later_segments
 from streamproc.quota import Controls
 from streamproc.relay import Producer, Relay
 from streamproc.restarts import Restarts
@@ -81,6 +81,8 @@ class Shards:
         self._together, self._rounds = Together(), Rounds()
         self._controls = Controls()
         self._pace = Pace(settings.sweep_per_s)
+        #: Being let go: those of which something is still under way, or was when it was waited for no longer.
+        self.leaving: dict[int, Held] = {}
 
     # -- the owner's side of the transport
 
@@ -137,6 +139,7 @@ class Shards:
         """See Owner.release."""
         leaving = [self.held.pop(partition) for partition in shards if partition in self.held]
         for held in leaving:
+            self.leaving[held.partition] = held
             held.let_go()
             held.relay.stop()
         try:
@@ -145,7 +148,21 @@ class Shards:
             for held in leaving:
                 self._claims.remember(held.shard.head)
                 self._forget_gauges(held.partition)
+            self._note_release(leaving)
         self._metrics.set("assigned_shards", len(self.held))
+
+    def _note_release(self, released: list[Held]) -> None:
+        ended = {held.partition for held in released if held.has_ended}
+        for held in released:
+            if held.has_ended and self.leaving.get(held.partition) is held:
+                del self.leaving[held.partition]
+        if released:
+            _log.info(
+                "shards let go",
+                partitions=sorted(ended),
+                unfinished=sorted({held.partition for held in released} - ended),
+                signals_waiting=sum(held.relay.backlog for held in released),
+            )
 
     def _forget_gauges(self, partition: int) -> None:
         for gauge in ("shard_time_seconds", "outbox_records", "campaigns_held"):
@@ -275,6 +292,13 @@ class Shards:
         assert self.reader is not None
         if head.time_ms is not None:
             self._metrics.set("shard_time_seconds", head.time_ms / 1000, str(head.partition))
+        if later := later_segments(head, self._definitions):
+            _log.warning(
+                "the rules of this worker are older than those of the shard's last one; all go by the older ones again",
+                partition=partition,
+                versions=later,
+                fix="give all workers the same rules; to go back for good, raise the versions",
+            )
         sweep_cursor = None if shard.is_swept() else 0
         return Held(
             shard,

@@ -53,6 +53,7 @@ _COMMANDS: Final = {
     "failed": "failed_group",
     "webhooks": "webhooks_group",
     "state": "state_group",
+    "members": "members_group",
     "backtest": "backtest_command",
     "cutoffs": "cutoffs_command",
     "fit": "fit_command",

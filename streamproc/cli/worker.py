@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from datetime import UTC, datetime
 
 import click
@@ -12,6 +13,7 @@ from streamproc.cli.logs import set_up_logs
 from streamproc.errors import StreamprocError
 from streamproc.loading import load_definitions
 from streamproc.settings import load_settings, misspelt
+from streamproc.stopping import UNFINISHED
 
 
 def parse_instant(text: str) -> int:
@@ -66,5 +68,10 @@ def worker_command(until: str | None) -> None:
         segments=len(ruleset.segments),
         model=definitions.model.version,
     )
-    asyncio.run(Worker(settings, definitions, until_ms).run())
-    log.info("worker ended")
+    if asyncio.run(Worker(settings, definitions, until_ms).run()):
+        log.info("worker ended")
+    else:
+        log.warning(
+            "worker ended before its shards were let go; nothing is lost: what is left is done by who gets them"
+        )
+        sys.exit(UNFINISHED)

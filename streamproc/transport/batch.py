@@ -32,6 +32,7 @@ from streamproc.errors import StreamprocError
 from streamproc.transport.assignor import check_copartitioned
 from streamproc.transport.chunks import Chunk, Tail
 from streamproc.transport.handover import Handover
+from streamproc.transport.membership import NameTaken
 from streamproc.transport.owner import Fenced, Owner, Progress, Unavailable
 from streamproc.transport.reader import ReadStats
 from streamproc.transport.seek import SeekSessions
@@ -85,6 +86,7 @@ class Consumer(driver.Consumer):
             self,
             chunk_records=self._settings.chunk_records,
             now_ms=self.transport.now_ms,
+            on_name_taken=self._on_name_taken,
             loop=self.loop,
             beacon=self.beacon,
         )
@@ -169,7 +171,11 @@ class Consumer(driver.Consumer):
         """Raises IllegalStateError, which Faust knows, if a rebalance is under way or about to be."""
         generation = self.app.consumer_generation_id
         try:
+            # A process that has joined under our name has our generation, too: the store could not tell us apart.
+            await self._thread.confirm_name()
             starts = await self._seek_sessions.run(assigned, generation)
+        except NameTaken as error:
+            raise IllegalStateError(str(error)) from error
         except (IllegalStateError, Unavailable):
             raise
         except Fenced as error:
@@ -196,6 +202,14 @@ class Consumer(driver.Consumer):
                     fix="if the group was deleted in Kafka, its generations began anew: reset the state's",
                 )
             )
+
+    def _on_name_taken(self) -> None:
+        instance = self.app.conf.consumer_group_instance_id
+        error = StreamprocError(
+            f"another process has joined group {self.app.conf.id} as STREAMPROC_INSTANCE={instance}",
+            fix="give each worker a name of its own, or none; the one that joined last goes on",
+        )
+        self.add_future(self._give_up(error))
 
     async def _give_up(self, error: Exception) -> None:
         """Stop the whole worker, loudly: one that cannot seek would live on and read nothing.

@@ -8,8 +8,8 @@ from faust.agents import Agent
 from faust.agents.actor import Actor
 from faust.app.base import BootStrategy
 from faust.types import TP, AppT, EventT, Message, StreamT, TopicT
-from mode import BaseSignalT
-from mode.supervisors import SupervisorStrategy
+from mode import BaseSignalT, ServiceT
+from mode.supervisors import OneForOneSupervisor, SupervisorStrategy
 
 from streamproc.transport.batch import Consumer, Transport
 from streamproc.transport.owner import Owner
@@ -70,6 +70,14 @@ def batch_app(
         for agent in app.agents.values():
             _forget_stopped_actors(cast(Agent, agent))
 
+    class Supervisor(OneForOneSupervisor):
+        async def restart_services(self, services: list[ServiceT]) -> None:
+            # An agent that starts again has lost a chunk. And since a crash crashes the agents, too, those of a worker
+            # that ends would: so many at once that Faust exits in the middle of it.
+            if services and not app.crashed:
+                await app.crash(services[0].crash_reason or RuntimeError("an agent ended"))
+
+    app.conf.agent_supervisor = cast(Any, Supervisor)
     app.on_rebalance_complete.connect(forget_stopped_actors)
     return app
 

@@ -7,7 +7,7 @@ that is made here it costs a few.
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer
@@ -21,6 +21,8 @@ from streamproc.transport.partitioner import partitions_of
 #: Large enough that a record costs the broker little, small enough for every broker's default limit (1 MB).
 _BATCH_BYTES: Final = 131_072
 _REQUEST_BYTES_MAX: Final = 2_097_152
+#: How long the end of a producer may wait for answers.
+_STOP_WITHIN_S: Final = 3.0
 
 
 @asynccontextmanager
@@ -40,7 +42,8 @@ async def open_client(brokers: Brokers, *, linger_ms: int = 0) -> AsyncIterator[
         await start(client, brokers)
         yield client
     finally:
-        await client.stop()
+        with suppress(TimeoutError):  # it waits for what brokers owe it, and they may be away
+            await asyncio.wait_for(client.stop(), _STOP_WITHIN_S)
 
 
 class Outgoing(NamedTuple):

@@ -13,6 +13,7 @@ from faust.types import TP
 
 from streamproc.transport.assignor import ShardAssignor
 from streamproc.transport.chunks import Chunk
+from streamproc.transport.membership import Name
 from streamproc.transport.owner import Progress
 from streamproc.transport.reader import Reader
 
@@ -35,11 +36,22 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     #: Set once aiokafka has started.
     reader: Reader | None = None
 
+    #: What the group knows this worker by; None: by nothing, membership is dynamic.
+    name: Name | None = None
+
     def __init__(
-        self, consumer: driver.Consumer, *, chunk_records: int, now_ms: Callable[[], int], **kwargs: Any
+        self,
+        consumer: driver.Consumer,
+        *,
+        chunk_records: int,
+        now_ms: Callable[[], int],
+        on_name_taken: Callable[[], None],
+        **kwargs: Any,
     ) -> None:
+        """`on_name_taken` is called in the main loop, once another process has joined under our name."""
         self._chunk_records = chunk_records
         self._now_ms = now_ms
+        self._on_name_taken = on_name_taken
         self._assignor_of_shards = ShardAssignor()
         super().__init__(consumer, **kwargs)
 
@@ -53,8 +65,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def on_start(self) -> None:
         """In the thread's loop."""
+        self.thread_loop.set_exception_handler(_tell_failures)
         await super().on_start()
-        self.reader = Reader(self._ensure_consumer(), chunk_records=self._chunk_records, now_ms=self._now_ms)
+        consumer = self._ensure_consumer()
+        self.reader = Reader(consumer, chunk_records=self._chunk_records, now_ms=self._now_ms)
+        if (instance := self.app.conf.consumer_group_instance_id) is not None:
+            self.name = Name(consumer._coordinator, instance, self._tell_name_taken)
+
+    def _tell_name_taken(self) -> None:
+        self.parent_loop.call_soon_threadsafe(self._on_name_taken)
 
     async def subscribe(self, topics: Iterable[str]) -> None:
         # Faust subscribes again, 45 s late, whenever it stops an agent of a revoked partition; the same
@@ -101,6 +120,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """See `Reader.wake`."""
         if self.reader is not None:
             self.thread_loop.call_soon_threadsafe(self.reader.wake)
+
+    async def confirm_name(self) -> None:
+        """See `Name.confirm`; a worker without a name has nothing to confirm."""
+        if self.name is not None:
+            await self.call_thread(self.name.confirm)
 
     async def partition_counts(self, topics: Iterable[str]) -> dict[str, int]:
         """See `Reader.partition_counts`."""
@@ -155,3 +179,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             logger.log(level, "offsets were not committed to Kafka: %r", error)
             return False
         return len(wanted) == len(offsets)  # a rebalance may have taken some away
+
+
+def _tell_failures(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A commit that we no longer wait for goes on in aiokafka, and fails when brokers are away: that is no news."""
+    if isinstance(context.get("exception"), KafkaError):
+        logger.debug("%s: %r", context["message"], context["exception"])
+    else:
+        loop.default_exception_handler(context)

@@ -8,7 +8,7 @@ import pytest
 
 from streamproc.churn.model import load_model
 from streamproc.metrics import Metrics
-from streamproc.pipeline import Shard
+from streamproc.pipeline import Shard, later_segments
 from streamproc.rules.load import load_ruleset
 from streamproc.settings import Settings
 from streamproc.sources import SOURCES
@@ -152,3 +152,15 @@ async def test_campaigns_are_counted_once_committed(tmp_path: Path) -> None:
     put(owner, list(events()))
     await step(owner, START_MS)
     assert metrics.registry.get_sample_value("streamproc_campaign_suppressed_total", labels) == CUSTOMERS
+
+
+async def test_older_rules_know_that_they_are(definitions: Definitions, tmp_path: Path) -> None:
+    """Where a segment was in force in a later version; what is new or removed is no sign of age."""
+    path = tmp_path / "later.yaml"
+    path.write_text(RULES.replace("quiet, name: Quiet, version: 1", "quiet, name: Quiet, version: 3"))
+    later = Definitions(load_ruleset(path), load_model(None))
+    _, shard = await filled(later, 100)
+    assert later_segments(shard.head, definitions) == {"quiet": "1 here, 3 before"}
+    assert later_segments(shard.head, later) == {}
+    _, shard = await filled(definitions, 100)
+    assert later_segments(shard.head, later) == {}

@@ -49,6 +49,20 @@ def test_all_mistakes_are_told_at_once() -> None:
     assert told.value.fix == "use one of 'live', 'event'; correct or unset the variable"
 
 
+def test_a_worker_with_a_name_has_a_longer_session() -> None:
+    """It is expected back; unless somebody says how long."""
+    named = {"STREAMPROC_INSTANCE": "worker-0"}
+    assert load_settings({}).member_session_ms == 10_000
+    assert load_settings(named).member_session_ms == 45_000
+    assert load_settings({**named, "STREAMPROC_SESSION_TIMEOUT_MS": "30000"}).member_session_ms == 30_000
+
+
+@pytest.mark.parametrize("name", ["a b", "a/b", "x" * 250])
+def test_a_name_that_kafka_would_not_take_is_refused(name: str) -> None:
+    with pytest.raises(StreamprocError, match="STREAMPROC_INSTANCE"):
+        load_settings({"STREAMPROC_INSTANCE": name})
+
+
 def test_a_misspelt_variable_is_noticed() -> None:
     """But not what Kubernetes makes for a service called streamproc, or what is not ours."""
     environment = {

@@ -354,6 +354,22 @@ async def test_the_first_failure_is_the_one_that_is_told() -> None:
     assert isinstance(shards.failure, StateMissing)
 
 
+async def test_what_was_let_go_before_it_had_ended_is_known() -> None:
+    """Redis does not answer, and the transport waits no longer; until the shard is taken and let go in order."""
+    shards, _ = made(MemoryStore())
+    await shards.acquire({0, 1}, generation=1)
+    never = asyncio.create_task(asyncio.Event().wait())
+    shards.held[0].tasks = [cast(Any, never)]
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await shards.release({0, 1})
+    assert shards.leaving.keys() == {0}
+    never.cancel()
+    await shards.acquire({0}, generation=2)
+    await shards.release({0})
+    assert shards.leaving == {}
+
+
 async def test_a_worker_that_ends_starts_nothing_over() -> None:
     shards, reader = made(MemoryStore())
     reader.away = 1_000

@@ -123,7 +123,7 @@ def _consumer(settings: Settings, brokers: Brokers) -> AIOKafkaConsumer:
         group_id=group_of(settings),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
-        session_timeout_ms=settings.session_timeout_ms,
+        session_timeout_ms=settings.member_session_ms,
         heartbeat_interval_ms=settings.heartbeat_ms,
     )
 

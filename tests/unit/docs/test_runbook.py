@@ -25,6 +25,7 @@ ENDS = {
     "Kafka's log begins at": "Kafka's log begins at",
     "Kafka's log ends at": "Kafka's log ends at",
     "The state is of topics with N partitions": "the state is of topics with {0} partitions",
+    "Another process has joined group": "another process has joined group {",
     "A worker of generation N has it": "a worker of generation {0} has it",
 }
 
