@@ -100,6 +100,8 @@ class Gauges:
         self._show_lag()
         self._show_time(assigned)
         self._show_sizes()
+        for shard, held in self._shards.held.items():  # the relay says so only when it gets through
+            metrics.set("outbox_records", held.relay.backlog, str(shard))
         metrics.set("waiting_shards", len(self._shards.waiting()))
         metrics.set("partitions", feed.partition_count())
         refused = feed.commit_failures()

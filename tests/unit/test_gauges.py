@@ -197,6 +197,12 @@ async def test_refused_commits_are_counted_once(held: Scene) -> None:
     assert held.value("kafka_commit_failures_total") == 3
 
 
+async def test_the_outbox_grows_while_kafka_takes_nothing(held: Scene) -> None:
+    held.shards.held[0].relay.committed(1, [b"a", b"b"])
+    await held.gauges.look()
+    assert held.value("outbox_records", partition="0") == 2
+
+
 async def test_every_segment_and_band_has_a_size(held: Scene) -> None:
     reads(held, 10)
     await held.gauges.look()
