@@ -49,7 +49,7 @@ _EVENTS_FIRST: Final = 10
 _TO_RESTATE: Final = b"1"
 
 #: Of how many records of a batch it is looked at how long they took.
-_TIMED_RECORDS: Final = 8
+_TIMED_RECORDS: Final = 4
 
 _SIGNAL_LABELS: Final = attrgetter("topic", "kind", "key", "cause")
 _NAMES: Final = msgspec.json.Encoder()

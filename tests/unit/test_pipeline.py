@@ -152,3 +152,20 @@ async def test_campaigns_are_counted_once_committed(tmp_path: Path) -> None:
     put(owner, list(events()))
     await step(owner, START_MS)
     assert metrics.registry.get_sample_value("streamproc_campaign_suppressed_total", labels) == CUSTOMERS
+
+
+async def test_it_is_told_how_long_events_took(
+    definitions: Definitions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From their timestamps in Kafka; of a replay that would say nothing."""
+    monkeypatch.setattr("streamproc.pipeline.wall_ms", lambda: START_MS + 2_000)
+    metrics = Metrics()
+    shard = await shard_of(MemoryStore(), definitions, 1_000, metrics)
+    put(shard, [record._replace(timestamp=START_MS) for record in events()])
+    await step(shard, START_MS)
+    value = metrics.registry.get_sample_value
+    taken = value("streamproc_event_to_commit_seconds_count")
+    assert taken == 4
+    assert value("streamproc_event_to_commit_seconds_sum") == 2 * taken
+    assert value("streamproc_redis_seconds_count", {"operation": "load"}) == 1
+    assert value("streamproc_redis_seconds_count", {"operation": "commit"}) == 1
