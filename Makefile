@@ -13,7 +13,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test unit driver-tests acceptance faults mutants fuzz soak lint format types arrows schemas
-.PHONY: compose-check check kafka redis promtool rules-check dashboards dashboards-check chromium faust-tests peers bench bench-smoke peers-lock lock clean
+.PHONY: compose-check check kafka redis chromium faust-tests peers bench bench-smoke peers-lock lock clean
+.PHONY: promtool rules-check dashboards dashboards-check
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-14s %s\n", $$1, $$2 }'

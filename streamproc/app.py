@@ -126,10 +126,9 @@ class Worker:
                 gauges.run(),
                 redis.run(),
             )
-            for watch in watches:
-                task = asyncio.create_task(watch)
+            tasks = [asyncio.create_task(watch) for watch in watches]
+            for task in tasks:
                 task.add_done_callback(shards.note_end)
-                stack.callback(task.cancel)
             try:
                 await app.start()
                 self.started.set()
@@ -139,6 +138,8 @@ class Worker:
                     with suppress(TimeoutError):
                         await asyncio.wait_for(cast(Consumer, app.consumer).force_commit(), _LAST_COMMIT_S)
             finally:
+                for task in tasks:  # they may ask a consumer that is not there any more
+                    task.cancel()
                 shards.stop_restarts()
                 await app.stop()
         if shards.failure is not None:

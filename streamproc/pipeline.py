@@ -137,8 +137,6 @@ class Shard:
         self.quota.redefine(definitions.ruleset.campaigns, self.head.partition, self.head.partitions)
         if self.is_restating:
             self._extra["restate"] = _TO_RESTATE
-        if self.sizes is not None:
-            self._extra[FIELD] = self.sizes.encode()
 
     def is_swept(self) -> bool:
         """Whether every customer has been evaluated under the rules in force."""
@@ -163,7 +161,7 @@ class Shard:
 
     async def tell(self) -> None:
         """Let the head know which rules are in force, where no batch does."""
-        self.head = await self._store.commit(self.head, Commit(extra=self._extra_of_commit()))
+        self.head = await self._store.commit(self.head, Commit(extra=self._extra_of_commit(self.sizes)))
 
     async def settle(self, starts: Mapping[str, int]) -> None:
         """Commit where reading starts (topic -> offset) if it is not where it had ended, and what Redis has lost.
@@ -172,7 +170,7 @@ class Shard:
         """
         moved = {topic: offset for topic, offset in starts.items() if self.head.offsets.get(topic) != offset}
         if moved or self._is_rewound:
-            commit = Commit(offsets=moved, extra=self._extra_of_commit())
+            commit = Commit(offsets=moved, extra=self._extra_of_commit(self.sizes))
             self.head = await self._store.commit(self.head, commit)
 
     def put(self, topic: int, records: Sequence[Any], next_offset: int, wall_now_ms: int) -> None:
@@ -243,8 +241,8 @@ class Shard:
         if self.is_restating and batch.recheck:
             self._restate(batch, lives)
         told = Counter(map(_SIGNAL_LABELS, lives.signals))
-        sizes = self._resize(told, band_changes(bands, lives.done))
-        commit = self._commit_of(batch, lives, records)
+        sizes = None if self.sizes is None else self.sizes.moved(told, band_changes(bands, lives.done))
+        commit = self._commit_of(batch, lives, records, sizes)
         committing_s = monotonic_s()
         self.head = await self._store.commit(self.head, commit)
         self.time_ms, self._passed_ms, self.sent = batch.limit_ms, batch.passed_ms, commit.outbox
@@ -254,14 +252,6 @@ class Shard:
         self._metrics.count("timers_missed_total", missed)
         count_campaigns(self._metrics, rulings)
         return lives
-
-    def _resize(self, told: Mapping[tuple[str, str, str, bytes], int], bands: Ints) -> Sizes | None:
-        """The sizes after a batch, for the commit to keep."""
-        if self.sizes is None or (not told and not bands.any()):
-            return self.sizes
-        sizes = self.sizes.moved(told, bands)
-        self._extra[FIELD] = sizes.encode()
-        return sizes
 
     def _missed(self, batch: Batch, table: CustomerTable) -> int:
         """How many of the customers of a sweep are still due at an instant up to which nobody should be."""
@@ -294,7 +284,7 @@ class Shard:
             loaded = await self._load(timers)
             rulings = self.quota.rulings()
             lives = self._course(timers, loaded.table(), loaded.rows, loaded.rows, rulings).alone()
-            self._commit_of(timers, lives, Sorted(loaded.rows, [], []))
+            self._commit_of(timers, lives, Sorted(loaded.rows, [], []), self.sizes)
         except StoreError:
             raise
         except Exception:
@@ -342,8 +332,8 @@ class Shard:
             lives.signals += restate(table, now_ms, self.definitions, origin)
             done.table.head["version"][rows] = table.head["version"]  # it counts what was said
 
-    def _commit_of(self, batch: Batch, lives: Lives, sorted_records: Sorted) -> Commit:
-        """One atomic step: states, timers, outbox, offsets, time."""
+    def _commit_of(self, batch: Batch, lives: Lives, sorted_records: Sorted, sizes: Sizes | None) -> Commit:
+        """One atomic step: states, timers, outbox, offsets, time. `sizes`: those after it."""
         entries = Entries()
         states: list[tuple[bytes, bytes]] = []
         for table, rows in lives.done:
@@ -366,12 +356,13 @@ class Shard:
             if taken
             else {},
             time_ms=batch.passed_ms,
-            extra=self._extra_of_commit(),
+            extra=self._extra_of_commit(sizes),
         )
 
-    def _extra_of_commit(self) -> dict[str, bytes]:
+    def _extra_of_commit(self, sizes: Sizes | None) -> dict[str, bytes]:
         """What the head keeps beside: segment names, and on the first commit that there is nothing to sweep."""
-        extra = {name: value for name, value in self._extra.items() if self.head.extra.get(name) != value}
+        wanted = self._extra if sizes is None else {**self._extra, FIELD: sizes.encode()}
+        extra = {name: value for name, value in wanted.items() if self.head.extra.get(name) != value}
         return {**extra, "swept": swept_mark_of(self.definitions)} if self.head.seq == 0 else extra
 
     async def _pop_due(self, limit_ms: int, most: int, *, whole: bool = True) -> tuple[list[str], int, int]:

@@ -39,6 +39,8 @@ class Sizes(msgspec.Struct, frozen=True):
 
     def moved(self, told: Mapping[tuple[str, str, str, bytes], int], bands: Ints) -> "Sizes":
         """After a batch. `told`: its signals, counted by (topic, kind, key, cause). `bands`: see `band_changes`."""
+        if not told and not bands.any():
+            return self
         segments = dict(self.segments)
         for (topic, kind, key, _), count in told.items():
             if topic == AUDIENCE_TOPIC and kind in _STEPS:

@@ -114,6 +114,8 @@ async def test_rules_and_dashboards_show_a_worker(
     with_rules(installation, RULES)
     worker = installation.worker().wait_ready()
     start(prometheus, worker)
+    # A rise that Prometheus has not seen from 0 on is none to it.
+    await until(lambda: prometheus.query("streamproc_campaign_entries_total == 0"), within_s=15)
     await live_customers(installation, worker)
 
     checked = promtool("check", "metrics", given=worker.get("/metrics")[1])

@@ -11,7 +11,7 @@ from streamproc.rules.load import load_ruleset
 from streamproc.sizes import NO_BAND, Sizes, sizes_of
 from streamproc.state.layout import unpack
 from streamproc.state.memory_store import MemoryStore
-from streamproc.state.store import Commit
+from streamproc.state.store import Commit, Head
 from streamproc.transitions.definitions import Definitions
 from streamproc.transitions.memberships import read_memberships
 from tests.reference.compose import call, encode
@@ -98,6 +98,27 @@ async def test_a_timer_that_got_lost_shows_in_a_sweep(tmp_path: Path) -> None:
     _, batch = await shard.take_scanned(0, 1_000)
     await shard.step(batch)
     assert metrics.registry.get_sample_value("streamproc_timers_missed_total") == 20
+
+
+async def test_rules_that_come_during_a_commit_leave_sizes_right(tmp_path: Path) -> None:
+    """They are reloaded at any moment; what the shard says next must not be the sizes of before."""
+    store = MemoryStore()
+    shard = await shard_of(store, definitions_of(tmp_path, RULES), 1_000)
+    other = definitions_of(tmp_path, OTHER_RULES)
+    commit = store.commit
+
+    async def while_reloading(head: Head, made: Commit) -> Head:
+        shard.redefine(other)
+        return await commit(head, made)
+
+    store.commit = while_reloading  # type: ignore[method-assign]
+    put(shard, list(events()))
+    await step(shard, START_MS)
+    assert shard.has_untold
+    await shard.tell()
+    assert shard.sizes == sizes_of(await store.reload(shard.head))
+    assert shard.sizes is not None
+    assert shard.sizes.segments == {"seen": 20}
 
 
 async def test_states_that_were_never_counted_have_no_sizes(tmp_path: Path) -> None:
