@@ -21,7 +21,7 @@ SECONDS: Final = units.Seconds
 PER_SECOND: Final = "cps"
 SHARE: Final = units.PercentUnit
 _HEIGHT: Final = 8
-_RUNBOOK: Final = "${docs}/runbook.md#"
+_RUNBOOK: Final = "${docs:raw}/runbook.md#"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +202,7 @@ def build(
             dashboard.DashboardLink("Runbook")
             .type(model.DashboardLinkType.LINK)
             .icon("doc")
-            .url("${docs}/runbook.md")
+            .url("${docs:raw}/runbook.md")
             .target_blank(True)
         )
         .annotation(

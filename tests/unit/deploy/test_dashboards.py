@@ -85,7 +85,7 @@ def test_links_go_to_sections_of_the_runbook(dashboard: dict[str, Any]) -> None:
     for panel in panels_of(dashboard):
         for link in panel.get("links", []):
             page, _, section = link["url"].partition("#")
-            assert page == "${docs}/runbook.md"
+            assert page == "${docs:raw}/runbook.md"
             assert section in sections, panel["title"]
 
 
