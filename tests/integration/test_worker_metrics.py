@@ -112,8 +112,9 @@ async def test_rules_and_dashboards_show_a_worker(
     installation: Installation, prometheus: PrometheusProcess
 ) -> None:
     with_rules(installation, RULES)
-    worker = installation.worker().wait_ready()
-    start(prometheus, worker)
+    worker = installation.worker()
+    start(prometheus, worker)  # whose first look takes five seconds
+    worker.wait_ready()
     # A rise that Prometheus has not seen from 0 on is none to it.
     await until(lambda: prometheus.query("streamproc_campaign_entries_total == 0"), within_s=15)
     await live_customers(installation, worker)
