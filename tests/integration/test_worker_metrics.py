@@ -139,14 +139,15 @@ async def test_rules_and_dashboards_show_a_worker(
     assert empty() == EMPTY
     [total] = shown("sum(job_band:streamproc_band_customers:sum)")
     assert float(total["value"][1]) == CUSTOMERS
-    inside = worker.metrics()['streamproc_segment_customers{segment="quiet"}']
-    moves = {
-        sample: value
-        for sample, value in worker.metrics().items()
-        if sample.startswith("streamproc_segment_moves_total")
-    }
-    entered = sum(value for sample, value in moves.items() if 'kind="entered"' in sample)
-    assert inside == entered - sum(value for sample, value in moves.items() if 'kind="exited"' in sample)
+    # Everybody falls silent again. Sizes are looked at every five seconds, moves are counted at once.
+    await until(
+        lambda: worker.metrics()['streamproc_segment_customers{segment="quiet"}'] == CUSTOMERS, within_s=15
+    )
+    moves = {"entered": 0.0, "exited": 0.0}
+    for sample, value in worker.metrics().items():
+        if found := re.fullmatch(r'streamproc_segment_moves_total\{.*kind="(\w+)".*\}', sample):
+            moves[found[1]] += value
+    assert moves["entered"] - moves["exited"] == CUSTOMERS
 
 
 async def test_lag_grows_while_a_shard_stands_still(installation: Installation) -> None:
