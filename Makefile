@@ -15,6 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test unit driver-tests acceptance faults mutants fuzz soak rolling lint format types arrows schemas
 .PHONY: compose-check check kafka redis chromium faust-tests peers bench bench-smoke peers-lock lock clean
+.PHONY: promtool rules-check dashboards dashboards-check
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-14s %s\n", $$1, $$2 }'
@@ -24,7 +25,7 @@ setup: .venv/.synced ## Create .venv with exactly the locked packages (the other
 demo: setup ## Run the whole program on real history, without Docker: about two minutes. ARGS="--keep" leaves it up.
 	$(BIN)/streamproc demo $(ARGS)
 
-test: setup kafka redis chromium faust-tests peers ## Run all tests; starts its own Kafka and Redis. ARGS="-k name" chooses.
+test: setup kafka redis promtool chromium faust-tests peers ## Run all tests; starts its own Kafka and Redis. ARGS="-k name" chooses.
 ifeq ($(ARGS),)
 	$(BIN)/pytest $(PURE) -n auto
 	$(BIN)/pytest tests $(addprefix --ignore ,$(PURE)) -n 2 --dist loadfile
@@ -97,7 +98,17 @@ schemas: setup ## Check that schemas/ is what the types say.
 compose-check: setup ## Check docker-compose.yml against the Compose specification.
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
-check: lint types arrows schemas compose-check ## All checks that are no tests.
+rules-check: promtool ## Check Prometheus's configuration and rules, and that each alert fires when it should, and only then.
+	.cache/prometheus/promtool check config deploy/prometheus/prometheus.yml
+	.cache/prometheus/promtool test rules deploy/prometheus/tests/*.yml
+
+dashboards: setup ## Make Grafana's dashboards, deploy/grafana/dashboards, of deploy/grafana.
+	$(BIN)/python -m deploy.grafana
+
+dashboards-check: setup ## Check that the dashboards are what deploy/grafana makes of them.
+	$(BIN)/python -m deploy.grafana --check
+
+check: lint types arrows schemas compose-check rules-check dashboards-check ## All checks that are no tests.
 
 lock: $(filter .cache/%,$(UV)) ## Bring uv.lock up to date with pyproject.toml.
 	$(UV) lock
@@ -126,6 +137,14 @@ kafka: .cache/kafka/.fetched
 
 redis:
 	@bash tests/servers/install-redis.sh
+
+# Debian's Prometheus, unpacked and not installed.
+
+promtool: .cache/prometheus/promtool
+
+.cache/prometheus/promtool: tests/servers/fetch-prometheus.sh
+	@bash tests/servers/fetch-prometheus.sh $(@D)
+	@touch $@
 
 # The browser in which the page of a backtest is looked at. Without it that test fails, and says so.
 

@@ -18,6 +18,7 @@ from streamproc.campaign_counts import begin_campaigns
 from streamproc.clock import wall_ms
 from streamproc.contracts.failures import FailureReason
 from streamproc.errors import StreamprocError
+from streamproc.gauges import Gauges
 from streamproc.loading import load_definitions
 from streamproc.metrics import Metrics
 from streamproc.quota import Controls
@@ -32,6 +33,7 @@ from streamproc.transitions.definitions import Definitions
 from streamproc.transport.batch import Consumer
 from streamproc.transport.brokers import brokers_of
 from streamproc.transport.chunks import Tail
+from streamproc.transport.ends import LogEnds
 from streamproc.transport.faust_app import batch_app
 from streamproc.transport.outlet import Outlet, open_client
 from streamproc.transport.owner import Progress
@@ -45,8 +47,6 @@ _log = structlog.get_logger(__name__)
 _RELOAD_S = 1.0
 #: How often the worker looks at what operators say of campaigns.
 _CONTROLS_S = 1.0
-#: How often the lag is looked at.
-_TOPICS_S = 5.0
 #: Between two looks for partitions without a leader.
 _LEADERS_S = 1.0
 #: How long telling Kafka the last offsets may hold up the end.
@@ -120,16 +120,18 @@ class Worker:
             await stack.enter_async_context(serving(http_app, settings.http_host, settings.http_port))
             self._note_definitions(self._definitions)
             shards.control(Controls.of(await store.controls()))
+            ends = LogEnds(self._brokers)
+            stack.push_async_callback(ends.aclose)
+            gauges = Gauges(shards, lambda: cast(Consumer, app.consumer), ends, settings, self.metrics)
             watches = (
                 self._watch_controls(store, shards),
                 self._watch_definitions(shards),
-                self._watch_topics(app, shards),
+                gauges.run(),
                 redis.run(),
             )
-            for watch in watches:
-                task = asyncio.create_task(watch)
+            tasks = [asyncio.create_task(watch) for watch in watches]
+            for task in tasks:
                 task.add_done_callback(shards.note_end)
-                stack.callback(task.cancel)
             try:
                 await app.start()
                 self.started.set()
@@ -141,6 +143,8 @@ class Worker:
                         await asyncio.wait_for(cast(Consumer, app.consumer).force_commit(), _LAST_COMMIT_S)
             finally:
                 self._stopping.hurry()
+                for task in tasks:  # they may ask a consumer that is not there any more
+                    task.cancel()
                 shards.stop_restarts()
                 await app.stop()
         if shards.failure is not None:
@@ -158,7 +162,8 @@ class Worker:
         }
 
     def _begin_series(self) -> None:
-        """Counters that alerts look at, before there is anything to count."""
+        """What alerts look at, before there is anything to count."""
+        self.metrics.follow("wall_time_seconds", lambda: wall_ms() / 1000)
         for topic in SOURCES:
             self.metrics.begin("events_failed_total", topic, FailureReason.NOT_PROCESSED)
             self.metrics.begin("offsets_lost_total", self._settings.topic_prefix + topic)
@@ -266,20 +271,6 @@ class Worker:
             await asyncio.sleep(_CONTROLS_S)
             with suppress(StoreUnavailable):  # what was said last holds
                 shards.control(Controls.of(await store.controls()))
-
-    async def _watch_topics(self, app: faust.App, shards: Shards) -> None:
-        """Keep the metrics of the topics up to date: lag, and offset commits that Kafka refused."""
-        refused = 0
-        while True:
-            await asyncio.sleep(_TOPICS_S)
-            consumer = cast(Consumer, app.consumer)
-            for tp, (offset, _) in shards.committed_offsets().items():
-                end = consumer.end(tp)
-                if end is not None:
-                    self.metrics.set("lag_records", max(end - offset, 0), tp.topic, str(tp.partition))
-            self.metrics.set("waiting_shards", len(shards.waiting()))
-            self.metrics.count("kafka_commit_failures_total", consumer.stats.commit_failures - refused)
-            refused = consumer.stats.commit_failures
 
     def _note_definitions(self, definitions: Definitions) -> None:
         if self._noted is not None:

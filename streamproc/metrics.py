@@ -3,7 +3,7 @@
 A worker's metrics move once per commit or relay batch, never per event. docs/metrics.md is generated from `CATALOGUE`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -13,16 +13,22 @@ Kind = Literal["counter", "gauge", "histogram"]
 Metric = Counter | Gauge | Histogram
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+#: Of what may wait for others: for Kafka, for a worker that is being started, for a night.
+_LONG_SECONDS: Final = (*_SECONDS[3:], 30.0, 60.0, 300.0, 3_600.0, 43_200.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One metric: its name without the prefix `streamproc_`, what it tells, and its labels."""
+    """One metric: its name without the prefix `streamproc_`, what it tells, and its labels.
+
+    `buckets`: of a histogram, in seconds.
+    """
 
     kind: Kind
     name: str
     help: str
     labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = _SECONDS
 
 
 #: Labels of an arm, as signals have it. variant: empty where there are none; holdout: true of the control group.
@@ -45,7 +51,33 @@ WORKER: Final = (
         "counter", "time_zones_unknown_total", "Time zones of customers whose names are not known; not read"
     ),
     Definition("counter", "evaluations_total", "Evaluations of a customer"),
+    Definition("counter", "timers_due_total", "Customers whose timer came due; a few find that it has moved"),
+    Definition(
+        "counter",
+        "timers_missed_total",
+        "Customers of a sweep whose timer should have fired before, and had not",
+    ),
     Definition("counter", "signals_total", "Signals committed to the outbox", ("topic", "kind", "key")),
+    Definition(
+        "counter",
+        "segment_moves_total",
+        "Entries into segments and exits from them, by cause: event, time, definition (rules were edited)",
+        ("segment", "kind", "cause"),
+    ),
+    Definition(
+        "gauge", "segment_customers", "Customers in a segment, in the shards of this worker", ("segment",)
+    ),
+    Definition(
+        "gauge",
+        "band_customers",
+        "Customers in a churn band, in the shards of this worker; none: no band yet",
+        ("band",),
+    ),
+    Definition(
+        "gauge",
+        "uncounted_shards",
+        "Shards of this worker that segment_customers and band_customers leave out",
+    ),
     Definition(
         "counter",
         "campaigns_dry_total",
@@ -77,6 +109,21 @@ WORKER: Final = (
     Definition("counter", "commits_total", "Commits of a shard", ("outcome",)),
     Definition("histogram", "commit_seconds", "Time of one commit to Redis"),
     Definition("histogram", "prepare_seconds", "Time from taking a batch to the start of its commit"),
+    Definition(
+        "histogram", "redis_seconds", "Time of one request to Redis, as a shard waits for it", ("operation",)
+    ),
+    Definition(
+        "histogram",
+        "event_to_commit_seconds",
+        "Time from a record's timestamp in Kafka to the commit that has it; live clock only, sampled",
+        buckets=_LONG_SECONDS,
+    ),
+    Definition(
+        "histogram",
+        "commit_to_ack_seconds",
+        "Time from a commit to Kafka's acknowledgement of its last signal",
+        buckets=_LONG_SECONDS,
+    ),
     Definition("counter", "relayed_total", "Records that Kafka acknowledged", ("topic",)),
     Definition(
         "counter",
@@ -86,7 +133,23 @@ WORKER: Final = (
     ),
     Definition("gauge", "outbox_records", "Records that wait for Kafka", ("partition",)),
     Definition("gauge", "shard_time_seconds", "The shard's time, seconds since 1970", ("partition",)),
-    Definition("gauge", "lag_records", "Records behind the end of the topic", ("topic", "partition")),
+    Definition(
+        "gauge",
+        "shard_lag_seconds",
+        "How far the shard's time is behind the wall clock; live clock only",
+        ("partition",),
+    ),
+    Definition(
+        "gauge",
+        "lag_records",
+        "Records between what is committed and the end of the topic; absent while Kafka does not tell the end",
+        ("topic", "partition"),
+    ),
+    Definition(
+        "gauge", "lag_age_seconds", "How long ago Kafka told the oldest of the ends that lag is made of"
+    ),
+    Definition("gauge", "wall_time_seconds", "This machine's clock at the scrape, seconds since 1970"),
+    Definition("gauge", "partitions", "Partitions of each source topic, and so the number of shards"),
     Definition("gauge", "assigned_shards", "Shards this worker owns"),
     Definition("gauge", "waiting_shards", "Shards of this worker that wait for Redis or Kafka"),
     Definition("counter", "rebalances_total", "Partition assignments received"),
@@ -170,6 +233,12 @@ class Metrics:
         assert isinstance(child, Gauge)
         child.set(value)
 
+    def follow(self, name: str, value: Callable[[], float]) -> None:
+        """Ask for a gauge at every scrape. Raises KeyError for a name that is not in the catalogue."""
+        child = self._child(name, ())
+        assert isinstance(child, Gauge)
+        child.set_function(value)
+
     def observe(self, name: str, seconds: float, *labels: str) -> None:
         """Add to a histogram of seconds. Raises KeyError for a name that is not in the catalogue."""
         child = self._child(name, labels)
@@ -198,5 +267,9 @@ class Metrics:
                 return Gauge(name, definition.help, definition.labels, registry=self.registry)
             case "histogram":
                 return Histogram(
-                    name, definition.help, definition.labels, registry=self.registry, buckets=_SECONDS
+                    name,
+                    definition.help,
+                    definition.labels,
+                    registry=self.registry,
+                    buckets=definition.buckets,
                 )

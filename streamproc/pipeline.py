@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from streamproc.actions.rulings import Rulings
 from streamproc.campaign_counts import count_campaigns
-from streamproc.clock import monotonic_s
+from streamproc.clock import monotonic_s, wall_ms
 from streamproc.instants.advance import Course, Lives, Plan, live_plan, tick_plan
 from streamproc.instants.inbox import NO_TIME, Inbox, Slice
 from streamproc.intake import Intake
@@ -27,6 +27,7 @@ from streamproc.metrics import Metrics
 from streamproc.quota import Quota
 from streamproc.rules.campaign import Mode
 from streamproc.settings import Settings
+from streamproc.sizes import FIELD, Sizes, band_changes, band_counts, sizes_of
 from streamproc.sources import SOURCES, Sorted, sort_slice
 from streamproc.state.layout import pack, unpack
 from streamproc.state.store import Commit, Head, Store, StoreError
@@ -47,7 +48,10 @@ _EVENTS_FIRST: Final = 10
 #: What the head says while a sweep that restates everything is not over.
 _TO_RESTATE: Final = b"1"
 
-_SIGNAL_LABELS: Final = attrgetter("topic", "kind", "key")
+#: Of how many records of a batch it is looked at how long they took.
+_TIMED_RECORDS: Final = 4
+
+_SIGNAL_LABELS: Final = attrgetter("topic", "kind", "key", "cause")
 _NAMES: Final = msgspec.json.Encoder()
 _SEGMENT_NAMES_DECODER: Final = msgspec.json.Decoder(dict[int, tuple[str, int]])
 _CAMPAIGN_MODES_DECODER: Final = msgspec.json.Decoder(dict[str, Mode])
@@ -93,6 +97,8 @@ class Shard:
         self.head = head
         self._is_rewound = is_rewound
         self.is_restating = restate or head.extra.get("restate") == _TO_RESTATE
+        #: Of what is committed; None: unknown.
+        self.sizes: Sizes | None = sizes_of(head)
         self.time_ms = self._passed_ms = head.time_ms if head.time_ms is not None else 0
         #: Records that a batch may have.
         self.batch_records = settings.chunk_records
@@ -155,7 +161,7 @@ class Shard:
 
     async def tell(self) -> None:
         """Let the head know which rules are in force, where no batch does."""
-        self.head = await self._store.commit(self.head, Commit(extra=self._extra_of_commit()))
+        self.head = await self._store.commit(self.head, Commit(extra=self._extra_of_commit(self.sizes)))
 
     async def settle(self, starts: Mapping[str, int]) -> None:
         """Commit where reading starts (topic -> offset) if it is not where it had ended, and what Redis has lost.
@@ -164,7 +170,7 @@ class Shard:
         """
         moved = {topic: offset for topic, offset in starts.items() if self.head.offsets.get(topic) != offset}
         if moved or self._is_rewound:
-            commit = Commit(offsets=moved, extra=self._extra_of_commit())
+            commit = Commit(offsets=moved, extra=self._extra_of_commit(self.sizes))
             self.head = await self._store.commit(self.head, commit)
 
     def put(self, topic: int, records: Sequence[Any], next_offset: int, wall_now_ms: int) -> None:
@@ -229,17 +235,27 @@ class Shard:
         started_s = monotonic_s()
         loaded = await self._load(batch)
         table, rows = loaded.table(), loaded.rows
+        bands, missed = band_counts(table), self._missed(batch, table)
         records = sort_slice(batch.slice, table, rows, self.head.partition, self.head.partitions)
         lives, rulings = await self._live(batch, loaded, table, records.own)
         if self.is_restating and batch.recheck:
             self._restate(batch, lives)
-        commit = self._commit_of(batch, lives, records)
+        told = Counter(map(_SIGNAL_LABELS, lives.signals))
+        sizes = None if self.sizes is None else self.sizes.moved(told, band_changes(bands, lives.done))
+        commit = self._commit_of(batch, lives, records, sizes)
         committing_s = monotonic_s()
         self.head = await self._store.commit(self.head, commit)
         self.time_ms, self._passed_ms, self.sent = batch.limit_ms, batch.passed_ms, commit.outbox
-        self._count(batch, lives, records, committing_s - started_s, monotonic_s() - committing_s)
+        self.sizes = sizes
+        self._count(batch, lives, records, told)
+        self._time(batch, committing_s - started_s, monotonic_s() - committing_s)
+        self._metrics.count("timers_missed_total", missed)
         count_campaigns(self._metrics, rulings)
         return lives
+
+    def _missed(self, batch: Batch, table: CustomerTable) -> int:
+        """How many of the customers of a sweep are still due at an instant up to which nobody should be."""
+        return int((table.head["next_check_ms"] <= self._passed_ms).sum()) if batch.recheck else 0
 
     async def _live(
         self, batch: Batch, loaded: "_Loaded", table: CustomerTable, kept: Ints
@@ -268,7 +284,7 @@ class Shard:
             loaded = await self._load(timers)
             rulings = self.quota.rulings()
             lives = self._course(timers, loaded.table(), loaded.rows, loaded.rows, rulings).alone()
-            self._commit_of(timers, lives, Sorted(loaded.rows, [], []))
+            self._commit_of(timers, lives, Sorted(loaded.rows, [], []), self.sizes)
         except StoreError:
             raise
         except Exception:
@@ -281,8 +297,10 @@ class Shard:
         row_of: dict[str, int] = {}
         for customer in (*customers, *batch.due, *batch.recheck):
             row_of.setdefault(customer, len(row_of))
-        ids = list(row_of)
-        blobs = await self._store.load(self.head, [customer.encode() for customer in ids]) if ids else []
+        ids, blobs, asked_s = list(row_of), [], monotonic_s()
+        if ids:
+            blobs = await self._store.load(self.head, [customer.encode() for customer in ids])
+            self._metrics.observe("redis_seconds", monotonic_s() - asked_s, "load")
         rows = np.fromiter((row_of[customer] for customer in customers), np.int64, len(customers))
         return _Loaded(ids, blobs, rows)
 
@@ -314,8 +332,8 @@ class Shard:
             lives.signals += restate(table, now_ms, self.definitions, origin)
             done.table.head["version"][rows] = table.head["version"]  # it counts what was said
 
-    def _commit_of(self, batch: Batch, lives: Lives, sorted_records: Sorted) -> Commit:
-        """One atomic step: states, timers, outbox, offsets, time."""
+    def _commit_of(self, batch: Batch, lives: Lives, sorted_records: Sorted, sizes: Sizes | None) -> Commit:
+        """One atomic step: states, timers, outbox, offsets, time. `sizes`: those after it."""
         entries = Entries()
         states: list[tuple[bytes, bytes]] = []
         for table, rows in lives.done:
@@ -338,12 +356,13 @@ class Shard:
             if taken
             else {},
             time_ms=batch.passed_ms,
-            extra=self._extra_of_commit(),
+            extra=self._extra_of_commit(sizes),
         )
 
-    def _extra_of_commit(self) -> dict[str, bytes]:
+    def _extra_of_commit(self, sizes: Sizes | None) -> dict[str, bytes]:
         """What the head keeps beside: segment names, and on the first commit that there is nothing to sweep."""
-        extra = {name: value for name, value in self._extra.items() if self.head.extra.get(name) != value}
+        wanted = self._extra if sizes is None else {**self._extra, FIELD: sizes.encode()}
+        extra = {name: value for name, value in wanted.items() if self.head.extra.get(name) != value}
         return {**extra, "swept": swept_mark_of(self.definitions)} if self.head.seq == 0 else extra
 
     async def _pop_due(self, limit_ms: int, most: int, *, whole: bool = True) -> tuple[list[str], int, int]:
@@ -358,7 +377,9 @@ class Shard:
         latest_ms = max(self.head.max_ms.values(), default=NO_TIME)
         return 0 if latest_ms == NO_TIME else latest_ms // TICK_MS * TICK_MS + TICK_MS
 
-    def _count(self, batch: Batch, lives: Lives, records: Sorted, prepare_s: float, commit_s: float) -> None:
+    def _count(
+        self, batch: Batch, lives: Lives, records: Sorted, told: Mapping[tuple[str, str, str, bytes], int]
+    ) -> None:
         metrics, partition = self._metrics, str(self.head.partition)
         if batch.slice is not None:
             topics, counts = np.unique(batch.slice.events.topic, return_counts=True)
@@ -371,14 +392,24 @@ class Shard:
         metrics.count("events_rekeyed_total", len(records.rekeyed))
         metrics.count("evaluations_total", lives.evaluations)
         metrics.count("swept_customers_total", len(batch.recheck))
-        told = Counter(map(_SIGNAL_LABELS, lives.signals))
-        for labels, count in told.items():
-            metrics.count("signals_total", count, *labels)
+        metrics.count("timers_due_total", len(batch.due))
+        for (topic, kind, key, cause), count in told.items():
+            metrics.count("signals_total", count, topic, kind, key)
+            if kind in ("entered", "exited") and cause:
+                metrics.count("segment_moves_total", count, key, kind, cause.decode().strip('"'))
         metrics.count("commits_total", 1, "applied")
-        metrics.observe("commit_seconds", commit_s)
-        metrics.observe("prepare_seconds", prepare_s)
         metrics.set("campaigns_held", int(self.quota.is_held), partition)
         metrics.set("shard_time_seconds", self.time_ms / 1000, partition)
+
+    def _time(self, batch: Batch, prepare_s: float, commit_s: float) -> None:
+        metrics = self._metrics
+        metrics.observe("prepare_seconds", prepare_s)
+        metrics.observe("commit_seconds", commit_s)
+        metrics.observe("redis_seconds", commit_s, "commit")
+        if batch.slice is not None and self._settings.clock == "live":
+            records, now_ms = batch.slice.raw, wall_ms()
+            for record in records[:: -(-len(records) // _TIMED_RECORDS) or 1]:
+                metrics.observe("event_to_commit_seconds", max(now_ms - record.timestamp, 0) / 1000)
 
 
 class _Loaded(NamedTuple):

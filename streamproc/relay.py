@@ -15,6 +15,7 @@ from typing import Final, Protocol
 import structlog
 from aiokafka.errors import KafkaError
 
+from streamproc.clock import monotonic_s
 from streamproc.contracts.outbox import unpack
 from streamproc.contracts.versions import raise_version
 from streamproc.metrics import Metrics
@@ -70,6 +71,8 @@ class Relay:
         self._known: deque[OutboxEntry] = deque()
         self._has_unknown = True
         self._overflows = 0
+        #: Commits of this process that Kafka has not acknowledged: (the place of their last record, since when).
+        self._unacked: deque[tuple[tuple[int, int], float]] = deque()
         #: Records in the outbox: what was there at the beginning and committed since, less what was trimmed.
         self.backlog = backlog
 
@@ -78,6 +81,7 @@ class Relay:
         if not records:
             return
         self.backlog += len(records)
+        self._unacked.append(((seq, len(records) - 1), monotonic_s()))
         self._known.extend(OutboxEntry(f"{seq}-{i}", record) for i, record in enumerate(records))
         if len(self._known) > KNOWN_MAX:
             self._known.clear()
@@ -123,21 +127,27 @@ class Relay:
         head = self._shard.head
         overflows, has_unknown = self._overflows, self._has_unknown
         if has_unknown:
+            asked_s = monotonic_s()
             entries: Sequence[OutboxEntry] = await self._store.outbox_read(head, None, BATCH_RECORDS)
+            self._metrics.observe("redis_seconds", monotonic_s() - asked_s, "outbox_read")
         else:
             entries = list(islice(self._known, BATCH_RECORDS))
         unsent = [entry for entry in entries if entry not in self._acked] if self._acked else entries
         if unsent:
             # What a failover may take back must not be seen outside; and Kafka is told before, or a Redis that lost
             # this commit could not be told from one that did not.
-            seq, _ = place_of(unsent[-1].id)
+            last = place_of(unsent[-1].id)
+            seq, _ = last
             await self._store.await_replicas(head, seq)
             if not await self._tell(head.partition, seq):
                 return 0
             await self._send(unsent)
             self._acked.update(unsent)
+            self._note_acked(last)
         if entries:
+            asked_s = monotonic_s()
             self.backlog = max(0, self.backlog - await self._store.outbox_trim(head, entries[-1].id))
+            self._metrics.observe("redis_seconds", monotonic_s() - asked_s, "outbox_trim")
             self._acked.clear()
             self._forget(entries[-1])
             self._on_trimmed()
@@ -145,6 +155,13 @@ class Relay:
             self._has_unknown = False  # what came since that was read is known
         self._metrics.set("outbox_records", self.backlog, str(head.partition))
         return len(entries)
+
+    def _note_acked(self, last: tuple[int, int]) -> None:
+        """Kafka has all records up to this place."""
+        now_s = monotonic_s()
+        while self._unacked and self._unacked[0][0] <= last:
+            _, since_s = self._unacked.popleft()
+            self._metrics.observe("commit_to_ack_seconds", now_s - since_s)
 
     def _forget(self, last: OutboxEntry) -> None:
         """Records up to this one are gone."""

@@ -70,7 +70,7 @@ class Shards:
         self.done = asyncio.Event()
         self.reader: Reader | None = None
         self.failure: BaseException | None = None
-        self._store, self._producer, self._definitions = store, producer, definitions
+        self._store, self._producer, self.definitions = store, producer, definitions
         self._settings, self._metrics, self._until_ms = settings, metrics, until_ms
         self._restarts = Restarts(self.held, store, self.release, self._fail)
         self._claims = Claims(store, settings, metrics)
@@ -167,8 +167,6 @@ class Shards:
     def _forget_gauges(self, partition: int) -> None:
         for gauge in ("shard_time_seconds", "outbox_records", "campaigns_held"):
             self._metrics.forget(gauge, str(partition))
-        for topic in SOURCES:
-            self._metrics.forget("lag_records", self._settings.topic_prefix + topic, str(partition))
 
     def committed_offsets(self) -> Mapping[TopicPartition, Progress]:
         """See Owner.committed_offsets."""
@@ -245,8 +243,8 @@ class Shards:
 
         Nobody, if what decides about customers is the same: cut-offs that a new sample has left where they were.
         """
-        is_same = definitions.fingerprint == self._definitions.fingerprint
-        self._definitions = definitions
+        is_same = definitions.fingerprint == self.definitions.fingerprint
+        self.definitions = definitions
         for held in self.held.values():
             held.shard.redefine(definitions)
             held.sweep_cursor = held.sweep_cursor if is_same else 0
@@ -270,7 +268,7 @@ class Shards:
             self._store,
             head,
             minutes,
-            self._definitions,
+            self.definitions,
             self._settings,
             self._metrics,
             is_rewound=taken.is_rewound,
@@ -292,7 +290,7 @@ class Shards:
         assert self.reader is not None
         if head.time_ms is not None:
             self._metrics.set("shard_time_seconds", head.time_ms / 1000, str(head.partition))
-        if later := later_segments(head, self._definitions):
+        if later := later_segments(head, self.definitions):
             _log.warning(
                 "the rules of this worker are older than those of the shard's last one; all go by the older ones again",
                 partition=partition,
@@ -389,11 +387,11 @@ class Shards:
 
     async def _sweep(self, held: Held, cursor: int) -> None:
         """Evaluate some of all customers under the rules now in force."""
-        definitions = self._definitions
+        definitions = self.definitions
         next_cursor, batch = await held.shard.take_scanned(cursor, _SWEEP_CUSTOMERS)
         self._pace.spend(len(batch.recheck), monotonic_s())
         await self._step(held, batch)
-        if self._definitions is definitions:  # else it starts anew
+        if self.definitions is definitions:  # else it starts anew
             held.sweep_cursor = next_cursor or None
             if next_cursor == 0:
                 await held.shard.finish_sweep()

@@ -36,7 +36,7 @@ class Signal(Struct, frozen=True, gc=False):
     """An outgoing signal: when, for whom, what (`kind`), and of which segment, band or campaign (`key`).
 
     `packed`: its record, as `OutRecord.pack` gives it; empty where nobody reads it. `origin`: as in CustomerTable.
-    `action`: what a campaign decided; None: it is no campaign's.
+    `action`: what a campaign decided; None: it is no campaign's. `cause`: of a move, as its record has it in JSON.
     """
 
     at_ms: int
@@ -47,6 +47,7 @@ class Signal(Struct, frozen=True, gc=False):
     packed: bytes
     origin: int = 0
     action: Action | None = None
+    cause: bytes = b""
 
     @property
     def record(self) -> OutRecord:
@@ -104,11 +105,13 @@ class Bulletin:
         """Audience signals. `kind` None: of their own. `because`: what led to all of them."""
         if not len(moves.rows):
             return
-        versions, packed = self._next(moves.rows), None
+        versions, packed, causes = self._next(moves.rows), None, None
         if self._tell is not None:
             about = self._tell(moves.rows, versions)
+            about = about if because is None else about.because(because)
+            causes = about.cause
             packed = audience_records(
-                about if because is None else about.because(because),
+                about,
                 moves.changes,
                 versions=versions,
                 entry_seq=moves.entry_seq.tolist(),
@@ -117,7 +120,8 @@ class Bulletin:
                 evidence=moves.evidence,
             )
         kinds = [kind or ("entered" if change.entered else "exited") for change in moves.changes]
-        self._put(moves.rows, AUDIENCE_TOPIC, kinds, [change.key for change in moves.changes], packed)
+        keys = [change.key for change in moves.changes]
+        self._put(moves.rows, AUDIENCE_TOPIC, kinds, keys, packed, causes=causes)
 
     def put_risks(self, risks: Risks, kind: str, model: ChurnModel) -> None:
         """Churn signals."""
@@ -181,13 +185,17 @@ class Bulletin:
         keys: Sequence[str],
         packed: Iterable[bytes] | None,
         actions: Iterable[Action | None] = repeat(None),
+        causes: Iterable[bytes] | None = None,
     ) -> None:
         self._rows.append(rows)
         table = self._table
         customers = [table.ids[row] for row in rows.tolist()]
         at_ms, origins = self._now_ms[rows].tolist(), table.origin[rows].tolist()
-        records = repeat(b"") if packed is None else packed
-        self._signals += map(Signal, at_ms, customers, repeat(topic), kinds, keys, records, origins, actions)
+        nothing = repeat(b"")
+        records = nothing if packed is None else packed
+        because = nothing if causes is None else causes
+        told = map(Signal, at_ms, customers, repeat(topic), kinds, keys, records, origins, actions, because)
+        self._signals += told
 
 
 def crossings(risk: Floats, ops: Iterable[str], thresholds: Floats, holds: Iterable[bool]) -> list[bytes]:

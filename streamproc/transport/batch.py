@@ -34,7 +34,7 @@ from streamproc.transport.chunks import Chunk, Tail
 from streamproc.transport.handover import Handover
 from streamproc.transport.membership import NameTaken
 from streamproc.transport.owner import Fenced, Owner, Progress, Unavailable
-from streamproc.transport.reader import ReadStats
+from streamproc.transport.reader import Poll, ReadStats
 from streamproc.transport.seek import SeekSessions
 from streamproc.transport.settings import TransportSettings
 from streamproc.transport.thread import ConsumerThread
@@ -123,11 +123,14 @@ class Consumer(driver.Consumer):
         }
         return {tp: end for tp, (_, end) in (await self._thread.log_bounds(places)).items()}
 
-    def end(self, tp: TopicPartition) -> int | None:
-        """Where the log of `tp` ended by the last answered fetch; None while it is not being read."""
+    def poll(self, tp: TopicPartition) -> Poll | None:
+        """The last answered fetch of `tp`; None while it is not being read."""
         reader = self._thread.reader
-        poll = None if reader is None else reader.polls.get(tp)
-        return None if poll is None else poll.end
+        return None if reader is None else reader.polls.get(tp)
+
+    def commit_failures(self) -> int:
+        """Offset commits that Kafka has refused, since the start."""
+        return self.stats.commit_failures
 
     @property
     def read_stats(self) -> ReadStats:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
@@ -19,6 +20,7 @@ from streamproc.metrics import Metrics
 from streamproc.pipeline import Batch, Shard
 from streamproc.quota import Controls
 from streamproc.settings import Settings
+from streamproc.sizes import NO_BAND, Sizes
 from streamproc.sources import SOURCES
 from streamproc.state.layout import LAYOUT_VERSION
 from streamproc.state.layout import unpack as unpack_states
@@ -78,6 +80,12 @@ class Run:
             if member["entered_ms"] != NEVER and int(member["segment"]) in keys:  # else it is a watch
                 inside = self.memberships[ids[member["row"]]]
                 inside[keys[int(member["segment"])]] = (int(member["entered_ms"]), int(member["entry_seq"]))
+
+    def sizes(self, customers: Sequence[str]) -> Sizes:
+        """Of the segments and bands that the states of some customers say they are in."""
+        segments = Counter(key for customer in customers for key in self.memberships[customer])
+        bands = Counter(self.bands[customer] or NO_BAND for customer in customers)
+        return Sizes(dict(segments), {band: bands[band] for band in (NO_BAND, *BANDS)} if customers else {})
 
 
 SIGNAL_TOPICS = ("segments.changes", "churn.risk", "actions.reactivation")
@@ -263,6 +271,7 @@ class _Life:
             if cursor == 0:
                 break
         replay.result.learn(found, self.shard.time_ms, replay.definitions)
+        assert self.shard.sizes == replay.result.sizes([customer.decode() for customer, _ in found])
 
 
 def values_of(frame: Frame, feature: Feature) -> list[Any]:

@@ -164,3 +164,20 @@ async def test_older_rules_know_that_they_are(definitions: Definitions, tmp_path
     assert later_segments(shard.head, later) == {}
     _, shard = await filled(definitions, 100)
     assert later_segments(shard.head, later) == {}
+
+
+async def test_it_is_told_how_long_events_took(
+    definitions: Definitions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From their timestamps in Kafka; of a replay that would say nothing."""
+    monkeypatch.setattr("streamproc.pipeline.wall_ms", lambda: START_MS + 2_000)
+    metrics = Metrics()
+    shard = await shard_of(MemoryStore(), definitions, 1_000, metrics)
+    put(shard, [record._replace(timestamp=START_MS) for record in events()])
+    await step(shard, START_MS)
+    value = metrics.registry.get_sample_value
+    taken = value("streamproc_event_to_commit_seconds_count")
+    assert taken == 4
+    assert value("streamproc_event_to_commit_seconds_sum") == 2 * taken
+    assert value("streamproc_redis_seconds_count", {"operation": "load"}) == 1
+    assert value("streamproc_redis_seconds_count", {"operation": "commit"}) == 1

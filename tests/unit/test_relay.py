@@ -67,6 +67,7 @@ def relay_of(
     *,
     told: bool = True,
     acked: set[OutboxEntry] | None = None,
+    metrics: Metrics | None = None,
 ) -> Relay:
     async def tell(partition: int, seq: int) -> bool:
         return told
@@ -76,7 +77,7 @@ def relay_of(
         cast(Shard, holder),
         broker,
         "acme.",
-        Metrics(),
+        metrics or Metrics(),
         tell,
         set() if acked is None else acked,
         backlog=0,
@@ -89,6 +90,31 @@ async def test_sends_in_order_and_trims() -> None:
     assert await relay_of(store, holder, broker).send_batch() == 3
     assert broker.sent == [("acme.segments.changes", b"k", value) for value in (b"1", b"2", b"3")]
     assert await store.outbox_length(0) == 0
+
+
+async def test_a_commit_is_timed_until_kafka_has_its_last_signal() -> None:
+    """Once, even where an attempt fails, or where it takes two batches."""
+    store, metrics = MemoryStore(), Metrics()
+    holder = Holder(await acquire(store, generation=1))
+    relay = relay_of(store, holder, Broker(failing=1), metrics=metrics)
+
+    def timed() -> float | None:
+        return metrics.registry.get_sample_value("streamproc_commit_to_ack_seconds_count")
+
+    assert await relay.send_batch() == 0  # nothing was there before
+    for count in (1, BATCH_RECORDS):
+        records = [
+            OutRecord("segments.changes", b"k", [("ce_id", b"1")], b"%d" % n).pack() for n in range(count)
+        ]
+        holder.head = await store.commit(holder.head, Commit(outbox=records))
+        relay.committed(holder.head.seq, records)
+    with pytest.raises(KafkaError):
+        await relay.send_batch()
+    assert timed() == 0
+    assert await relay.send_batch() == BATCH_RECORDS
+    assert timed() == 1
+    assert await relay.send_batch() == 1
+    assert timed() == 2
 
 
 async def test_what_is_not_acknowledged_is_kept_and_sent_again() -> None:

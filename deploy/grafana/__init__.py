@@ -1,0 +1,1 @@
+"""Grafana dashboards as code: `make dashboards` writes dashboards/*.json, `make dashboards-check` compares."""
