@@ -28,7 +28,7 @@ SCHEMAS = {
     )
 }
 #: Components that no overlay has.
-OPTIONAL = ("webhooks",)
+OPTIONAL = ("webhooks", "dynamic-membership")
 #: KEDA's names of mechanisms.
 SASL = {"PLAIN": "plaintext", "SCRAM-SHA-256": "scram_sha256", "SCRAM-SHA-512": "scram_sha512"}
 OVERLAYS = sorted(path.name for path in (K8S / "overlays").iterdir())
@@ -277,11 +277,14 @@ def test_production_keeps_three_copies(prod: list[Object]) -> None:
     assert topics["args"][-2:] == ["--replication", "3"]
 
 
-def test_a_pod_has_the_name_that_the_group_knows_it_by(objects: list[Object]) -> None:
-    """Static membership; each name once, so only in a StatefulSet."""
+def test_a_pod_has_the_name_that_the_group_knows_it_by(
+    objects: list[Object], request: pytest.FixtureRequest
+) -> None:
+    """Static membership, but where a component takes it away; each name once, so only in a StatefulSet."""
+    has_names = request.node.callspec.params["objects"] in OVERLAYS
     for workload, _, container in ours(objects):
         named_by_pod = "STREAMPROC_INSTANCE" in manifests.environment(objects, workload, container)
-        assert named_by_pod == (workload == "streamproc-worker")
+        assert named_by_pod == (has_names and workload == "streamproc-worker")
     worker = named(objects, "StatefulSet", "streamproc-worker")
     assert worker["spec"]["podManagementPolicy"] == "Parallel"
     assert worker["spec"]["serviceName"] == named(objects, "Service", "streamproc-worker")["metadata"]["name"]
