@@ -152,7 +152,7 @@ our_transport = partial(
     settings=TransportSettings(sources=("topic", "topix")),
     now_ms=lambda: 0,
 )
-our_thread = partial(ConsumerThread, chunk_records=1_000, now_ms=lambda: 0)
+our_thread = partial(ConsumerThread, chunk_records=1_000, now_ms=lambda: 0, on_name_taken=Mock())
 
 
 @pytest.fixture(autouse=True, params=["faust", "ours"])
