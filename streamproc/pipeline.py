@@ -310,6 +310,7 @@ class Shard:
         for done in lives.done:
             rows = np.flatnonzero(done.rows)
             table = done.table.take(rows)
+            table.origin = np.zeros(len(table), np.int64)  # there, it may stand among those of other shards
             now_ms = np.full(len(table), batch.limit_ms, np.int64)
             lives.signals += restate(table, now_ms, self.definitions, origin)
             done.table.head["version"][rows] = table.head["version"]  # it counts what was said

@@ -312,6 +312,31 @@ async def test_another_history_is_restated() -> None:
     await shards.release({0, 1})
 
 
+async def test_shards_are_restated_together() -> None:
+    """Shards that are evaluated in one go say each what holds of its own customers."""
+    store, homes = MemoryStore(), {b"bob": 0, b"zoe": 1}
+    for is_anew in (False, True):
+        broker = Broker()
+        shards, reader = made(store, UNTIL_MS, broker)
+        for partition in homes.values():
+            place = TopicPartition("events.web", partition)
+            reader.read[place] = int(is_anew)
+            if is_anew:
+                reader.kafka_knows[place] = Progress(1, "1/1/1")
+        await reader.start(set(homes.values()))
+        if not is_anew:
+            for customer, partition in homes.items():
+                record = Record(0, customer, track(customer, 1, 5))
+                session = shards.held[partition].session
+                reader.read[TopicPartition("events.web", partition)] = 1
+                await shards.deliver(Chunk("events.web", partition, [record], 0, 1, 1, session))
+        await eventually(shards.done)
+        await shards.release(set(homes.values()))
+        assert shards.failure is None
+    restated = {key for _, key, value in broker.sent if b'"cause":"restored"' in value}
+    assert restated == homes.keys()
+
+
 async def test_a_commit_whose_reply_is_on_its_way_is_waited_for() -> None:
     """The relay may find its records in Redis before the shard knows that they are there."""
     shards, reader = made(MemoryStore())
