@@ -52,6 +52,7 @@ _COMMANDS: Final = {
     "failed": "failed_group",
     "webhooks": "webhooks_group",
     "state": "state_group",
+    "rebuild": "rebuild_command",
     "backtest": "backtest_command",
     "cutoffs": "cutoffs_command",
     "fit": "fit_command",

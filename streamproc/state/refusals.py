@@ -42,7 +42,7 @@ _REFUSALS: dict[str, tuple[type[StoreError], str, str]] = {
     "missing": (
         StateMissing,
         "there is no state, though the group has read from this partition before",
-        "restore Redis from its backup; to rebuild from the topics instead, choose a new STREAMPROC_GROUP",
+        "restore Redis from its backup, or make the state anew from the topics: streamproc rebuild",
     ),
     "orphaned": (StateCorrupt, "the head is gone, but {0} is there", _RESTORE),
     "ahead": (StateCorrupt, "the outbox has had entry {0}, but the head counts {1} commits", _RESTORE),
