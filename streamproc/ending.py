@@ -17,7 +17,10 @@ from streamproc.state.store import Store
 
 
 class Ending:
-    """Looks for the end of a replay. `held`: the worker's shards, as they come and go. `rebuild`: says where logs end."""
+    """Looks for the end of a replay.
+
+    `held`: the worker's shards, as they come and go. `rebuild`: says where logs end.
+    """
 
     def __init__(
         self, held: Mapping[int, Held], store: Store, topic_prefix: str, rebuild: Plan | None

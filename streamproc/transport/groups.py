@@ -1,17 +1,22 @@
 """What Kafka knows of consumer groups without being a member: who is in one, and how far it has come."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError, for_code
 from aiokafka.structs import TopicPartition
 
 from streamproc.errors import StreamprocError
 from streamproc.transport.brokers import Brokers
 from streamproc.transport.connect import start
 from streamproc.transport.owner import Progress
+
+#: The first question about a group makes the brokers' own topic of groups; that takes some seconds.
+_COORDINATOR_WITHIN_S: Final = 15.0
+_PAUSE_S: Final = 0.3
 
 
 async def member_count(brokers: Brokers, group: str) -> int:
@@ -41,6 +46,7 @@ async def _asking(brokers: Brokers, group: str) -> AsyncIterator[AIOKafkaAdminCl
     client = AIOKafkaAdminClient(**brokers.client_options(), request_timeout_ms=15_000)
     try:
         await start(client, brokers)
+        await _coordinator(client, group)
         yield client
     except KafkaError as error:
         raise StreamprocError(
@@ -49,3 +55,18 @@ async def _asking(brokers: Brokers, group: str) -> AsyncIterator[AIOKafkaAdminCl
         ) from error
     finally:
         await client.close()
+
+
+async def _coordinator(client: AIOKafkaAdminClient, group: str) -> None:
+    """Return once there is one. Raises KafkaError."""
+    loop = asyncio.get_running_loop()
+    deadline_s = loop.time() + _COORDINATOR_WITHIN_S
+    while True:
+        try:
+            await client.find_coordinator(group)
+        except GroupCoordinatorNotAvailableError:
+            if loop.time() > deadline_s:
+                raise
+            await asyncio.sleep(_PAUSE_S)
+        else:
+            return

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from streamproc.sources import SOURCES
 from streamproc.transport.bulk import open_bulk_producer
@@ -27,7 +29,10 @@ def stream(tmp_path_factory: pytest.TempPathFactory) -> Stream:
 
 
 async def test_a_lost_state_is_made_anew(installation: Installation, stream: Stream) -> None:
-    """The states are the reference's, nothing is published meanwhile, and the workers then say anew what holds."""
+    """By processes that are killed, or two: the states are the reference's, and nothing is published meanwhile.
+
+    The workers then say anew what holds.
+    """
     await installation.publish(stream.logs)
     installation.run_until(UNTIL_MS)
     before = await installation.published()
@@ -35,10 +40,15 @@ async def test_a_lost_state_is_made_anew(installation: Installation, stream: Str
     refused = installation.command("rebuild")
     assert refused.returncode == 2
     assert "add --wipe" in refused.stderr
-    done = installation.command("rebuild", "--wipe", "--json", chunk_records=50)
-    assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
-    assert (said["done"], said["applied"], said["records"]) == (True, stream.records, stream.records)
+    first = installation.begin("rebuild", "--wipe", chunk_records=10)
+    await installation.wait_applied(stream.records // 4, first)
+    first.kill()
+    early = installation.worker()
+    assert early.wait() == 2
+    assert "run `streamproc rebuild` again" in early.text
+    both = [installation.begin("rebuild", "--json", chunk_records=10) for _ in range(2)]
+    assert [one.wait() for one in both] == [0, 0], both[0].text + both[1].text
+    assert any('"done": true' in one.text for one in both)
     assert_same_customers(await installation.customers(), stream.result)
     assert await installation.published() == before
 
@@ -49,6 +59,22 @@ async def test_a_lost_state_is_made_anew(installation: Installation, stream: Str
     assert {signal["customer"] for signal in told} == stream.result.features.keys()
     assert {signal["version"] >> 32 for signal in told} == {1}
     assert len(after) == len(before.said()) + len(told)
+
+    await delete_records(installation, "events.web", 1, before=20)
+    cut = installation.command("rebuild", "--wipe")
+    assert cut.returncode == 2
+    assert "retention has removed the beginning of 1 logs" in cut.stderr
+
+
+async def delete_records(installation: Installation, topic: str, partition: int, before: int) -> None:
+    """As retention does."""
+    place = TopicPartition(installation.prefix + topic, partition)
+    client = AIOKafkaAdminClient(**installation.brokers.client_options())
+    await client.start()
+    try:
+        await client.delete_records({place: RecordsToDelete(before)})
+    finally:
+        await client.close()
 
 
 RULES = """
