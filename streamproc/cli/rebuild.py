@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from streamproc.app import Worker
+from streamproc.cli.facts import counted
 from streamproc.cli.logs import set_up_logs
 from streamproc.cli.worker import parse_instant
 from streamproc.clock import monotonic_s
@@ -32,6 +33,8 @@ from streamproc.transport.topics import Topics
 
 #: How often Redis is asked how far it is.
 _LOOK_S: Final = 0.5
+#: Records of a commit, unless somebody has set another number: nobody waits for any single one.
+_CHUNK_RECORDS: Final = 10_000
 #: How often that is logged where there is no terminal.
 _LOG_S: Final = 10.0
 
@@ -104,6 +107,8 @@ def rebuild_command(
       STREAMPROC_GROUP=green streamproc worker
     """
     settings = msgspec.structs.replace(load_settings(os.environ), clock="event", http_port=0)
+    if settings.chunk_records == Settings().chunk_records:
+        settings = msgspec.structs.replace(settings, chunk_records=_CHUNK_RECORDS)
     if group:
         settings = msgspec.structs.replace(settings, group=group)
     if after == settings.group:
@@ -136,7 +141,7 @@ async def _rebuild(settings: Settings, wish: Wish) -> dict[str, Any]:
         place = _place(settings, wish.after, stack)
         await place.store.check_server()
         plan = await prepare(place, wish)
-        begun_s = monotonic_s()
+        begun_s, before = monotonic_s(), await standing(place.store, plan)
         looking = asyncio.create_task(_look_on(place, plan))
         stack.callback(looking.cancel)
         await Worker(settings, definitions, rebuild=plan).run()
@@ -151,7 +156,7 @@ async def _rebuild(settings: Settings, wish: Wish) -> dict[str, Any]:
         "goes_on": plan.goes_on,
         "customers": found.customers,
         "records": found.records,
-        "applied": found.applied,
+        "applied": found.applied - before.applied,
         "until": None if found.reached_ms is None else to_iso(found.reached_ms),
         "seconds": round(seconds, 1),
         "restate": plan.restates,
@@ -223,8 +228,9 @@ def _in_words(done: dict[str, Any]) -> str:
     if not done["done"]:
         return "interrupted, or others still work on it; nothing is lost: run the same command to go on"
     lines = [
-        f"built: {done['customers']:,} customers of {done['applied']:,} records, until {done['until']}, "
-        f"in {done['seconds']:,.1f} s ({done['applied'] / max(done['seconds'], 0.1):,.0f} records/s)"
+        f"built: {counted(done['customers'], 'customer')}; {counted(done['applied'], 'record')} applied, "
+        f"until {done['until']}, in {done['seconds']:,.1f} s "
+        f"({done['applied'] / max(done['seconds'], 0.1):,.0f} records/s)"
     ]
     if done["goes_on"]:
         lines.append(

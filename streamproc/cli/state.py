@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 import click
 import orjson
@@ -21,6 +21,8 @@ from streamproc.rules.model import Ruleset
 from streamproc.settings import load_settings
 from streamproc.state.redis_store import RedisStore
 
+#: Of those that differ, the most frequent.
+_FEATURES_SHOWN: Final = 15
 _partitions_option = click.option(
     "--partitions",
     type=click.IntRange(1),
@@ -97,6 +99,7 @@ def _as_json(found: Comparison) -> dict[str, Any]:
     return {
         "customers": found.customers,
         "alike": found.alike,
+        "unequal": found.unequal,
         "only_blue": found.only_blue,
         "only_green": found.only_green,
         "green_behind_records": found.behind,
@@ -121,10 +124,16 @@ def _print_comparison(found: Comparison, ruleset: Ruleset, groups: tuple[str, st
         console.print(
             Text(f"{behind} has still to read {abs(found.behind):,} records that {ahead} has applied")
         )
+    if found.unequal:
+        console.print(
+            Text(
+                f"{counted(found.unequal, 'customer')} differ in features that depend on no order: one has read more"
+            )
+        )
     rows = [("segment", key, count) for key, count in found.segments.most_common()]
     rows += [("churn", "band", found.bands)] if found.bands else []
     features = found.features.most_common()
-    rows += [(_kind(ruleset, name), name, count) for name, count in features]
+    rows += [(_kind(ruleset, name), name, count) for name, count in features[:_FEATURES_SHOWN]]
     if not rows:
         return
     table = Table(box=None, header_style="dim", pad_edge=False)
@@ -135,6 +144,8 @@ def _print_comparison(found: Comparison, ruleset: Ruleset, groups: tuple[str, st
     for kind, name, count in rows:
         table.add_row(*map(Text, (kind, printable(name), f"{count:,}", _example(found.told[name][0]))))
     print_table(console, table)
+    if len(features) > _FEATURES_SHOWN:
+        console.print(Text(f"and {len(features) - _FEATURES_SHOWN} more features: --json"))
 
 
 def _kind(ruleset: Ruleset, name: str) -> str:

@@ -35,7 +35,8 @@ class Example(NamedTuple):
 class Comparison:
     """What was found. Segments and features are by name; `told`: some of those who differ, by segment, feature or band.
 
-    behind: records that green has not applied and blue has; negative: the other way round.
+    behind: records that green has not applied and blue has; negative: the other way round. unequal: customers who
+    differ in what must be the same once both have read the same, whenever and in whatever order.
     """
 
     customers: int = 0
@@ -43,6 +44,7 @@ class Comparison:
     only_blue: int = 0
     only_green: int = 0
     behind: int = 0
+    unequal: int = 0
     segments: Counter[str] = field(default_factory=Counter)
     features: Counter[str] = field(default_factory=Counter)
     bands: int = 0
@@ -119,7 +121,7 @@ def _compare(
     tables: tuple[CustomerTable, CustomerTable], now_ms: int, ruleset: Ruleset, found: Comparison
 ) -> None:
     blue, _ = tables
-    differs = np.zeros(len(blue), np.bool_)
+    differs, unequal = np.zeros(len(blue), np.bool_), np.zeros(len(blue), np.bool_)
     frames = [Frame(table, np.full(len(table), now_ms)) for table in tables]
     for feature in ruleset.features.values():
         if feature.unit == "text":
@@ -129,6 +131,7 @@ def _compare(
         rows = np.flatnonzero(values[0] != values[1])
         found.features.update({feature.name: len(rows)} if len(rows) else {})
         differs[rows] = True
+        unequal[rows] |= feature.order_free
         for row in rows[:_TOLD_MAX].tolist():
             said = [column[row] for column in values]
             found.note(
@@ -148,6 +151,7 @@ def _compare(
     for row in rows[:_TOLD_MAX].tolist():
         found.note("band", Example(blue.ids[row], *(_band(column[row]) for column in bands)))
     found.customers += len(blue)
+    found.unequal += int(unequal.sum())
     found.alike += len(blue) - int(differs.sum())
 
 

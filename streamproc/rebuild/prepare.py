@@ -16,6 +16,7 @@ from aiokafka.structs import TopicPartition
 from streamproc.clock import wall_ms
 from streamproc.errors import StreamprocError
 from streamproc.rebuild.history import Bounds, begins_of
+from streamproc.rebuild.leftovers import send_leftovers
 from streamproc.sources import SOURCES
 from streamproc.state.plan import PLAN, Plan, is_untouched, packed, plan_in
 from streamproc.state.rewinds import read_note, time_in
@@ -125,7 +126,14 @@ async def _begin(place: Place, wish: Wish, partitions: int, rests: Plan | None) 
         for tp, progress in (await told_progress(place.brokers, source)).items()
         if tp.topic.startswith(place.prefix) and tp.topic.removeprefix(place.prefix) in SOURCES
     }
-    goes_on = bool(wish.after) and await _goes_on(place, wish.after, told, partitions)
+    goes_on = bool(wish.after) and await _goes_on(place, wish.after, told)
+    leaving = place.after if wish.after else place.store
+    if leaving is not None and not goes_on and (wish.after or wish.wipe):
+        reached = {
+            p: max(read_note(progress.note)[1] for tp, progress in told.items() if tp.partition == p)
+            for p in {tp.partition for tp in told}
+        }
+        await send_leftovers(leaving, place.brokers, place.prefix, reached)
     plan = Plan(
         id=secrets.token_hex(4),
         partitions=partitions,
@@ -188,10 +196,8 @@ def _told_end(
     return end if progress.offset > end else max(progress.offset, first)
 
 
-async def _goes_on(
-    place: Place, after: str, told: Mapping[TopicPartition, Progress], partitions: int
-) -> bool:
-    """Whether the group to take over has workers. Raises StreamprocError where something of it would be lost."""
+async def _goes_on(place: Place, after: str, told: Mapping[TopicPartition, Progress]) -> bool:
+    """Whether the group to take over has workers. Raises StreamprocError if there never were any."""
     if not told:
         raise StreamprocError(
             f"Kafka knows of no work of a group {after}",
@@ -200,12 +206,6 @@ async def _goes_on(
     if await member_count(place.brokers, after):
         return True
     assert place.after is not None
-    waiting = sum([await place.after.outbox_length(partition) for partition in range(partitions)])
-    if waiting:
-        raise StreamprocError(
-            f"{waiting:,} signals of the group {after} have not been sent",
-            fix=f"start a worker of {after} once more, and stop it in order (SIGTERM) once they are out",
-        )
     known = await place.store.controls()
     for name, value in (await place.after.controls()).items():
         if name not in known and name != PLAN:

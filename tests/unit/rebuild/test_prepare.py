@@ -1,21 +1,25 @@
 """May a rebuild begin, and from where to where does it go? Kafka's answers are given."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
 import pytest
 from aiokafka.structs import TopicPartition
 
 from streamproc.clock import wall_ms
+from streamproc.contracts.outbox import OutRecord
 from streamproc.errors import StreamprocError
+from streamproc.rebuild import leftovers
 from streamproc.rebuild import prepare as preparing
 from streamproc.rebuild.prepare import Place, Wish, prepare
 from streamproc.rebuild.progress import close, standing
 from streamproc.sources import SOURCES
 from streamproc.state.memory_store import MemoryStore
-from streamproc.state.plan import keep_away, plan_in
+from streamproc.state.plan import PLAN, keep_away, plan_in
 from streamproc.state.store import Commit, Head
 from streamproc.transport.brokers import Brokers
+from streamproc.transport.outlet import Outgoing
 from streamproc.transport.owner import Progress
 
 WEB, REKEY = "events.web", "streamproc.rekey"
@@ -187,13 +191,45 @@ async def test_a_takeover(kafka: Kafka) -> None:
     assert await store.controls() == {"winback": "paused"}
 
 
-async def test_nothing_of_blue_is_lost(kafka: Kafka) -> None:
-    store, blue = MemoryStore(), MemoryStore()
+async def test_who_never_worked_cannot_be_taken_over(kafka: Kafka) -> None:
+    store = MemoryStore()
     with pytest.raises(StreamprocError, match="knows of no work of a group blue"):
-        await prepare(place(store, blue), Wish(after="blue"))
-    kafka.told["blue"] = told([7, 12], "0/1/1/5000")
-    head = await lived(blue, 0)
-    await blue.commit(replace(head), Commit(outbox=[b"signal"]))
-    with pytest.raises(StreamprocError, match="1 signals of the group blue have not been sent"):
-        await prepare(place(store, blue), Wish(after="blue"))
+        await prepare(place(store, MemoryStore()), Wish(after="blue"))
     assert plan_in(await store.controls()) is None
+
+
+@pytest.mark.parametrize("is_beside", [True, False])
+async def test_what_was_left_unsent_is_sent(
+    kafka: Kafka, monkeypatch: pytest.MonkeyPatch, is_beside: bool
+) -> None:
+    """What Kafka was told of. What came later will come of the events once more; while blue works, it is its own."""
+    sent: list[Outgoing] = []
+
+    class Kept:
+        def __init__(self, _: object) -> None: ...
+
+        async def send(self, records: list[Outgoing]) -> None:
+            sent.extend(records)
+
+    @asynccontextmanager
+    async def open_client(_: Brokers) -> AsyncIterator[None]:
+        yield
+
+    monkeypatch.setattr(leftovers, "Outlet", Kept)
+    monkeypatch.setattr(leftovers, "open_client", open_client)
+    blue = MemoryStore()
+    store = MemoryStore() if is_beside else blue
+    wish = Wish(after="blue") if is_beside else Wish(wipe=True)
+    kafka.told["blue" if is_beside else "green"] = told([7, 12], "0/2/1/5000")
+    head = await lived(blue, 0)
+    for value in (b"told", b"not told"):
+        record = OutRecord("segments.changes", b"c", [], value)
+        head = await blue.commit(head, Commit(outbox=[record.pack()]))
+    if is_beside:
+        kafka.members["blue"] = 1
+        assert (await prepare(place(store, blue), wish)).goes_on
+        assert not sent
+        kafka.members["blue"] = 0
+        await store.set_control(PLAN, None)
+    await prepare(place(store, blue), wish)
+    assert [(record.topic, record.value) for record in sent] == [("t.segments.changes", b"told")]
