@@ -135,10 +135,10 @@ async def test_green_takes_over_from_blue(installation: Installation, tmp_path: 
     installation.clock, installation.rules = "live", tmp_path / "rules.yaml"
     installation.rules.write_text(RULES)
     green, build = f"{installation.prefix}green", ("--after", installation.group, "--json")
-    blue = installation.worker()
+    blue = await asyncio.to_thread(installation.worker().wait_ready)
     customers = Customers(installation)
     coming = asyncio.create_task(customers.come())
-    await until(lambda: customers.sent > 100, within_s=30)
+    await until(lambda: customers.sent > 100, within_s=60)
 
     beside = await asyncio.to_thread(installation.command, "rebuild", *build, group=green)
     assert beside.returncode == 0, beside.stderr
