@@ -17,7 +17,7 @@ class Bid:
     layout: int
 
 
-_RESTORE = "restore all keys of the shard from one backup, or wipe it and rebuild it from the topics"
+_RESTORE = "restore Redis from one backup, or make the state anew: streamproc rebuild --wipe"
 _FOREIGN = "something else writes to this Redis; docs/state.md lists our keys"
 
 #: First word of a refusal of acquire.lua -> error, message, what to do. {0}, {1} stand for the words that
@@ -32,12 +32,12 @@ _REFUSALS: dict[str, tuple[type[StoreError], str, str]] = {
     "layout": (
         StateMismatch,
         "the state has layout {0}, this program reads layout {bid.layout}",
-        "run the version that wrote it, or wipe the shard and rebuild it from the topics",
+        "run the version that wrote it, or make the state anew: streamproc rebuild --wipe",
     ),
     "partitions": (
         StateMismatch,
         "the state is of topics with {0} partitions, they have {bid.partitions} now",
-        "go back to that number, or wipe all shards and rebuild them from the topics",
+        "go back to that number, or make the state anew: streamproc rebuild --wipe",
     ),
     "missing": (
         StateMissing,

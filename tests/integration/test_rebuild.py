@@ -44,7 +44,9 @@ async def test_a_lost_state_is_made_anew(installation: Installation, stream: Str
 
     async def is_halfway() -> bool:
         heads = await installation.heads()
-        return stream.records // 4 < sum(sum(head.offsets.values()) for head in heads if head) < stream.records
+        return (
+            stream.records // 4 < sum(sum(head.offsets.values()) for head in heads if head) < stream.records
+        )
 
     await until(is_halfway, within_s=60)
     first.kill()

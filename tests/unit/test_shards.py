@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
@@ -265,6 +266,32 @@ async def test_a_redis_behind_what_kafka_was_told_counts_as_a_rewind(
     assert shards.held[0].shard.head.rewinds == rewinds
     assert shards.held[0].shard.is_restating == restating
     await shards.release({0})
+
+
+async def test_shards_may_come_back_from_different_moments() -> None:
+    """The nodes of a Redis Cluster are saved one after the other: each shard is whole, and rewinds for itself."""
+    store = MemoryStore()
+    heads = {
+        partition: await store.acquire(
+            partition, generation=1, member="w", partitions=2, layout=LAYOUT_VERSION, offsets_if_new={},
+            create=True,
+        )
+        for partition in (0, 1)
+    }  # fmt: skip
+    backup: dict[int, Any] = {}
+    for commit in range(5):
+        for partition, head in heads.items():
+            if commit == 2 + partition:
+                backup[partition] = deepcopy(store._shards[partition])
+            heads[partition] = await store.commit(head, Commit(offsets={"events.web": commit + 1}))
+    store._shards.update(backup)
+    shards, reader = made(store)
+    reader.kafka_knows = {TopicPartition("events.web", p): Progress(5, "0/5/5/1") for p in heads}
+    offsets = await shards.acquire({0, 1}, generation=1)
+    assert [offsets[TopicPartition("events.web", p)] for p in heads] == [2, 3]
+    assert [shards.held[p].shard.head.rewinds for p in heads] == [1, 1]
+    assert all(shards.held[p].shard.is_restating for p in heads)
+    await shards.release({0, 1})
 
 
 async def test_another_history_is_restated() -> None:
