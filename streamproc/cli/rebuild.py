@@ -24,11 +24,12 @@ from streamproc.loading import load_definitions
 from streamproc.rebuild.prepare import Place, Wish, empty, prepare
 from streamproc.rebuild.progress import Standing, close, standing
 from streamproc.settings import Settings, load_settings
-from streamproc.state.plan import PLAN, Plan, plan_in
+from streamproc.state.plan import PLAN, Plan
 from streamproc.state.redis_store import RedisStore
-from streamproc.state.store import StoreUnavailable
+from streamproc.state.store import StoreError
 from streamproc.transport.brokers import brokers_of
 from streamproc.transport.bulk import partition_counts
+from streamproc.transport.groups import member_count
 from streamproc.transport.topics import Topics
 
 #: How often Redis is asked how far it is.
@@ -191,7 +192,7 @@ async def _look_on(place: Place, plan: Plan) -> None:
         while True:
             try:
                 found = await standing(place.store, plan)
-            except StoreUnavailable:  # the shards say so
+            except StoreError:  # the shards say so
                 await asyncio.sleep(_LOOK_S)
                 continue
             reached = "-" if found.reached_ms is None else to_iso(found.reached_ms)[:16]
@@ -214,12 +215,16 @@ async def _look_on(place: Place, plan: Plan) -> None:
 async def _abandon(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         place = _place(settings, "", stack)
-        plan = plan_in(await place.store.controls())
-        if plan is None:
-            raise StreamprocError(f"no rebuild of the group {settings.group} is under way")
+        if PLAN not in await place.store.controls():
+            raise StreamprocError(
+                f"no rebuild of the group {settings.group} is under way",
+                fix="is that its name? to delete the state of a group: streamproc state wipe",
+            )
+        if members := await member_count(place.brokers, settings.group):
+            raise StreamprocError(f"{members} processes work on it", fix="stop them first")
         topic = Topics(settings.topic_prefix).rekey
         counts = await partition_counts(place.brokers, settings.topic_prefix, [topic])
-        customers = await empty(place.store, max(plan.partitions, counts[topic]))
+        customers = await empty(place.store, counts[topic])
         await place.store.set_control(PLAN, None)
     click.echo(f"given up: {customers:,} customers deleted; the group {settings.group} has no state now")
 

@@ -73,11 +73,11 @@ async def prepare(place: Place, wish: Wish) -> Plan:
             fix="they must all have the same; see streamproc topics list",
         )
     partitions = counts[topics[0]]
-    plan = plan_in(await place.store.controls()) if not wish.wipe else None
+    plan = plan_in(await place.store.controls())
     if plan is not None and plan.partitions != partitions:
         raise StreamprocError(
             f"the rebuild under way is of {plan.partitions} partitions, the topics have {partitions} now",
-            fix="begin anew: streamproc rebuild --wipe",
+            fix="give it up, and begin anew: streamproc rebuild --abandon",
         )
     if plan is not None and wish.after != plan.after:
         other = f"--after {plan.after}" if plan.after else "without --after"
@@ -90,7 +90,7 @@ async def prepare(place: Place, wish: Wish) -> Plan:
             raise StreamprocError(
                 f"the group {place.group} has {members} members: its workers run", fix=_STATIC_FIX
             )
-        plan = await _begin(place, wish, partitions, plan)
+        plan = await _begin(place, wish, partitions, None if wish.wipe else plan)
     if not plan.emptied:
         await empty(place.store, partitions)
         plan = msgspec.structs.replace(plan, emptied=True)
@@ -121,19 +121,20 @@ async def _begin(place: Place, wish: Wish, partitions: int, rests: Plan | None) 
         accept_partial=wish.accept_partial or goes_further,
     )
     source = wish.after or place.group
+    # Before Kafka is asked how far it has come: who has no members says nothing more.
+    goes_on = bool(wish.after) and await member_count(place.brokers, wish.after) > 0
     told = {
         TopicPartition(tp.topic.removeprefix(place.prefix), tp.partition): progress
         for tp, progress in (await told_progress(place.brokers, source)).items()
         if tp.topic.startswith(place.prefix) and tp.topic.removeprefix(place.prefix) in SOURCES
     }
-    goes_on = bool(wish.after) and await _goes_on(place, wish.after, told)
-    leaving = place.after if wish.after else place.store
-    if leaving is not None and not goes_on and (wish.after or wish.wipe):
-        reached = {
-            p: max(read_note(progress.note)[1] for tp, progress in told.items() if tp.partition == p)
-            for p in {tp.partition for tp in told}
-        }
-        await send_leftovers(leaving, place.brokers, place.prefix, reached)
+    if wish.after and not told:
+        raise StreamprocError(
+            f"Kafka knows of no work of a group {wish.after}",
+            fix="is that its name, and are the topics (STREAMPROC_TOPIC_PREFIX) its own?",
+        )
+    if not goes_on:
+        await _take_leave(place, wish, told)
     plan = Plan(
         id=secrets.token_hex(4),
         partitions=partitions,
@@ -196,21 +197,20 @@ def _told_end(
     return end if progress.offset > end else max(progress.offset, first)
 
 
-async def _goes_on(place: Place, after: str, told: Mapping[TopicPartition, Progress]) -> bool:
-    """Whether the group to take over has workers. Raises StreamprocError if there never were any."""
-    if not told:
-        raise StreamprocError(
-            f"Kafka knows of no work of a group {after}",
-            fix="is that its name, and are the topics (STREAMPROC_TOPIC_PREFIX) its own?",
-        )
-    if await member_count(place.brokers, after):
-        return True
-    assert place.after is not None
+async def _take_leave(place: Place, wish: Wish, told: Mapping[TopicPartition, Progress]) -> None:
+    """What workers that have stopped leave behind beside their state: unsent signals, and who is paused."""
+    leaving = place.after if wish.after else place.store
+    if leaving is None or not (wish.after or wish.wipe):
+        return
+    reached = {
+        p: max(read_note(progress.note)[1] for tp, progress in told.items() if tp.partition == p)
+        for p in {tp.partition for tp in told}
+    }
+    await send_leftovers(leaving, place.brokers, place.prefix, reached)
     known = await place.store.controls()
-    for name, value in (await place.after.controls()).items():
+    for name, value in (await leaving.controls()).items():
         if name not in known and name != PLAN:
-            await place.store.set_control(name, value)  # who is paused stays paused
-    return False
+            await place.store.set_control(name, value)
 
 
 async def empty(store: Store, partitions: int) -> int:

@@ -32,6 +32,7 @@ class Kafka:
     bounds: list[tuple[int, int]] = field(default_factory=lambda: [(0, 10), (0, 20)])
     told: dict[str, dict[TopicPartition, Progress]] = field(default_factory=dict)
     members: dict[str, int] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
 
     def answer(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async def partition_counts(_: Brokers, __: str, topics: list[str]) -> dict[str, int]:
@@ -47,9 +48,11 @@ class Kafka:
             }
 
         async def told_progress(_: Brokers, group: str) -> dict[TopicPartition, Progress]:
+            self.asked.append(f"progress of {group}")
             return self.told.get(group, {})
 
         async def member_count(_: Brokers, group: str) -> int:
+            self.asked.append(f"members of {group}")
             return self.members.get(group, 0)
 
         for answer in (partition_counts, log_bounds, told_progress, member_count):
@@ -153,6 +156,9 @@ async def test_what_is_under_way_is_joined(kafka: Kafka) -> None:
     plan = await prepare(place(store), Wish())
     kafka.members["green"], kafka.bounds = 1, [(0, 99), (0, 99)]
     assert await prepare(place(store), Wish()) == plan
+    assert (
+        await prepare(place(store), Wish(wipe=True)) == plan
+    )  # the same command once more begins nothing anew
     with pytest.raises(StreamprocError, match="another rebuild"):
         await prepare(place(store), Wish(after="blue"))
     with pytest.raises(StreamprocError, match="is being rebuilt"):
@@ -177,7 +183,10 @@ async def test_a_takeover(kafka: Kafka) -> None:
         keep_away(await store.controls())
 
     kafka.told["blue"], kafka.members["blue"] = told([9, 15], "1/8/8/8000"), 0
+    kafka.asked.clear()
     last = await prepare(place(store, blue), wish)
+    # The other way round, blue could say something in between and stop.
+    assert kafka.asked[-2:] == ["members of blue", "progress of blue"]
     assert (last.goes_on, last.ends[WEB], last.until_ms) == (False, [9, 15], [8000, 8000])
     assert last.rewinds == 2
     assert not await close(store, last)
