@@ -103,6 +103,7 @@ def _as_json(found: Comparison) -> dict[str, Any]:
         "only_blue": found.only_blue,
         "only_green": found.only_green,
         "green_behind_records": found.behind,
+        "apart_ms": found.apart_ms,
         "segments": dict(found.segments),
         "bands": found.bands,
         "features": dict(found.features),
@@ -123,6 +124,12 @@ def _print_comparison(found: Comparison, ruleset: Ruleset, groups: tuple[str, st
         ahead, behind = (blue, green) if found.behind > 0 else (green, blue)
         console.print(
             Text(f"{behind} has still to read {abs(found.behind):,} records that {ahead} has applied")
+        )
+    if found.apart_ms:
+        console.print(
+            Text(
+                f"their times differ by up to {found.apart_ms / 1000:,.0f} s: in between, some were due to change"
+            )
         )
     if found.unequal:
         console.print(

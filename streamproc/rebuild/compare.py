@@ -35,8 +35,9 @@ class Example(NamedTuple):
 class Comparison:
     """What was found. Segments and features are by name; `told`: some of those who differ, by segment, feature or band.
 
-    behind: records that green has not applied and blue has; negative: the other way round. unequal: customers who
-    differ in what must be the same once both have read the same, whenever and in whatever order.
+    apart_ms: by how much the times of a shard differ at most. behind: records that green has not applied and blue has;
+    negative: the other way round. unequal: customers who differ in what must be the same once both have read the same,
+    whenever and in whatever order.
     """
 
     customers: int = 0
@@ -44,6 +45,7 @@ class Comparison:
     only_blue: int = 0
     only_green: int = 0
     behind: int = 0
+    apart_ms: int = 0
     unequal: int = 0
     segments: Counter[str] = field(default_factory=Counter)
     features: Counter[str] = field(default_factory=Counter)
@@ -66,6 +68,8 @@ async def compare(blue: Store, green: Store, ruleset: Ruleset, sample: int | Non
     found = Comparison()
     for of_blue, of_green in heads:
         found.behind += sum(of_blue.offsets.values()) - sum(of_green.offsets.values())
+        apart_ms = abs((of_blue.time_ms or 0) - (of_green.time_ms or 0))
+        found.apart_ms = max(found.apart_ms, apart_ms)
         partition = of_blue.partition
         limit = None if sample is None else -(-sample // len(heads))
         one = await _states(blue, partition, limit)

@@ -5,6 +5,7 @@ that what they have said is not said again, and what came due afterwards is said
 worked yet, it ends where the logs end now.
 """
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,6 +30,10 @@ from streamproc.transport.owner import Progress
 from streamproc.transport.topics import Topics
 
 _REKEY: Final = Topics().rekey
+#: A plan that is there for so long is not replaced by that of a process that began at the same moment.
+_SETTLED_S: Final = 0.5
+#: How often a process looks whether another one has deleted the old state.
+_LOOKS_MAX: Final = 60
 _STATIC_FIX: Final = "stop them; who was killed stays a member for the session timeout"
 
 
@@ -90,11 +95,34 @@ async def prepare(place: Place, wish: Wish) -> Plan:
             raise StreamprocError(
                 f"the group {place.group} has {members} members: its workers run", fix=_STATIC_FIX
             )
-        plan = await _begin(place, wish, partitions, None if wish.wipe else plan)
+        made = await _begin(place, wish, partitions, None if wish.wipe else plan)
+        mine, plan = made.id, await _agree(place, made, plan)
+        if plan.id != mine and not plan.emptied:
+            plan = await _when_emptied(place, plan)
     if not plan.emptied:
         await empty(place.store, partitions)
         plan = msgspec.structs.replace(plan, emptied=True)
         await place.store.set_control(PLAN, packed(plan))
+    return plan
+
+
+async def _agree(place: Place, made: Plan, before: Plan | None) -> Plan:
+    """Processes that begin at the same moment go by one plan: the first that is there, or of two at once the last."""
+    found = plan_in(await place.store.controls())
+    if found is not None and (before is None or found.id != before.id):
+        return found
+    await place.store.set_control(PLAN, packed(made))
+    await asyncio.sleep(_SETTLED_S)
+    return plan_in(await place.store.controls()) or made
+
+
+async def _when_emptied(place: Place, plan: Plan) -> Plan:
+    """The plan of another process, once that has deleted what was there before; or as it is, if it never does."""
+    for _ in range(_LOOKS_MAX):
+        found = plan_in(await place.store.controls())
+        if found is None or found.emptied:
+            return found or plan
+        await asyncio.sleep(_SETTLED_S)
     return plan
 
 
@@ -148,9 +176,7 @@ async def _begin(place: Place, wish: Wish, partitions: int, rests: Plan | None) 
         restates=wish.restates,
         emptied=not wish.wipe,
     )
-    plan = await _with_ends(place, plan, bounds, told, wish)
-    await place.store.set_control(PLAN, packed(plan))
-    return plan
+    return await _with_ends(place, plan, bounds, told, wish)
 
 
 async def _with_ends(

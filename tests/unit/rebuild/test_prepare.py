@@ -1,5 +1,6 @@
 """May a rebuild begin, and from where to where does it go? Kafka's answers are given."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -63,6 +64,7 @@ class Kafka:
 def kafka(monkeypatch: pytest.MonkeyPatch) -> Kafka:
     made = Kafka()
     made.answer(monkeypatch)
+    monkeypatch.setattr(preparing, "_SETTLED_S", 0.01)
     return made
 
 
@@ -163,6 +165,17 @@ async def test_what_is_under_way_is_joined(kafka: Kafka) -> None:
         await prepare(place(store), Wish(after="blue"))
     with pytest.raises(StreamprocError, match="is being rebuilt"):
         keep_away(await store.controls())
+
+
+async def test_who_begins_at_the_same_moment_goes_by_one_plan(kafka: Kafka) -> None:
+    """And deletes nothing of what the other one builds already."""
+    store = MemoryStore()
+    await lived(store, 0)
+    plans = await asyncio.gather(*(prepare(place(store), Wish(wipe=True)) for _ in range(3)))
+    assert len({plan.id for plan in plans}) == 1
+    assert all(plan.emptied for plan in plans)
+    assert plan_in(await store.controls()) == plans[0]
+    assert await store.read_head(0) is None
 
 
 async def test_a_takeover(kafka: Kafka) -> None:
