@@ -221,7 +221,10 @@ async def _abandon(settings: Settings) -> None:
                 fix="is that its name? to delete the state of a group: streamproc state wipe",
             )
         if members := await member_count(place.brokers, settings.group):
-            raise StreamprocError(f"{members} processes work on it", fix="stop them first")
+            raise StreamprocError(
+                f"{members} processes work on it",
+                fix="stop them first; who was killed stays a member for the session timeout",
+            )
         topic = Topics(settings.topic_prefix).rekey
         counts = await partition_counts(place.brokers, settings.topic_prefix, [topic])
         customers = await empty(place.store, counts[topic])
