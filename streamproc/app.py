@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, cast
@@ -26,6 +27,7 @@ from streamproc.rules.versions import check_change
 from streamproc.settings import Settings
 from streamproc.shards import Shards
 from streamproc.sources import SOURCES
+from streamproc.state.plan import Plan, keep_away, plan_in
 from streamproc.state.redis_store import RedisStore
 from streamproc.state.store import StoreUnavailable
 from streamproc.stopping import Stopping
@@ -69,14 +71,24 @@ def _collect_garbage_seldom() -> None:
 
 
 class Worker:
-    """A worker: Faust app, shards, relay, HTTP. `until_ms`: drain, move time to this instant, and end."""
+    """A worker: Faust app, shards, relay, HTTP. `until_ms`: drain, move time to this instant, and end.
 
-    def __init__(self, settings: Settings, definitions: Definitions, until_ms: int | None = None) -> None:
+    `rebuild`: go through the past instead, as far as it says; who tells what came of it comes later.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        definitions: Definitions,
+        until_ms: int | None = None,
+        rebuild: Plan | None = None,
+    ) -> None:
         """Connects to nothing. Raises StreamprocError for settings that cannot work together."""
         self.metrics = Metrics()
         ProcessCollector(registry=self.metrics.registry)
         self.started = asyncio.Event()
-        self._settings, self._definitions, self._until_ms = settings, definitions, until_ms
+        self._settings, self._definitions = settings, definitions
+        self._until_ms, self._rebuild = until_ms, rebuild
         self._brokers = brokers_of(settings)
         self._stopping = Stopping(self._left)
         self._shards: Shards | None = None
@@ -110,7 +122,13 @@ class Worker:
             producer = await stack.enter_async_context(open_client(self._brokers, linger_ms=_LINGER_MS))
             _collect_garbage_seldom()
             shards = Shards(
-                store, Outlet(producer), self._definitions, settings, self.metrics, self._until_ms
+                store,
+                Outlet(producer),
+                self._definitions,
+                settings,
+                self.metrics,
+                self._until_ms,
+                self._rebuild,
             )
             self._shards = shards
             app = self._create_app(shards)
@@ -119,7 +137,7 @@ class Worker:
             http_app = create_http_app(self.metrics, heartbeat.live, heartbeat.ready, guard)
             await stack.enter_async_context(serving(http_app, settings.http_host, settings.http_port))
             self._note_definitions(self._definitions)
-            shards.control(Controls.of(await store.controls()))
+            self._hear(await store.controls(), shards)
             ends = LogEnds(self._brokers)
             stack.push_async_callback(ends.aclose)
             gauges = Gauges(shards, lambda: cast(Consumer, app.consumer), ends, settings, self.metrics)
@@ -147,6 +165,8 @@ class Worker:
                     task.cancel()
                 shards.stop_restarts()
                 await app.stop()
+            if self._rebuild is not None and shards.done.is_set() and shards.failure is None:
+                await shards.mark_built(self._rebuild)
         if shards.failure is not None:
             raise shards.failure
         return not shards.leaving
@@ -236,7 +256,7 @@ class Worker:
         """Reload rules, cut-offs and model when their files change; what is of no use leaves the old ones in force."""
         settings = self._settings
         named = (settings.rules_path, settings.cutoffs_path, settings.model_path)
-        paths = [path for path in named if path is not None]
+        paths = [path for path in named if path is not None and self._rebuild is None]
         seen = _versions(paths)
         while paths:
             await asyncio.sleep(_RELOAD_S)
@@ -270,7 +290,21 @@ class Worker:
         while True:
             await asyncio.sleep(_CONTROLS_S)
             with suppress(StoreUnavailable):  # what was said last holds
-                shards.control(Controls.of(await store.controls()))
+                self._hear(await store.controls(), shards)
+
+    def _hear(self, controls: Mapping[str, str], shards: Shards) -> None:
+        """Raises StreamprocError if they say that this process must not go on."""
+        if self._rebuild is None:
+            keep_away(controls)
+            shards.control(Controls.of(controls))
+            return
+        # What is paused today says nothing about what was asked for in the past.
+        plan = plan_in(controls)
+        if plan is None or plan.id != self._rebuild.id:
+            raise StreamprocError(
+                "this rebuild has been given up, or begun anew, by somebody else",
+                fix="see who works on this group; streamproc rebuild joins what is under way",
+            )
 
     def _note_definitions(self, definitions: Definitions) -> None:
         if self._noted is not None:

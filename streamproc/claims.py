@@ -1,7 +1,7 @@
 """Taking a shard from the store, and noticing a Redis that is not where it had been."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from aiokafka.structs import TopicPartition
@@ -10,6 +10,7 @@ from streamproc.metrics import Metrics
 from streamproc.settings import Settings
 from streamproc.sources import SOURCES
 from streamproc.state.layout import LAYOUT_VERSION
+from streamproc.state.plan import Plan
 from streamproc.state.rewinds import lost_commits, since_told, was_seen_otherwise
 from streamproc.state.store import Fenced as StoreFenced
 from streamproc.state.store import Head, Store
@@ -35,11 +36,19 @@ class Taken:
 
 
 class Claims:
-    """Takes shards for one worker, and remembers how far each had come when it was let go."""
+    """Takes shards for one worker, and remembers how far each had come when it was let go.
 
-    def __init__(self, store: Store, settings: Settings, metrics: Metrics) -> None:
-        self._store, self._settings, self._metrics = store, settings, metrics
+    `rebuild`: shards are made anew, whatever Kafka was told before.
+    """
+
+    def __init__(self, store: Store, settings: Settings, metrics: Metrics, rebuild: Plan | None) -> None:
+        self._store, self._settings, self._metrics, self._rebuild = store, settings, metrics, rebuild
         self._last: dict[int, Head] = {}
+
+    @property
+    def last(self) -> list[Head]:
+        """How far the shards had come that were let go."""
+        return list(self._last.values())
 
     def remember(self, head: Head) -> None:
         """This is how far the shard has come."""
@@ -58,7 +67,9 @@ class Claims:
         Signals sent from a future that Redis has lost are superseded: versions rise. Raises Fenced, and what the
         store raises.
         """
-        mine = {tp: progress for tp, progress in committed.items() if tp.partition == partition}
+        rebuild = self._rebuild
+        known = committed if rebuild is None else {}
+        mine = {tp: progress for tp, progress in known.items() if tp.partition == partition}
         try:
             stored = await self._store.acquire(
                 partition,
@@ -73,9 +84,17 @@ class Claims:
             raise Fenced(error.message) from error
         prefix = self._settings.topic_prefix
         offsets = {TopicPartition(prefix + topic, partition): stored.offsets.get(topic) for topic in SOURCES}
+        if rebuild is not None:
+            for topic in SOURCES:
+                offsets[TopicPartition(prefix + topic, partition)] = stored.offsets.get(
+                    topic, rebuild.begin_of(topic, partition)
+                )
         last, notes = self._last.get(partition), [progress.note for progress in mine.values()]
         behind = any(progress.offset > (offsets[tp] or 0) for tp, progress in mine.items())
         head = since_told(stored, last, notes, behind=behind)
+        if rebuild is not None:
+            head = replace(head, rewinds=max(head.rewinds, rebuild.rewinds))
+            return Taken(head, offsets, last is not None, head.rewinds != stored.rewinds, restate=False)
         restate = was_seen_otherwise(stored, notes)
         if head.rewinds != stored.rewinds:
             self._note_rewind(head, lost_commits(stored, notes))

@@ -12,14 +12,20 @@ from aiokafka.structs import TopicPartition
 from streamproc.clock import wall_ms
 from streamproc.held import NEVER_MS, Held, Reader
 from streamproc.sources import SOURCES
+from streamproc.state.plan import Plan
 from streamproc.state.store import Store
 
 
 class Ending:
-    """Looks for the end of a replay. `held`: the worker's shards, as they come and go."""
+    """Looks for the end of a replay.
 
-    def __init__(self, held: Mapping[int, Held], store: Store, topic_prefix: str) -> None:
-        self._held, self._store, self._prefix = held, store, topic_prefix
+    `held`: the worker's shards, as they come and go. `rebuild`: says where logs end.
+    """
+
+    def __init__(
+        self, held: Mapping[int, Held], store: Store, topic_prefix: str, rebuild: Plan | None
+    ) -> None:
+        self._held, self._store, self._prefix, self._rebuild = held, store, topic_prefix, rebuild
         self._asking = False
 
     async def is_reached(self, idle: Held, reader: Reader) -> bool:
@@ -54,6 +60,8 @@ class Ending:
             if head is None or await self._store.outbox_length(partition):
                 return False
             for topic in SOURCES:
-                if head.offsets.get(topic, 0) < ends[TopicPartition(self._prefix + topic, partition)]:
+                end = None if self._rebuild is None else self._rebuild.end_of(topic, partition)
+                log_end = ends[TopicPartition(self._prefix + topic, partition)]
+                if head.offsets.get(topic, 0) < (log_end if end is None else end):
                     return False
         return True

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from aiokafka.structs import TopicPartition
@@ -13,7 +13,8 @@ from streamproc.pipeline import Batch, Shard
 from streamproc.relay import Relay
 from streamproc.settings import Settings
 from streamproc.sources import SOURCES
-from streamproc.transport.chunks import Tail
+from streamproc.state.plan import Plan
+from streamproc.transport.chunks import Chunk, Tail
 from streamproc.transport.owner import Progress
 
 #: Later than every instant of the wall clock.
@@ -54,6 +55,7 @@ class Held:
     relay: Relay
     reader: Reader
     settings: Settings
+    rebuild: Plan | None = None
     session: int = 0
     received: dict[int, int] = field(default_factory=dict)  # by topic: the offset after the last queued chunk
     sent_seq: int = 0  # the commit up to which signals may have been seen outside, or are about to be
@@ -76,6 +78,8 @@ class Held:
 
     async def next_batch(self, waiting: list[int], until_ms: int | None) -> Batch | None:
         """What to do next; None: nothing before more records come or more time passes."""
+        if self.rebuild is not None:
+            return await self.shard.take_past(waiting, self.rebuild.until_ms[self.partition])
         if self.settings.clock == "event":
             return await self.shard.take_ticks(waiting, until_ms)
         return await self.shard.take_live(self._live_time_ms(), with_timers=not self.timers_wait)
@@ -109,6 +113,16 @@ class Held:
         """Whether nothing of it is under way any more but what asks."""
         return all(task.done() or task is asyncio.current_task() for task in self.tasks)
 
+    def share_of(self, topic: int, chunk: Chunk) -> Chunk | None:
+        """What of a chunk is to be applied; None: nothing, a rebuild leaves all of it to workers."""
+        end = self._end_of(topic)
+        if end is None or chunk.next_offset <= end:
+            return chunk
+        if self.received[topic] >= end:
+            return None
+        records = [record for record in chunk.records if record.offset < end]
+        return replace(chunk, records=records, next_offset=end)
+
     def waiting(self) -> list[int]:
         """The topics that have not shown their end, or whose last chunk is still on its way."""
         return [code for code in range(len(SOURCES)) if not self._caught_up(code)[0]]
@@ -140,8 +154,15 @@ class Held:
 
     def _caught_up(self, code: int) -> tuple[bool, int]:
         """Whether all of a topic is queued here, and since when that is known (epoch ms)."""
+        end = self._end_of(code)
+        if end is not None and self.received.get(code, -1) >= end:
+            return True, wall_ms()
         tp = TopicPartition(self.settings.topic_prefix + SOURCES[code], self.partition)
         tail = self.reader.tail(tp)
         if tail is None:
             return False, 0
         return tail.at_end and tail.handed_next_offset == self.received.get(code), tail.polled_at_ms
+
+    def _end_of(self, code: int) -> int | None:
+        """Where a rebuild stops to read a topic; None: where its log ends."""
+        return None if self.rebuild is None else self.rebuild.end_of(SOURCES[code], self.partition)

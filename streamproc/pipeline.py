@@ -30,6 +30,7 @@ from streamproc.settings import Settings
 from streamproc.sizes import FIELD, Sizes, band_changes, band_counts, sizes_of
 from streamproc.sources import SOURCES, Sorted, sort_slice
 from streamproc.state.layout import pack, unpack
+from streamproc.state.plan import Plan as Rebuild
 from streamproc.state.store import Commit, Head, Store, StoreError
 from streamproc.timers import Entries, Timers
 from streamproc.transitions.definitions import Definitions, Origin
@@ -62,7 +63,8 @@ class Batch:
     """What one commit is made from: a slice of events (or none), and the customers due meanwhile.
 
     limit_ms: up to where the customers live. passed_ms: up to where nobody else is due; earlier where an instant has
-    more customers than make sense at once, and the others follow.
+    more customers than make sense at once, and the others follow. by_ticks: events are evaluated at the ends of their
+    ticks; else those of a customer together, at once.
     """
 
     slice: Slice | None
@@ -70,6 +72,7 @@ class Batch:
     limit_ms: int
     passed_ms: int
     recheck: list[str]  # customers to evaluate because the rules changed
+    by_ticks: bool = False
 
 
 class Shard:
@@ -88,15 +91,17 @@ class Shard:
         restate: bool = False,
         unprocessable: Set[tuple[int, int]] = frozenset(),
         advance: Advance | None = None,
+        rebuild: Rebuild | None = None,
     ) -> None:
         """`is_rewound`: `head.rewinds` is not what Redis has. `restate`: the sweep is to say anew what holds.
 
         `unprocessable`: (topic, offset) of records on which the program has failed; they are refused. `advance`: makes
-        lives of a course, perhaps together with those of other shards.
+        lives of a course, perhaps together with those of other shards. `rebuild`: the past is lived again, and nobody
+        is told of it.
         """
         self.head = head
-        self._is_rewound = is_rewound
-        self.is_restating = restate or head.extra.get("restate") == _TO_RESTATE
+        self._is_rewound, self._rebuild = is_rewound, rebuild
+        self.is_restating = rebuild is None and (restate or head.extra.get("restate") == _TO_RESTATE)
         #: Of what is committed; None: unknown.
         self.sizes: Sizes | None = sizes_of(head)
         self.time_ms = self._passed_ms = head.time_ms if head.time_ms is not None else 0
@@ -108,7 +113,8 @@ class Shard:
             len(SOURCES), {SOURCES.index(topic): max_ms for topic, max_ms in head.max_ms.items()}
         )
         self._store, self._settings, self._metrics = store, settings, metrics
-        self._intake = Intake(metrics, unprocessable, corrects_skew=settings.clock == "live")
+        corrects_skew = settings.clock == "live" or rebuild is not None  # as workers do
+        self._intake = Intake(metrics, unprocessable, corrects_skew=corrects_skew)
         self._advance = advance or _alone
         self._timers = Timers(store, minutes)
         self.quota = Quota(
@@ -203,7 +209,31 @@ class Shard:
         target_ms = max(last_ms, self.time_ms) // TICK_MS * TICK_MS
         due, limit_ms, _ = await self._pop_due(target_ms, self._settings.due_customers)
         taken = self.inbox.take(limit, waiting, limit_ms + TICK_MS - 1)
-        return Batch(taken, due, limit_ms, limit_ms, [])
+        return Batch(taken, due, limit_ms, limit_ms, [], by_ticks=True)
+
+    async def take_past(self, waiting: Sequence[int], until_ms: int) -> Batch | None:
+        """The next batch of a rebuild; None: nothing to do before more records come.
+
+        As under the event clock, but time goes no further than to `until_ms`: what comes due after it is left to
+        workers. Events that would move it further (of producers whose clocks are ahead) are taken as under the live
+        clock, before time moves on to whoever would be silent without them.
+        """
+        last_apply_ms = until_ms // TICK_MS * TICK_MS - TICK_MS
+        last_ms = self.inbox.last_ms(self.batch_records, waiting)
+        if last_ms is not None and self.time_ms <= last_apply_ms:
+            target_ms = min(max(last_ms, self.time_ms) // TICK_MS * TICK_MS, last_apply_ms)
+            due, limit_ms, _ = await self._pop_due(target_ms, self._settings.due_customers)
+            taken = self.inbox.take(self.batch_records, waiting, limit_ms + TICK_MS - 1)
+            if taken is not None or due or limit_ms > self.time_ms:
+                return Batch(taken, due, limit_ms, limit_ms, [], by_ticks=True)
+        if waiting:
+            return None
+        if (taken := self.inbox.take(self.batch_records, ())) is not None:
+            return Batch(taken, [], self.time_ms, self._passed_ms, [])
+        if until_ms <= self.time_ms:
+            return None
+        due, limit_ms, _ = await self._pop_due(until_ms, self._settings.due_customers)
+        return Batch(None, due, limit_ms, limit_ms, [])
 
     async def take_live(self, time_ms: int, *, with_timers: bool = True) -> Batch | None:
         """The next batch under the live clock: all that is queued, and who is due up to the shard's time.
@@ -314,20 +344,21 @@ class Shard:
         if batch.slice is None or not len(kept):
             nothing = np.empty(0, np.int64)
             plan = Plan(nothing, nothing, nothing, batch.limit_ms, closed=True)
-            return Course(table, None, plan, self.definitions, origin)
+            return Course(table, None, plan, self.definitions, origin, self._rebuild is None)
         events = batch.slice.events.take(kept)
-        if self._settings.clock == "event":
+        if batch.by_ticks:
             plan = tick_plan(rows[kept], batch.slice.max_ms[kept], self.time_ms)
             plan = replace(plan, limit_ms=batch.limit_ms)
         else:
             plan = live_plan(rows[kept], events.ts_ms, len(table), batch.limit_ms)
-        return Course(table, events, plan, self.definitions, origin)
+        return Course(table, events, plan, self.definitions, origin, self._rebuild is None)
 
     def _restate(self, batch: Batch, lives: Lives) -> None:
         origin = Origin(SOURCES, self.head.partition, self.head.rewinds)
         for done in lives.done:
             rows = np.flatnonzero(done.rows)
             table = done.table.take(rows)
+            table.origin = np.zeros(len(table), np.int64)  # there, it may stand among those of other shards
             now_ms = np.full(len(table), batch.limit_ms, np.int64)
             lives.signals += restate(table, now_ms, self.definitions, origin)
             done.table.head["version"][rows] = table.head["version"]  # it counts what was said
@@ -347,10 +378,7 @@ class Shard:
             consumed_minutes=self._timers.consumed(batch.passed_ms),
             due=entries.due,
             listed=entries.listed,
-            outbox=[
-                *(signal.packed for signal in lives.signals),
-                *(record.pack() for record in (*sorted_records.rekeyed, *sorted_records.failed)),
-            ],
+            outbox=self._outbox_of(lives, sorted_records),
             offsets={SOURCES[topic]: offset for topic, offset in taken.next_offset.items()} if taken else {},
             max_ms={SOURCES[topic]: ms for topic, ms in taken.log_max_ms.items() if ms != NO_TIME}
             if taken
@@ -358,6 +386,16 @@ class Shard:
             time_ms=batch.passed_ms,
             extra=self._extra_of_commit(sizes),
         )
+
+    def _outbox_of(self, lives: Lives, records: Sorted) -> list[bytes]:
+        """What is sent. Of a rebuild, what no worker can have sent: no signals."""
+        rebuild = self._rebuild
+        if rebuild is None:
+            moved = (*records.rekeyed, *records.failed)
+            return [*(signal.packed for signal in lives.signals), *(record.pack() for record in moved)]
+        rekeyed = records.rekeyed if rebuild.moves_strays else ()
+        failed = records.failed if rebuild.tells_failures else ()
+        return [record.pack() for record in (*rekeyed, *failed)]
 
     def _extra_of_commit(self, sizes: Sizes | None) -> dict[str, bytes]:
         """What the head keeps beside: segment names, and on the first commit that there is nothing to sweep."""

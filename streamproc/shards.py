@@ -26,8 +26,9 @@ from streamproc.relay import Producer, Relay
 from streamproc.restarts import Restarts
 from streamproc.settings import Settings
 from streamproc.sources import SOURCES
+from streamproc.state.plan import Plan
 from streamproc.state.rewinds import note_of
-from streamproc.state.store import OutboxEntry, Store, StoreError, StoreUnavailable, Superseded
+from streamproc.state.store import Commit, OutboxEntry, Store, StoreError, StoreUnavailable, Superseded
 from streamproc.together import Rounds, Together
 from streamproc.transitions.definitions import Definitions
 from streamproc.transport.chunks import Chunk
@@ -54,7 +55,8 @@ _SWEEP_CUSTOMERS: Final = 500
 class Shards:
     """Owner of the offsets (`transport.owner.Owner`): acquires, runs and releases shards.
 
-    `until_ms`: drain the topics, move time to this instant, and be done (`done`).
+    `until_ms`: drain the topics, move time to this instant, and be done (`done`). `rebuild`: go as far as it says
+    instead, and tell nobody what comes of it.
     """
 
     def __init__(
@@ -65,17 +67,19 @@ class Shards:
         settings: Settings,
         metrics: Metrics,
         until_ms: int | None = None,
+        rebuild: Plan | None = None,
     ) -> None:
         self.held: dict[int, Held] = {}
         self.done = asyncio.Event()
         self.reader: Reader | None = None
         self.failure: BaseException | None = None
         self._store, self._producer, self.definitions = store, producer, definitions
-        self._settings, self._metrics, self._until_ms = settings, metrics, until_ms
+        self._settings, self._metrics = settings, metrics
+        self._until_ms, self._rebuild = until_ms, rebuild
         self._restarts = Restarts(self.held, store, self.release, self._fail)
-        self._claims = Claims(store, settings, metrics)
+        self._claims = Claims(store, settings, metrics, rebuild)
         self._isolation = Isolation(settings.chunk_records)
-        self._ending = Ending(self.held, store, settings.topic_prefix)
+        self._ending = Ending(self.held, store, settings.topic_prefix, rebuild)
         self._acked: dict[int, set[OutboxEntry]] = {}
         self._telling = asyncio.Lock()
         self._together, self._rounds = Together(), Rounds()
@@ -169,7 +173,9 @@ class Shards:
             self._metrics.forget(gauge, str(partition))
 
     def committed_offsets(self) -> Mapping[TopicPartition, Progress]:
-        """See Owner.committed_offsets."""
+        """See Owner.committed_offsets. A rebuild leaves what Kafka knows of the work that it takes over."""
+        if self._rebuild is not None:
+            return {}
         return {
             TopicPartition(self._settings.topic_prefix + topic, partition): Progress(
                 offset, note_of(held.shard.head, held.sent_seq)
@@ -207,6 +213,10 @@ class Shards:
             await held.room.wait()
         if held is None:
             return
+        share = held.share_of(topic, chunk)
+        if share is None:
+            return
+        chunk = share
         if chunk.start_offset != held.received[topic]:
             self._start_over(
                 held, f"a chunk of {chunk.topic} went missing before offset {chunk.start_offset}"
@@ -275,6 +285,7 @@ class Shards:
             restate=taken.restate,
             unprocessable=self._isolation.unprocessable(partition),
             advance=self._together.advance,
+            rebuild=self._rebuild,
         )
         shard.batch_records = self._isolation.limit(partition)
         shard.quota.controls = self._controls
@@ -303,6 +314,7 @@ class Shards:
             relay,
             self.reader,
             self._settings,
+            self._rebuild,
             sent_seq=head.seq,  # by whoever held it before
             sweep_cursor=sweep_cursor,
         )
@@ -345,7 +357,7 @@ class Shards:
                 continue
             async with self._rounds.turn(min(len(held.shard.inbox), held.shard.batch_records)):
                 waiting = held.waiting()
-                batch = await held.next_batch(waiting, self._until_ms)
+                batch = await held.next_batch(waiting, self._until(held))
                 # What holds is said anew once the events are read again.
                 is_early = bool(waiting) and held.shard.is_restating
                 may_sweep = not is_early and not held.timers_wait and self._pace.is_open(monotonic_s())
@@ -358,11 +370,20 @@ class Shards:
                     await held.shard.tell()
             if batch is None and cursor is None:
                 is_idle = not waiting and held.sweep_cursor is None
-                if self._until_ms is not None and is_idle and await self._is_over(held):
+                if self._until(held) is not None and is_idle and await self._is_over(held):
                     self.done.set()
                 held.stirred.clear()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(held.stirred.wait(), _IDLE_S)
+
+    def _until(self, held: Held) -> int | None:
+        return self._until_ms if self._rebuild is None else self._rebuild.until_ms[held.partition]
+
+    async def mark_built(self, plan: Plan) -> None:
+        """Let the store know of all shards that were let go that they are built; of those that are still ours."""
+        for head in self._claims.last:
+            with suppress(Superseded):
+                await self._store.commit(head, Commit(extra=plan.mark_for(head)))
 
     async def _is_over(self, idle: Held) -> bool:
         assert self.reader is not None

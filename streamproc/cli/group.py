@@ -54,6 +54,7 @@ _COMMANDS: Final = {
     "webhooks": "webhooks_group",
     "state": "state_group",
     "members": "members_group",
+    "rebuild": "rebuild_command",
     "backtest": "backtest_command",
     "cutoffs": "cutoffs_command",
     "fit": "fit_command",

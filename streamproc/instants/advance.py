@@ -48,10 +48,13 @@ class Course:
     plan: Plan
     definitions: Definitions
     origin: Origin
+    records: bool = True
 
     def alone(self) -> "Lives":
         """What comes of it."""
-        return advance(self.table, self.events, self.plan, self.definitions, self.origin)
+        return advance(
+            self.table, self.events, self.plan, self.definitions, self.origin, records=self.records
+        )
 
 
 class Done(NamedTuple):
@@ -101,11 +104,20 @@ def live_plan(row: Ints, ts_ms: Ints, customers: int, time_ms: int) -> Plan:
 
 
 def advance(
-    table: CustomerTable, events: EventColumns | None, plan: Plan, definitions: Definitions, origin: Origin
+    table: CustomerTable,
+    events: EventColumns | None,
+    plan: Plan,
+    definitions: Definitions,
+    origin: Origin,
+    *,
+    records: bool = True,
 ) -> Lives:
-    """Move the customers of `table`, each at most once in it, through `plan`. `table` is used up."""
+    """Move the customers of `table`, each at most once in it, through `plan`. `table` is used up.
+
+    `records`: whether signals get theirs.
+    """
     limit_ms = np.full(len(table), plan.limit_ms)
-    return _advance(table, events, plan, limit_ms, definitions, (origin,))
+    return _advance(table, events, plan, limit_ms, definitions, (origin,), records)
 
 
 def advance_together(courses: Sequence[Course]) -> list[Lives]:
@@ -131,7 +143,7 @@ def advance_together(courses: Sequence[Course]) -> list[Lives]:
     happened = [course.events for course in courses if course.events is not None]
     events = concat_events(happened) if happened else None
     origins = [course.origin for course in courses]
-    whole = _advance(table, events, plan, limit_ms, courses[0].definitions, origins)
+    whole = _advance(table, events, plan, limit_ms, courses[0].definitions, origins, courses[0].records)
     return _apart(whole, len(courses))
 
 
@@ -154,9 +166,10 @@ def _advance(
     limit_ms: Ints,
     definitions: Definitions,
     origins: Sequence[Origin],
+    records: bool,
 ) -> Lives:
     lives = Lives()
-    for signals, done in rounds(table, events, plan, limit_ms, definitions, origins, lives):
+    for signals, done in rounds(table, events, plan, limit_ms, definitions, origins, lives, records=records):
         lives.signals += signals
         if done is not None:
             lives.done.append(done)

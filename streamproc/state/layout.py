@@ -90,5 +90,5 @@ def _base_ms(head: Table) -> Ints:
 def _broken(customer: str, what: str) -> StreamprocError:
     return StreamprocError(
         f"state of customer {customer!r} cannot be read: {what}",
-        fix="run the worker version that wrote it, or rebuild the state from Kafka with a new STREAMPROC_GROUP",
+        fix="run the worker version that wrote it, or make the state anew: streamproc rebuild --wipe",
     )

@@ -18,8 +18,8 @@ class Bid:
 
 
 _RESTORE = (
-    "in a Redis Cluster try redis-cli --cluster fix first; restore all keys of the shard from one backup, or wipe it "
-    "and rebuild it from the topics"
+    "in a Redis Cluster try redis-cli --cluster fix first; restore Redis from one backup, or make the state anew: "
+    "streamproc rebuild --wipe"
 )
 _FOREIGN = "something else writes to this Redis; docs/state.md lists our keys"
 
@@ -35,17 +35,17 @@ _REFUSALS: dict[str, tuple[type[StoreError], str, str]] = {
     "layout": (
         StateMismatch,
         "the state has layout {0}, this program reads layout {bid.layout}",
-        "run the version that wrote it, or wipe the shard and rebuild it from the topics",
+        "run the version that wrote it, or make the state anew: streamproc rebuild --wipe",
     ),
     "partitions": (
         StateMismatch,
         "the state is of topics with {0} partitions, they have {bid.partitions} now",
-        "go back to that number, or wipe all shards and rebuild them from the topics",
+        "go back to that number, or make the state anew: streamproc rebuild --wipe",
     ),
     "missing": (
         StateMissing,
         "there is no state, though the group has read from this partition before",
-        "restore Redis from its backup; to rebuild from the topics instead, choose a new STREAMPROC_GROUP",
+        "restore Redis from its backup, or make the state anew from the topics: streamproc rebuild",
     ),
     "orphaned": (StateCorrupt, "the head is gone, but {0} is there", _RESTORE),
     "ahead": (StateCorrupt, "the outbox has had entry {0}, but the head counts {1} commits", _RESTORE),

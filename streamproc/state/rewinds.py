@@ -4,31 +4,43 @@ Two witnesses know how far a shard had come: the worker that held it, and a note
 offsets. Kafka is told of a commit before any signal of it is sent, so nothing is lost unnoticed that was seen outside.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
 from streamproc.state.store import Head
 
-_PARTS: Final = 3
+_NUMBER: Final = re.compile(r"[0-9]{1,19}")
 _NOTHING_TOLD: Final = (0, -1, -1)
 
 
 def note_of(head: Head, sent: int) -> str:
-    """How far a shard has come, in a word to leave with others: "rewinds/seq/sent".
+    """How far a shard has come, in a word to leave with others: "rewinds/seq/sent/time".
 
-    `sent`: the last commit of which signals may have been seen outside.
+    `sent`: the last commit of which signals may have been seen outside. The time is the shard's, in epoch ms: whatever
+    was seen outside was said at it or before.
     """
-    return f"{head.rewinds}/{head.seq}/{sent}"
+    return f"{head.rewinds}/{head.seq}/{sent}/{head.time_ms or 0}"
 
 
 def read_note(note: str) -> tuple[int, int, int]:
     """(rewinds, seq, sent) of a note; before all others where it is none of ours."""
+    numbers = _numbers_of(note)
+    return (numbers[0], numbers[1], numbers[2]) if numbers else _NOTHING_TOLD
+
+
+def time_in(note: str) -> int:
+    """The shard's time (epoch ms) that a note tells; 0 where there was none, or it is none of ours."""
+    numbers = _numbers_of(note)
+    return numbers[3] if numbers else 0
+
+
+def _numbers_of(note: str) -> list[int] | None:
     parts = note.split("/")
-    if len(parts) != _PARTS or not all(part.isdecimal() for part in parts):
-        return _NOTHING_TOLD
-    rewinds, seq, sent = map(int, parts)
-    return rewinds, seq, sent
+    if len(parts) not in (3, 4) or not all(map(_NUMBER.fullmatch, parts)):
+        return None
+    return [*map(int, parts), 0][:4]  # without a time, a note is of an older version
 
 
 def _latest(notes: Iterable[str]) -> tuple[int, int, int]:

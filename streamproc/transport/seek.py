@@ -83,7 +83,7 @@ def resolve_start(
         raise OffsetLost(
             f"{tp.topic}[{tp.partition}] must go on at offset {stored}, but Kafka's log ends at {end}: the "
             "topic was made anew or cut back",
-            fix="if it was made anew, rebuild the state under a new group (STREAMPROC_GROUP); if it lost its "
+            fix="if it was made anew, so must the state be: streamproc rebuild --wipe; if it lost its "
             "end in an unclean election, go on with STREAMPROC_LOST_RECORDS=skip",
         )
     return Start(stored)

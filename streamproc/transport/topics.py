@@ -136,8 +136,8 @@ async def create_topics(
 ) -> Creation:
     """Create the topics that are missing and check the partition counts of those that exist.
 
-    Sources and signals keep the broker's retention unless `source_retention_ms` is given for the topics of
-    events (-1: for ever). Kafka expires records by their own timestamps, so a backfill that is produced with
+    Sources and signals keep the broker's retention unless `source_retention_ms` is given for the sources
+    (-1: for ever). Kafka expires records by their own timestamps, so a backfill that is produced with
     its old timestamps vanishes from a topic with ordinary retention before it is read. `streamproc.rekey` may
     carry such old records too, and nobody tunes it, so its records are stamped on arrival.
 
@@ -160,10 +160,10 @@ async def create_topics(
 
 
 def _configs(topics: Topics, source_retention_ms: int | None) -> dict[str, dict[str, str]]:
-    configs = {topics.rekey: {"message.timestamp.type": "LogAppendTime"}}
-    if source_retention_ms is not None:
-        configs |= {name: {"retention.ms": str(source_retention_ms)} for name in topics.events}
-    return configs
+    kept = {} if source_retention_ms is None else {"retention.ms": str(source_retention_ms)}
+    configs = {name: kept for name in topics.events if kept}
+    # Who makes the state anew reads what was brought to its partition, too.
+    return {**configs, topics.rekey: {"message.timestamp.type": "LogAppendTime", **kept}}
 
 
 def _check_counts(topics: Topics, counts: Mapping[str, int], partitions: int) -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.faults.run import RECOVERY_S, run_seed
 
 SEED = 20261124
-FAULTS = ["two_owners", "failover", "kafka_cut", "kill", "redis_kill", "poisoned"]
+FAULTS = ["two_owners", "failover", "kafka_cut", "kill", "redis_kill", "backup_restored", "poisoned"]
 
 
 @pytest.mark.usefixtures("require_apache_kafka")

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
@@ -267,6 +268,32 @@ async def test_a_redis_behind_what_kafka_was_told_counts_as_a_rewind(
     await shards.release({0})
 
 
+async def test_shards_may_come_back_from_different_moments() -> None:
+    """The nodes of a Redis Cluster are saved one after the other: each shard is whole, and rewinds for itself."""
+    store = MemoryStore()
+    heads = {
+        partition: await store.acquire(
+            partition, generation=1, member="w", partitions=2, layout=LAYOUT_VERSION, offsets_if_new={},
+            create=True,
+        )
+        for partition in (0, 1)
+    }  # fmt: skip
+    backup: dict[int, Any] = {}
+    for commit in range(5):
+        for partition, head in heads.items():
+            if commit == 2 + partition:
+                backup[partition] = deepcopy(store._shards[partition])
+            heads[partition] = await store.commit(head, Commit(offsets={"events.web": commit + 1}))
+    store._shards.update(backup)
+    shards, reader = made(store)
+    reader.kafka_knows = {TopicPartition("events.web", p): Progress(5, "0/5/5/1") for p in heads}
+    offsets = await shards.acquire({0, 1}, generation=1)
+    assert [offsets[TopicPartition("events.web", p)] for p in heads] == [2, 3]
+    assert [shards.held[p].shard.head.rewinds for p in heads] == [1, 1]
+    assert all(shards.held[p].shard.is_restating for p in heads)
+    await shards.release({0, 1})
+
+
 async def test_another_history_is_restated() -> None:
     """Consumers were told of rewind 1; this Redis has never heard of it. What holds now must be said anew."""
     event = (
@@ -310,6 +337,31 @@ async def test_another_history_is_restated() -> None:
         stored == versions[-1] & 0xFFFFFFFF
     )  # or the next signal would have a version that was there before
     await shards.release({0, 1})
+
+
+async def test_shards_are_restated_together() -> None:
+    """Shards that are evaluated in one go say each what holds of its own customers."""
+    store, homes = MemoryStore(), {b"bob": 0, b"zoe": 1}
+    for is_anew in (False, True):
+        broker = Broker()
+        shards, reader = made(store, UNTIL_MS, broker)
+        for partition in homes.values():
+            place = TopicPartition("events.web", partition)
+            reader.read[place] = int(is_anew)
+            if is_anew:
+                reader.kafka_knows[place] = Progress(1, "1/1/1")
+        await reader.start(set(homes.values()))
+        if not is_anew:
+            for customer, partition in homes.items():
+                record = Record(0, customer, track(customer, 1, 5))
+                session = shards.held[partition].session
+                reader.read[TopicPartition("events.web", partition)] = 1
+                await shards.deliver(Chunk("events.web", partition, [record], 0, 1, 1, session))
+        await eventually(shards.done)
+        await shards.release(set(homes.values()))
+        assert shards.failure is None
+    restated = {key for _, key, value in broker.sent if b'"cause":"restored"' in value}
+    assert restated == homes.keys()
 
 
 async def test_a_commit_whose_reply_is_on_its_way_is_waited_for() -> None:

@@ -19,6 +19,7 @@ from tests.faults.catalogue.on_kafka import (
     retention,
 )
 from tests.faults.catalogue.on_redis import (
+    backup_restored,
     clients_killed,
     disk_full,
     evicting,
@@ -68,12 +69,12 @@ FAULTS: Final[dict[str, Fault]] = {
     fault.__name__: fault
     for fault in (
         kill, terminate, zombie, nap, step, rival, overlap, two_owners, clock_step,
-        redis_kill, redis_rewind, redis_emptied, failover, clients_killed, scripts_flushed, out_of_memory, evicting,
-        planted, disk_full, redis_cut, redis_stalled, redis_slow,
+        redis_kill, redis_rewind, redis_emptied, backup_restored, failover, clients_killed, scripts_flushed,
+        out_of_memory, evicting, planted, disk_full, redis_cut, redis_stalled, redis_slow,
         kafka_cut, kafka_stalled, kafka_slow, kafka_restart, retention, recreated,
         poisoned, slow_consumer,
     )
 }  # fmt: skip
 
 #: After these Redis may have lost what it had acknowledged.
-LOSSES: Final = frozenset({"redis_rewind", "redis_emptied", "failover", "overlap"})
+LOSSES: Final = frozenset({"redis_rewind", "redis_emptied", "backup_restored", "failover", "overlap"})

@@ -5,6 +5,7 @@ import errno
 import random
 import shutil
 import time
+from datetime import datetime
 
 import redis
 
@@ -37,6 +38,32 @@ async def redis_emptied(scene: Scene, chance: random.Random) -> None:
     scene.servers.primary.kill()
     _put_back(scene, copy)
     scene.servers.primary.start()
+
+
+async def backup_restored(scene: Scene, chance: random.Random) -> None:
+    """The machine of Redis is lost; the operator restores an RDB snapshot of a while ago, as docs/backup.md says."""
+    primary = scene.servers.primary
+    backup = scene.directory / "backup.rdb"
+    with redis.Redis(port=primary.port) as client:
+        before = client.lastsave()
+        await asyncio.sleep((before - datetime.now()).total_seconds() + 1)  # it counts seconds
+        client.bgsave()
+        while client.lastsave() == before:
+            await asyncio.sleep(0.05)
+    shutil.copy(primary.directory / "dump.rdb", backup)
+    await asyncio.sleep(chance.uniform(1.0, 4.0))
+    primary.kill()
+    shutil.rmtree(primary.directory)
+    primary.directory.mkdir()
+    shutil.copy(backup, primary.directory / "dump.rdb")
+    options = primary.options
+    primary.options = (*options, "--appendonly", "no")  # else Redis 7 would begin empty
+    primary.start()
+    primary.options = options
+    with redis.Redis(port=primary.port) as client:
+        client.config_set("appendonly", "yes")
+        while any(client.info("persistence")[flag] for flag in _REWRITING):
+            await asyncio.sleep(0.05)
 
 
 async def failover(scene: Scene, chance: random.Random) -> None:
