@@ -12,20 +12,18 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
-import msgspec
 import numpy as np
-import xxhash
 from numpy.typing import NDArray
 
 from streamproc.actions.rulings import Rulings
 from streamproc.campaign_counts import count_campaigns
 from streamproc.clock import monotonic_s, wall_ms
+from streamproc.in_force import segment_names, swept_mark_of, told_of
 from streamproc.instants.advance import Course, Lives, Plan, live_plan, tick_plan
 from streamproc.instants.inbox import NO_TIME, Inbox, Slice
 from streamproc.intake import Intake
 from streamproc.metrics import Metrics
 from streamproc.quota import Quota
-from streamproc.rules.campaign import Mode
 from streamproc.settings import Settings
 from streamproc.sizes import FIELD, Sizes, band_changes, band_counts, sizes_of
 from streamproc.sources import SOURCES, Sorted, sort_slice
@@ -53,9 +51,6 @@ _TO_RESTATE: Final = b"1"
 _TIMED_RECORDS: Final = 4
 
 _SIGNAL_LABELS: Final = attrgetter("topic", "kind", "key", "cause")
-_NAMES: Final = msgspec.json.Encoder()
-_SEGMENT_NAMES_DECODER: Final = msgspec.json.Decoder(dict[int, tuple[str, int]])
-_CAMPAIGN_MODES_DECODER: Final = msgspec.json.Decoder(dict[str, Mode])
 
 
 @dataclass(slots=True)
@@ -135,11 +130,7 @@ class Shard:
         own = (*ruleset.segments, *ruleset.watches)
         names.update((segment.id, (segment.key, segment.version)) for segment in own)
         self.definitions = replace(definitions, retired=names)
-        self._extra = {
-            "segments": _NAMES.encode(dict(sorted(names.items()))),
-            "campaigns": _NAMES.encode({campaign.key: campaign.mode for campaign in ruleset.campaigns}),
-            "in_force": mark_of(definitions),
-        }
+        self._extra = told_of(self.definitions)
         self.quota.redefine(definitions.ruleset.campaigns, self.head.partition, self.head.partitions)
         if self.is_restating:
             self._extra["restate"] = _TO_RESTATE
@@ -462,45 +453,5 @@ class _Loaded(NamedTuple):
         return unpack(self.ids, self.blobs)
 
 
-def swept_mark_of(definitions: Definitions) -> bytes:
-    """What the `extra` of a head calls the rules and the model by which it has `swept` all customers."""
-    return f"{definitions.fingerprint:08x}".encode()
-
-
-def mark_of(definitions: Definitions) -> bytes:
-    """What the `extra` of a head calls the rules and the model `in_force`: other than their fingerprint, it tells
-    campaigns apart, under which nobody has to be evaluated anew.
-    """
-    ruleset = definitions.ruleset
-    told = repr([(definitions.fingerprint, ruleset.contact), *ruleset.campaigns])
-    return f"{xxhash.xxh3_64_intdigest(told.encode()):016x}".encode()
-
-
 async def _alone(course: Course) -> Lives:
     return course.alone()
-
-
-def segment_names(head: Head) -> dict[int, tuple[str, int]]:
-    """Key and version of every segment that any rules of this shard ever had, by id."""
-    stored = head.extra.get("segments")
-    return _SEGMENT_NAMES_DECODER.decode(stored) if stored else {}
-
-
-def later_segments(head: Head, definitions: Definitions) -> dict[str, str]:
-    """Segments that another worker has had in a later version: key -> both versions, as words.
-
-    A worker with older rules takes everybody back to them: so it is when rules are rolled out worker by worker, and a
-    shard goes to one that has the old ones still.
-    """
-    last = segment_names(head)
-    return {
-        one.key: f"{one.version} here, {last[one.id][1]} before"
-        for one in definitions.ruleset.segments
-        if one.id in last and last[one.id][1] > one.version
-    }
-
-
-def campaign_modes(head: Head) -> dict[str, Mode]:
-    """The campaigns of the rules in force, each with the mode that the file gives it; empty: there are none yet."""
-    stored = head.extra.get("campaigns")
-    return _CAMPAIGN_MODES_DECODER.decode(stored) if stored else {}

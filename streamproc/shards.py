@@ -17,10 +17,11 @@ from streamproc.claims import Claims, Taken
 from streamproc.clock import monotonic_s, wall_ms
 from streamproc.ending import Ending
 from streamproc.held import NEVER_MS, Held, Reader
+from streamproc.in_force import later_segments
 from streamproc.isolation import Isolation, Unprocessable
 from streamproc.metrics import Metrics
 from streamproc.pace import Pace
-from streamproc.pipeline import Batch, Shard, later_segments
+from streamproc.pipeline import Batch, Shard
 from streamproc.quota import Controls
 from streamproc.relay import Producer, Relay
 from streamproc.restarts import Restarts

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from streamproc.api.wording import Words, in_words
-from streamproc.pipeline import campaign_modes
+from streamproc.in_force import campaign_modes
 from streamproc.quota import Controls, held_since_ms
 from streamproc.rules.campaign import BEST_HOUR, Campaign, Cap, ContactPolicy, Mode, Step
 from streamproc.rules.expression import with_cutoffs

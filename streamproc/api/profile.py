@@ -28,7 +28,7 @@ from streamproc.errors import StreamprocError
 from streamproc.features.frame import Frame
 from streamproc.features.registry import Feature
 from streamproc.features.totals import NO_VALUE
-from streamproc.pipeline import segment_names
+from streamproc.in_force import segment_names
 from streamproc.quota import Controls, Quota
 from streamproc.rules.campaign import WATCH_PREFIX
 from streamproc.rules.evaluate import TRUE, Evaluation

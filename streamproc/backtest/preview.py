@@ -14,7 +14,7 @@ import orjson
 import xxhash
 
 from streamproc.errors import StreamprocError
-from streamproc.pipeline import campaign_modes, segment_names
+from streamproc.in_force import campaign_modes, segment_names
 from streamproc.rules.campaign import WATCH_PREFIX
 from streamproc.sources import SOURCES
 from streamproc.state.browse import browse

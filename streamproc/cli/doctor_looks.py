@@ -21,7 +21,7 @@ from streamproc.api.checkup_state import ShardFacts, judge_shards
 from streamproc.churn.model import load_model
 from streamproc.clock import monotonic_s, wall_ms
 from streamproc.errors import StreamprocError
-from streamproc.pipeline import mark_of
+from streamproc.in_force import mark_of
 from streamproc.rules.cutoff_values import load_cutoffs
 from streamproc.rules.load import PLAYBOOK, check_ruleset
 from streamproc.rules.problems import RulesError

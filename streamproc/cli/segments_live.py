@@ -20,8 +20,8 @@ from streamproc.cli.rules_file import with_rules
 from streamproc.cli.tables import print_table
 from streamproc.contracts.printable import printable, printable_json
 from streamproc.errors import StreamprocError
+from streamproc.in_force import mark_of, swept_mark_of
 from streamproc.loading import load_definitions
-from streamproc.pipeline import mark_of, swept_mark_of
 from streamproc.rules.cutoff_values import load_cutoffs
 from streamproc.rules.load import check_text, load_ruleset
 from streamproc.rules.model import Ruleset

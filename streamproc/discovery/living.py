@@ -12,7 +12,7 @@ from streamproc.discovery.study import Study, Target, TargetName, capped, inside
 from streamproc.errors import StreamprocError
 from streamproc.features.frame import Frame
 from streamproc.features.registry import FEATURES, Feature
-from streamproc.pipeline import segment_names
+from streamproc.in_force import segment_names
 from streamproc.rules.literals import MICROS
 from streamproc.state.browse import browse
 from streamproc.state.layout import unpack

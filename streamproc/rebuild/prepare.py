@@ -34,7 +34,10 @@ _REKEY: Final = Topics().rekey
 _SETTLED_S: Final = 0.5
 #: How often a process looks whether another one has deleted the old state.
 _LOOKS_MAX: Final = 60
-_STATIC_FIX: Final = "stop them; who was killed stays a member for the session timeout"
+_MEMBERS_FIX: Final = (
+    "stop them; who was killed stays a member for the session timeout, one with a name until "
+    "`streamproc members remove NAME`"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +96,7 @@ async def prepare(place: Place, wish: Wish) -> Plan:
     if plan is None or plan.rests:
         if members := await member_count(place.brokers, place.group):
             raise StreamprocError(
-                f"the group {place.group} has {members} members: its workers run", fix=_STATIC_FIX
+                f"the group {place.group} has members ({members}): its workers run", fix=_MEMBERS_FIX
             )
         made = await _begin(place, wish, partitions, None if wish.wipe else plan)
         mine, plan = made.id, await _agree(place, made, plan)

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import pytest
 
 from streamproc.churn.model import load_model
+from streamproc.in_force import later_segments
 from streamproc.metrics import Metrics
-from streamproc.pipeline import Shard, later_segments
+from streamproc.pipeline import Shard
 from streamproc.rules.load import load_ruleset
 from streamproc.settings import Settings
 from streamproc.sources import SOURCES

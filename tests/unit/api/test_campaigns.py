@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from streamproc.api.campaigns import Running, describe_campaign, describe_contact, look_at_running
-from streamproc.pipeline import campaign_modes
+from streamproc.in_force import campaign_modes
 from streamproc.quota import RELEASED, Controls
 from streamproc.rules.load import check_text
 from streamproc.rules.model import Ruleset

@@ -11,7 +11,7 @@ from streamproc.backtest.preview import count_customers, preview
 from streamproc.backtest.replay import Replay
 from streamproc.churn.model import load_model
 from streamproc.errors import StreamprocError
-from streamproc.pipeline import mark_of
+from streamproc.in_force import mark_of
 from streamproc.rules.load import load_ruleset
 from streamproc.state.memory_store import MemoryStore
 from streamproc.transitions.definitions import Definitions
