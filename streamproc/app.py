@@ -4,7 +4,6 @@ import asyncio
 import gc
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
-from pathlib import Path
 from typing import Any, cast
 
 import faust
@@ -15,15 +14,13 @@ from prometheus_client import ProcessCollector
 from streamproc.agents import create_agents
 from streamproc.api.access import create_guard
 from streamproc.api.health import create_http_app, serving
-from streamproc.campaign_counts import begin_campaigns
 from streamproc.clock import wall_ms
 from streamproc.contracts.failures import FailureReason
 from streamproc.errors import StreamprocError
 from streamproc.gauges import Gauges
-from streamproc.loading import load_definitions
 from streamproc.metrics import Metrics
 from streamproc.quota import Controls
-from streamproc.rules.versions import check_change
+from streamproc.reloads import Reloads
 from streamproc.settings import Settings
 from streamproc.shards import Shards
 from streamproc.sources import SOURCES
@@ -45,8 +42,6 @@ from streamproc.vitals import Heartbeat, RedisWatch
 
 _log = structlog.get_logger(__name__)
 
-#: How often the rules and the model file are looked at for a change.
-_RELOAD_S = 1.0
 #: How often the worker looks at what operators say of campaigns.
 _CONTROLS_S = 1.0
 #: Between two looks for partitions without a leader.
@@ -87,12 +82,12 @@ class Worker:
         self.metrics = Metrics()
         ProcessCollector(registry=self.metrics.registry)
         self.started = asyncio.Event()
-        self._settings, self._definitions = settings, definitions
+        self._settings = settings
+        self._reloads = Reloads(settings, definitions, self.metrics)
         self._until_ms, self._rebuild = until_ms, rebuild
         self._brokers = brokers_of(settings)
         self._stopping = Stopping(self._left)
         self._shards: Shards | None = None
-        self._noted: tuple[str, str] | None = None
 
     def stop(self) -> None:
         """End soon, gracefully: commits in flight are finished."""
@@ -124,7 +119,7 @@ class Worker:
             shards = Shards(
                 store,
                 Outlet(producer),
-                self._definitions,
+                self._reloads.definitions,
                 settings,
                 self.metrics,
                 self._until_ms,
@@ -136,17 +131,14 @@ class Worker:
             guard = create_guard(settings.http_host, settings.http_token)
             http_app = create_http_app(self.metrics, heartbeat.live, heartbeat.ready, guard)
             await stack.enter_async_context(serving(http_app, settings.http_host, settings.http_port))
-            self._note_definitions(self._definitions)
+            self._reloads.show()
             self._hear(await store.controls(), shards)
             ends = LogEnds(self._brokers)
             stack.push_async_callback(ends.aclose)
             gauges = Gauges(shards, lambda: cast(Consumer, app.consumer), ends, settings, self.metrics)
-            watches = (
-                self._watch_controls(store, shards),
-                self._watch_definitions(shards),
-                gauges.run(),
-                redis.run(),
-            )
+            watches = [self._watch_controls(store, shards), gauges.run(), redis.run()]
+            if self._rebuild is None:  # of which all processes go by the same ones
+                watches.append(self._reloads.watch(shards.redefine))
             tasks = [asyncio.create_task(watch) for watch in watches]
             for task in tasks:
                 task.add_done_callback(shards.note_end)
@@ -252,39 +244,6 @@ class Worker:
             if shards.failure is None:
                 raise StreamprocError(f"the worker failed: {reason!r}")
 
-    async def _watch_definitions(self, shards: Shards) -> None:
-        """Reload rules, cut-offs and model when their files change; what is of no use leaves the old ones in force."""
-        settings = self._settings
-        named = (settings.rules_path, settings.cutoffs_path, settings.model_path)
-        paths = [path for path in named if path is not None and self._rebuild is None]
-        seen = _versions(paths)
-        while paths:
-            await asyncio.sleep(_RELOAD_S)
-            if (found := _versions(paths)) == seen:
-                continue
-            seen = found
-            try:
-                definitions = load_definitions(settings)
-                check_change(self._definitions.ruleset, definitions.ruleset)
-            except StreamprocError as error:
-                self.metrics.count("rules_reloads_total", 1, "refused")
-                _log.error(
-                    "rules, cut-offs and model not reloaded; the old ones stay in force",
-                    error=error.message,
-                    fix=error.fix,
-                )
-                continue
-            self.metrics.count("rules_reloads_total", 1, "loaded")
-            self._definitions = definitions
-            self._note_definitions(definitions)
-            shards.redefine(definitions)
-            _log.info(
-                "rules, cut-offs and model reloaded",
-                fingerprint=f"{definitions.fingerprint:08x}",
-                cutoffs=definitions.ruleset.cutoffs_version or "the fixed ones",
-                model=definitions.model.version,
-            )
-
     async def _watch_controls(self, store: RedisStore, shards: Shards) -> None:
         """Hear within a second or two what operators say of campaigns."""
         while True:
@@ -305,13 +264,6 @@ class Worker:
                 "this rebuild has been given up, or begun anew, by somebody else",
                 fix="see who works on this group; streamproc rebuild joins what is under way",
             )
-
-    def _note_definitions(self, definitions: Definitions) -> None:
-        if self._noted is not None:
-            self.metrics.forget("rules_info", *self._noted)
-        self._noted = (f"{definitions.ruleset.fingerprint:08x}", definitions.model.version)
-        self.metrics.set("rules_info", 1, *self._noted)
-        begin_campaigns(self.metrics, definitions.ruleset.campaigns, definitions.ruleset.contact)
 
 
 class _ConsumerReader:
@@ -344,17 +296,3 @@ class _ConsumerReader:
 
     def assigned_shards(self) -> set[int]:
         return self._consumer.assigned_shards()
-
-
-def _versions(paths: list[Path]) -> list[Any]:
-    """What changes when one of the files does."""
-    found: list[tuple[int, int, int] | None] = []
-    for path in paths:
-        try:
-            status = path.stat()
-        except OSError:  # gone, perhaps for the moment in which it is replaced
-            found.append(None)
-        else:
-            # Of the file behind all links, as Kubernetes swaps one of a whole directory; times may be set.
-            found.append((status.st_ino, status.st_mtime_ns, status.st_size))
-    return found
