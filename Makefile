@@ -73,6 +73,7 @@ format: setup ## Repair style and format where a program can.
 
 types: setup ## Check types, strictly.
 	$(BIN)/mypy
+	$(BIN)/mypy deploy/healthcheck.py deploy/k8s/prometheus_rule.py
 
 arrows: setup ## Check which module may import which.
 	$(BIN)/lint-imports
