@@ -150,9 +150,7 @@ def judge_offsets(group: GroupFacts, shards: Sequence[ShardFacts], prefix: str) 
         text = (
             f"shards {listed(gone)} have no state, though the group has read from them: workers refuse them"
         )
-        fix = (
-            "restore Redis from its backup; to rebuild from the topics instead, choose a new STREAMPROC_GROUP"
-        )
+        fix = "restore Redis from its backup, or make the state anew from the topics: streamproc rebuild"
         yield Finding("group.offsets", "wrong", "offsets", text, fix)
     if back:
         text = f"Redis is behind what Kafka was told of shards {listed(back)}: it lost acknowledged writes"

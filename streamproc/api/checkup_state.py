@@ -59,11 +59,11 @@ def _judge_shard(shard: ShardFacts, partitions: int) -> Iterator[Finding]:
     if head is None:
         return
     if head.layout != LAYOUT_VERSION:
-        fix = "run the version that wrote it, or rebuild it under a new STREAMPROC_GROUP"
+        fix = "run the version that wrote it, or make it anew from the topics: streamproc rebuild --wipe"
         text = f"has state layout {head.layout}, this program reads {LAYOUT_VERSION}"
         yield Finding("state.layout", "wrong", about, text, fix)
     if head.partitions != partitions:
-        fix = "make the topics anew with the old number, or rebuild the state under a new STREAMPROC_GROUP"
+        fix = "make the topics anew with the old number, or the state from the topics: streamproc rebuild --wipe"
         text = f"is of topics with {head.partitions} partitions, they have {partitions} now"
         yield Finding("state.layout", "wrong", about, text, fix)
     for topic, (first, end) in shard.bounds.items():
@@ -74,8 +74,8 @@ def _judge_shard(shard: ShardFacts, partitions: int) -> Iterator[Finding]:
             yield Finding("state.records", "wrong", about, text, fix)
         if stored is not None and stored > end:
             fix = (
-                "rebuild the state under a new STREAMPROC_GROUP, or go on at the new end: "
-                "one start with STREAMPROC_LOST_RECORDS=skip"
+                "make the state anew from the topics (streamproc rebuild --wipe), or go on at the new end: one start "
+                "with STREAMPROC_LOST_RECORDS=skip"
             )
             text = f"{topic} must go on at offset {stored}, but ends at {end}: it was made anew or cut back"
             yield Finding("state.records", "wrong", about, text, fix)

@@ -26,7 +26,7 @@ def topics_group() -> None:
     type=click.IntRange(min=1),
     default=12,
     show_default=True,
-    help="Of every topic; more partitions let more workers share the work. It cannot be changed later.",
+    help="Of every topic; more partitions let more workers share the work. Changed later, all state must be rebuilt.",
 )
 @click.option(
     "--replication", type=click.IntRange(min=1), default=1, show_default=True, help="Copies; 3 in production."
