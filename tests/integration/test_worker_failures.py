@@ -98,7 +98,7 @@ async def test_emptied_redis(installation: Installation) -> None:
     with redis.Redis.from_url(installation.redis) as client:
         client.flushdb()
     worker = installation.worker("--until", "2026-06-01")
-    assert_refuses(worker, "there is no state", "STREAMPROC_GROUP")
+    assert_refuses(worker, "there is no state", "streamproc rebuild")
     assert (await installation.heads())[partition_of("c", installation.partitions)] is None
 
 
