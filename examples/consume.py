@@ -41,11 +41,10 @@ async def main() -> None:
         async for record in consumer:
             signal, now = json.loads(record.value), datetime.now(UTC)
             action = signal["properties"]
-            if (
-                signal["event"] == "Reactivation Requested"
-                and action["action_id"] not in handled
-                and now < datetime.fromisoformat(action["expires_at"])
-            ):
+            is_new = signal["event"] == "Reactivation Requested" and action["action_id"] not in handled
+            if is_new and now >= datetime.fromisoformat(action["expires_at"]):
+                print(f"too late for {signal.get('userId')}, since {action['expires_at']}", flush=True)
+            elif is_new:
                 print(f"{action['channel']} to {signal.get('userId')}: {action['reason']}", flush=True)
                 handled.add(action["action_id"])
                 outcome = delivered(signal, now)

@@ -33,7 +33,7 @@ def check_pictures() -> None:
     try:
         import matplotlib.figure  # noqa: F401, PLC0415 (an extra)
     except ImportError:
-        fix = "install it: `pip install 'streamproc[science]'`"
+        fix = "install it: `pip install '.[science]'`"
         raise StreamprocError("a picture needs matplotlib", fix=fix) from None
 
 

@@ -47,7 +47,7 @@ _OUT: Final = click.Path(path_type=Path, dir_okay=False)
 @silence_option
 @partitions_option
 @click.option(
-    "--report", type=_OUT, help="Write a page with pictures (HTML). Needs: pip install 'streamproc[science]'."
+    "--report", type=_OUT, help="Write a page with pictures (HTML). Needs: pip install '.[science]'."
 )
 @click.option("--plot", type=_OUT, help="Draw the sizes over time: a PNG or SVG. Needs the same extra.")
 @click.option("--signals", type=_OUT, help="Write what would have been published (JSON lines).")

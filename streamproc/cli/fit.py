@@ -90,7 +90,7 @@ def fit_command(
 
     A running worker takes up a new model.json within a second, and evaluates everybody anew. Where the history is too
     small for the scorecard, P0 or a rule of recency is fitted instead; the output says so. docs/churn.md tells how to
-    read the figures. Needs the extra: pip install 'streamproc[science]'.
+    read the figures. Needs the extra: pip install '.[science]'.
 
     Exit code 0: the model is written, bad lines are told and left out; 2: there is too little to fit on, or a mistake
     in the call.
@@ -103,7 +103,7 @@ def fit_command(
         from streamproc.fitting.report import report  # noqa: PLC0415
         from streamproc.fitting.trial import described  # noqa: PLC0415
     except ImportError as error:
-        fix = "install it: `pip install 'streamproc[science]'`"
+        fix = "install it: `pip install '.[science]'`"
         raise StreamprocError(f"`fit` needs {error.name}", fix=fix) from None
     check_picture(plot)
     check_outputs({"--out": out, "--plot": plot}, [*files, rules_path(rules)])

@@ -23,12 +23,13 @@ from streamproc.state.redis_store import RedisStore
 
 #: Of those that differ, the most frequent.
 _FEATURES_SHOWN: Final = 15
+#: Where somebody is asked how many shards there are.
+_SHARDS_ASKED: Final = 12
 _partitions_option = click.option(
     "--partitions",
     type=click.IntRange(1),
-    required=True,
     metavar="N",
-    help="Partitions of the source topics.",
+    help="Partitions of the source topics.  [default: as many as the state says]",
 )
 
 
@@ -39,19 +40,19 @@ def state_group() -> None:
 
 @state_group.command("reset-generation")
 @_partitions_option
-def reset_generation_command(partitions: int) -> None:
+def reset_generation_command(partitions: int | None) -> None:
     """Let workers acquire shards again after the consumer group was deleted and made anew.
 
     Kafka then counts its generations from 1, and workers would be taken for stale ones. Stop all workers first.
     """
     found = asyncio.run(_for_each(partitions, lambda store, partition: store.reset_generation(partition)))
-    click.echo(f"reset {sum(found)} of {partitions} shards")
+    click.echo(f"reset {sum(found)} of {len(found)} shards")
 
 
 @state_group.command("wipe")
 @_partitions_option
 @click.option("--yes", is_flag=True, help="Do it. Without it nothing happens.")
-def wipe_command(partitions: int, yes: bool) -> None:
+def wipe_command(partitions: int | None, yes: bool) -> None:
     """Delete all customers of this prefix and group, with their timers and unsent signals.
 
     To make them anew from Kafka: streamproc rebuild --wipe, which deletes them, too.
@@ -59,7 +60,7 @@ def wipe_command(partitions: int, yes: bool) -> None:
     if not yes:
         raise StreamprocError("nothing was deleted", fix="add --yes if you mean it")
     forgotten = asyncio.run(_for_each(partitions, lambda store, partition: store.wipe(partition)))
-    click.echo(f"deleted {sum(forgotten):,} customers in {partitions} shards")
+    click.echo(f"deleted {sum(forgotten):,} customers in {len(forgotten)} shards")
 
 
 @state_group.command("compare")
@@ -163,10 +164,22 @@ def _example(example: Example) -> str:
     return printable(f"{example.customer}: {example.blue}, {example.green}")
 
 
-async def _for_each(partitions: int, work: Callable[[RedisStore, int], Awaitable[int]]) -> list[int]:
+async def _for_each(partitions: int | None, work: Callable[[RedisStore, int], Awaitable[int]]) -> list[int]:
     settings = load_settings(os.environ)
     store = RedisStore(settings.redis, prefix=settings.topic_prefix, group=settings.group)
     try:
-        return [int(await work(store, partition)) for partition in range(partitions)]
+        shards = range(await _known_partitions(store) if partitions is None else partitions)
+        return [int(await work(store, partition)) for partition in shards]
     finally:
         await store.aclose()
+
+
+async def _known_partitions(store: RedisStore) -> int:
+    """Of the topics that the state is of. Any shard knows, and those of low numbers are there first."""
+    for partition in range(_SHARDS_ASKED):
+        if (head := await store.read_head(partition)) is not None:
+            return head.partitions
+    raise StreamprocError(
+        "there is no state of this prefix and group, or not of its first shards",
+        fix="see STREAMPROC_REDIS, STREAMPROC_TOPIC_PREFIX and STREAMPROC_GROUP; or say --partitions N",
+    )

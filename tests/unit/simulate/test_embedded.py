@@ -114,5 +114,5 @@ async def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(StreamprocError, match="not installed") as caught:
         async with embedded_servers(tmp_path):
             pass
-    assert "streamproc[embedded]" in caught.value.fix
+    assert ".[embedded]" in caught.value.fix
     assert "--external" in caught.value.fix

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from streamproc.errors import StreamprocError
 from streamproc.sizing.constants import constants
 from streamproc.sizing.load import Load
 from streamproc.sizing.plan import plan_for, rounded_up
@@ -88,3 +89,8 @@ def test_a_load_without_room_to_catch_up_says_so() -> None:
 )
 def test_partitions_are_shared_out_evenly(wanted: int, number: int) -> None:
     assert rounded_up(wanted) == number
+
+
+def test_what_no_installation_carries_is_refused() -> None:
+    with pytest.raises(StreamprocError, match="Redis primaries of 16 GiB are not enough"):
+        plan_for(Load(customers=1e12, events_per_s=1e6))
