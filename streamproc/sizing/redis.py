@@ -99,8 +99,8 @@ def _add_primaries(plan: Plan, resident_gib: float, busy: float, shards: int) ->
             break
     else:
         raise StreamprocError(
-            f"{_PRIMARIES_MAX - 1:,} Redis primaries of {load.redis_memory_gb:g} GiB are not enough: {resident_gib:,.0f} GiB "
-            f"of customers, and {busy:,.0f} threads of Redis",
+            f"{_PRIMARIES_MAX - 1:,} Redis primaries of {load.redis_memory_gb:g} GiB are not enough: "
+            f"{resident_gib:,.0f} GiB of customers, and {busy:,.0f} threads of Redis",
             fix="check the numbers (10M, 50k, 1e6); larger nodes: --redis-memory-gb; or several installations",
         )
     told = f"for {resident_gib:.1f} GiB and the forks on {load.redis_memory_gb:g} GiB each, {busy:.2f} of a thread on "
