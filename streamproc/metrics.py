@@ -152,7 +152,7 @@ WORKER: Final = (
     Definition("gauge", "partitions", "Partitions of each source topic, and so the number of shards"),
     Definition("gauge", "assigned_shards", "Shards this worker owns"),
     Definition("gauge", "waiting_shards", "Shards of this worker that wait for Redis or Kafka"),
-    Definition("counter", "rebalances_total", "Partition assignments received"),
+    Definition("counter", "rebalances_total", "Assignments by the group, one for each of its generations"),
     Definition(
         "counter", "superseded_total", "Commits or loads refused because the shard was not where we left it"
     ),
