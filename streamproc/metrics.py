@@ -171,6 +171,9 @@ WORKER: Final = (
     Definition(
         "counter", "rules_reloads_total", "Attempts to reload rules, cut-offs and model", ("outcome",)
     ),
+    Definition(
+        "gauge", "rules_refused", "1: the files of rules, cut-offs and model are not those in force, but refused"
+    ),
     Definition("counter", "swept_customers_total", "Customers re-evaluated because the rules changed"),
 )
 
