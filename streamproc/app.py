@@ -9,7 +9,6 @@ from typing import Any, cast
 import faust
 import structlog
 from aiokafka.structs import TopicPartition
-from prometheus_client import ProcessCollector
 
 from streamproc.agents import create_agents
 from streamproc.api.access import create_guard
@@ -19,6 +18,7 @@ from streamproc.contracts.failures import FailureReason
 from streamproc.errors import StreamprocError
 from streamproc.gauges import Gauges
 from streamproc.metrics import Metrics
+from streamproc.process import export_process
 from streamproc.quota import Controls
 from streamproc.reloads import Reloads
 from streamproc.settings import Settings
@@ -80,7 +80,7 @@ class Worker:
     ) -> None:
         """Connects to nothing. Raises StreamprocError for settings that cannot work together."""
         self.metrics = Metrics()
-        ProcessCollector(registry=self.metrics.registry)
+        export_process(self.metrics)
         self.started = asyncio.Event()
         self._settings = settings
         self._reloads = Reloads(settings, definitions, self.metrics)

@@ -34,6 +34,13 @@ class Definition:
 #: Labels of an arm, as signals have it. variant: empty where there are none; holdout: true of the control group.
 ARM: Final = ("campaign", "variant", "holdout")
 
+#: Of every process, beside those of prometheus-client.
+_PROCESS: Final = (
+    Definition(
+        "gauge", "memory_limit_bytes", "What its cgroup (version 2) lets the process have; 0: no limit known"
+    ),
+)
+
 #: What `streamproc worker` exports.
 WORKER: Final = (
     Definition("counter", "events_accepted_total", "Valid events read", ("topic",)),
@@ -152,7 +159,7 @@ WORKER: Final = (
     Definition("gauge", "partitions", "Partitions of each source topic, and so the number of shards"),
     Definition("gauge", "assigned_shards", "Shards this worker owns"),
     Definition("gauge", "waiting_shards", "Shards of this worker that wait for Redis or Kafka"),
-    Definition("counter", "rebalances_total", "Partition assignments received"),
+    Definition("counter", "rebalances_total", "Assignments by the group, one for each of its generations"),
     Definition(
         "counter", "superseded_total", "Commits or loads refused because the shard was not where we left it"
     ),
@@ -171,7 +178,13 @@ WORKER: Final = (
     Definition(
         "counter", "rules_reloads_total", "Attempts to reload rules, cut-offs and model", ("outcome",)
     ),
+    Definition(
+        "gauge",
+        "rules_refused",
+        "1: the files of rules, cut-offs and model are not those in force, but refused",
+    ),
     Definition("counter", "swept_customers_total", "Customers re-evaluated because the rules changed"),
+    *_PROCESS,
 )
 
 #: What `streamproc webhooks` exports, a process of its own.
@@ -201,9 +214,10 @@ WEBHOOKS: Final = (
         "counter", "webhook_offsets_lost_total", "Records that Kafka no longer had when they were to be read"
     ),
     Definition("counter", "webhook_waits_total", "Times Redis did not answer within the retries"),
+    *_PROCESS,
 )
 
-CATALOGUE: Final = (*WORKER, *WEBHOOKS)
+CATALOGUE: Final = tuple(dict.fromkeys((*WORKER, *WEBHOOKS)))
 
 
 class Metrics:

@@ -36,6 +36,7 @@ class Reloads:
             self._metrics.forget("rules_info", *self._shown)
         self._shown = (f"{ruleset.fingerprint:08x}", model.version)
         self._metrics.set("rules_info", 1, *self._shown)
+        self._metrics.set("rules_refused", 0)
         begin_campaigns(self._metrics, ruleset.campaigns, ruleset.contact)
 
     async def watch(self, redefine: Callable[[Definitions], None]) -> None:
@@ -54,6 +55,7 @@ class Reloads:
                 check_change(self.definitions.ruleset, definitions.ruleset)
             except StreamprocError as error:
                 self._metrics.count("rules_reloads_total", 1, "refused")
+                self._metrics.set("rules_refused", 1)
                 _log.error(
                     "rules, cut-offs and model not reloaded; the old ones stay in force",
                     error=error.message,

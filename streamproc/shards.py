@@ -85,6 +85,8 @@ class Shards:
         self._telling = asyncio.Lock()
         self._together, self._rounds = Together(), Rounds()
         self._controls = Controls()
+        #: Of the group, at the last assignment.
+        self._generation: int | None = None
         self._pace = Pace(settings.sweep_per_s)
         #: Being let go: those of which something is still under way, or was when it was waited for no longer.
         self.leaving: dict[int, Held] = {}
@@ -94,6 +96,9 @@ class Shards:
     async def acquire(self, shards: set[int], generation: int) -> Mapping[TopicPartition, int | None]:
         """See Owner.acquire."""
         assert self.reader is not None
+        if generation != self._generation:  # else shards start over, and the group is at rest
+            self._generation = generation
+            self._metrics.count("rebalances_total")
         await self.release(shards)
         try:
             async with asyncio.timeout(_ACQUIRE_WITHIN_S):
@@ -112,7 +117,6 @@ class Shards:
             )
             offsets |= taken.offsets
             self.held[partition] = await self._hold(taken)
-        self._metrics.count("rebalances_total")
         self._metrics.set("assigned_shards", len(self.held))
         return offsets
 

@@ -181,9 +181,10 @@ def processes() -> Row:
             ),
             graph(
                 "Memory",
-                "Resident. It should be flat.",
+                "Resident, and the highest limit (0: none is known). It should be flat, and well under its limit.",
                 units.BytesIEC,
                 Query(f"process_resident_memory_bytes{{{ONE}}}", "{{instance}}"),
+                Query(f"max(streamproc_memory_limit_bytes{{{ONE}}})", "limit"),
                 span=6,
                 alert="StreamprocMemory",
             ),

@@ -14,7 +14,9 @@ def dashboard() -> model.Dashboard:
         "Is everything read, applied and sent, and how quickly? What each alert means: docs/runbook.md.",
         [
             source(),
-            labels("job", "installation", "streamproc_assigned_shards"),
+            labels(
+                "job", "installation", '{__name__=~"streamproc_assigned_shards|streamproc_webhook_disabled"}'
+            ),
             labels("instance", "worker", "streamproc_assigned_shards", job="job"),
             docs(),
         ],

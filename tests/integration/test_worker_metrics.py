@@ -64,8 +64,9 @@ def start(prometheus: PrometheusProcess, worker: WorkerProcess) -> None:
     path = prometheus.directory / "prometheus.yml"
     config = yaml.safe_load(path.read_text())
     config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
-    [job] = config["scrape_configs"]
+    job, beside = config["scrape_configs"]
     assert job["static_configs"] == [{"targets": ["worker:6066"]}]
+    assert beside["static_configs"] == [{"targets": ["webhooks:6066"]}]  # and stays down
     job["static_configs"] = [{"targets": [f"127.0.0.1:{worker.http_port}"]}]
     path.write_text(yaml.safe_dump(config))
     rules = prometheus.directory / "rules.yml"
@@ -106,6 +107,27 @@ async def live_customers(installation: Installation, worker: WorkerProcess) -> N
     back = [("events.web", name, event(name, wall_ms(), 2)) for name in names[::2]]
     await installation.publish(logs_of(installation, back))
     worker.wait_for(lambda: ended() == CUSTOMERS)
+
+
+def test_prometheus_takes_the_examples_of_the_page(tmp_path: Path) -> None:
+    """What docs/metrics.md would have in prometheus.yml: who is scraped, and where alerts go."""
+    if missing():
+        pytest.fail(missing(), pytrace=False)
+    page = (DEPLOY.parent / "docs" / "metrics.md").read_text(encoding="utf-8")
+    blocks = [
+        yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    ]
+    examples = [block for block in blocks if block.keys() & {"scrape_configs", "alerting"}]
+    assert [list(example) for example in examples] == [["scrape_configs"], ["alerting"]]
+    directory = tmp_path / "prometheus"
+    shutil.copytree(DEPLOY / "prometheus", directory)
+    path = directory / "prometheus.yml"
+    config = yaml.safe_load(path.read_text())
+    for example in examples:
+        config |= example
+    path.write_text(yaml.safe_dump(config))
+    checked = promtool("check", "config", str(path))
+    assert checked.returncode == 0, checked.stderr
 
 
 async def test_rules_and_dashboards_show_a_worker(

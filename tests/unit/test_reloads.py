@@ -88,6 +88,33 @@ async def test_broken_values_leave_the_old_ones(settings: Settings, tmp_path: Pa
     assert told.definitions == []
 
 
+@pytest.mark.parametrize("mended", ["9", "10"], ids=["the old ones back", "others"])
+async def test_files_are_said_to_be_refused_until_they_are_right(
+    settings: Settings, tmp_path: Path, mended: str
+) -> None:
+    path = tmp_path / "cutoffs.json"
+    path.write_bytes(encode_cutoffs(values(heavy_use="9")))
+    worker, told = of(settings), Told()
+
+    def refused() -> float | None:
+        return worker[0].registry.get_sample_value("streamproc_rules_refused")
+
+    worker[1].show()
+    assert refused() == 0
+    for times in (1, 2):  # one mistake after the other
+        watch = asyncio.create_task(watched(worker, told, "refused", times))
+        await asyncio.sleep(0.05)
+        assert refused() == times - 1
+        path.write_bytes(b"{" * times)
+        await watch
+        assert refused() == 1
+    watch = asyncio.create_task(watched(worker, told, "loaded", 1))
+    await asyncio.sleep(0.05)
+    path.write_bytes(encode_cutoffs(values(heavy_use=mended)))
+    await watch
+    assert refused() == 0
+
+
 def swapped_in(folder: Path, name: str, files: dict[str, str]) -> None:
     """What Kubernetes does to a mounted ConfigMap: a new directory, and a link to it that is replaced in one step.
 

@@ -115,6 +115,11 @@ def made(
     return shards, reader
 
 
+def assignments(shards: Shards) -> float | None:
+    """What the worker says of the group's assignments."""
+    return shards._metrics.registry.get_sample_value("streamproc_rebalances_total")
+
+
 async def eventually(event: asyncio.Event) -> None:
     async with asyncio.timeout(5):
         await event.wait()
@@ -129,6 +134,42 @@ async def test_what_could_not_be_sought_is_started_once_it_can_be(monkeypatch: p
         while not all(held.tasks for held in shards.held.values()) or len(shards.held) < PARTITIONS:
             await asyncio.sleep(0.01)
     assert reader.away == 0
+    await shards.release({0, 1})
+
+
+async def test_shards_that_start_over_are_no_rebalance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Redis goes away and comes back: each shard is acquired again, and the group has not moved."""
+    monkeypatch.setattr("streamproc.restarts._PAUSE_S", 0.01)
+    shards, reader = made(MemoryStore())
+    await reader.start({0, 1})
+    before = dict(shards.held)
+    for held in before.values():
+        shards._start_over(held, "Redis does not answer")
+    async with asyncio.timeout(5):
+        while any(shards.held.get(shard) in (None, held) for shard, held in before.items()):
+            await asyncio.sleep(0.01)
+    assert assignments(shards) == 1
+    await shards.release({0, 1})
+
+
+async def test_each_assignment_of_the_group_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, also where it brings the same shards, and where Redis does not let the worker have them at first."""
+    shards, _ = made(store := MemoryStore())
+    assert assignments(shards) == 0
+    await shards.acquire({0, 1}, generation=1)
+    await shards.acquire({0, 1}, generation=2)
+    assert assignments(shards) == 2
+
+    async def away(*_: object, **__: object) -> Head:
+        raise StoreUnavailable("Redis is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "acquire", away)
+        with pytest.raises(Unavailable):
+            await shards.acquire({0, 1}, generation=3)
+    await shards.acquire({0}, generation=3)
+    await shards.acquire({1}, generation=3)
+    assert assignments(shards) == 3
     await shards.release({0, 1})
 
 

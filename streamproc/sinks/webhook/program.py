@@ -10,7 +10,6 @@ from typing import Final
 import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
-from prometheus_client import ProcessCollector
 
 from streamproc.api.access import create_guard
 from streamproc.api.health import Health, create_http_app, serving
@@ -18,6 +17,7 @@ from streamproc.clock import wall_ms
 from streamproc.contracts.signal_types import ACTION_TOPIC
 from streamproc.errors import StreamprocError
 from streamproc.metrics import WEBHOOKS, Metrics
+from streamproc.process import export_process
 from streamproc.settings import Settings
 from streamproc.sinks.webhook.backlog import Backlog
 from streamproc.sinks.webhook.delivery import Delivery, Manner
@@ -49,7 +49,7 @@ async def run_webhooks(settings: Settings, events: Collection[str]) -> None:
     brokers, topic = brokers_of(settings), settings.topic_prefix + ACTION_TOPIC
     secrets = parse_secrets(settings.webhook_secret)
     metrics = Metrics(catalogue=WEBHOOKS)
-    ProcessCollector(registry=metrics.registry)
+    export_process(metrics)
     for result in RESULTS:
         metrics.begin("webhook_attempts_total", result)
     for reason in ("expired", "too_long", "unreadable"):
