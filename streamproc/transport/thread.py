@@ -25,6 +25,8 @@ FETCH_MAX_WAIT_MS = 50
 #: A commit to Kafka is advisory; it must never hold up a seek or a shutdown.
 _COMMIT_TIMEOUT_S = 3.0
 _LEAVE_TIMEOUT_S = 5.0
+#: The answer to a join comes after the rebalance timeout, where a member with a name is waited for.
+_JOIN_SPARE_S = 10.0
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -61,6 +63,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
         consumer._isolation_level = "read_committed"
         consumer._partition_assignment_strategy = [self._assignor_of_shards]
+        # A session may be half an hour; a broker that hangs must not be waited for so long.
+        conf = self.app.conf
+        request_s = min(conf.broker_request_timeout, conf.broker_rebalance_timeout + _JOIN_SPARE_S)
+        consumer._request_timeout_ms = consumer._client._request_timeout_ms = int(request_s * 1000)
         return consumer
 
     async def on_start(self) -> None:
