@@ -1,6 +1,7 @@
 """`streamproc publish`: events from a file or a pipe to Kafka."""
 
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +23,7 @@ from streamproc.errors import StreamprocError
 from streamproc.rules.load import load_ruleset
 from streamproc.settings import Settings, load_settings
 from streamproc.transport.brokers import brokers_of
-from streamproc.transport.bulk import open_bulk_producer, partition_counts
+from streamproc.transport.bulk import NotTaken, open_bulk_producer, partition_counts
 from streamproc.transport.lines import EVENT_TOPICS, LineError, ParsedLine, parse_line
 from streamproc.transport.outlet import Outgoing
 from streamproc.transport.topics import Topics
@@ -102,11 +103,15 @@ def publish_command(file: IO[bytes], topic: str, rate: float | None, validate: b
     Exit code 0: everything is published; 1: there were bad lines; 2: nothing could be done.
     """
     settings = load_settings(os.environ)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it would log is in the error
     topic_of_events = None if topic == "auto" else EVENT_TOPICS[ORIGINS.index(topic)]
     meanings = load_ruleset(settings.rules_path).meanings if validate else None
     tally = Tally()
     try:
         asyncio.run(_run(settings, file, Reader(topic_of_events, meanings), rate, tally))
+    except NotTaken as error:
+        again = "Then publish it again from the beginning: a messageId repeated within 24 hours counts once"
+        raise StreamprocError(error.message, fix=f"{error.fix}. {again}") from error
     except KeyboardInterrupt:
         click.echo(f"interrupted: at least the first {tally.published:,} events are published", err=True)
         raise

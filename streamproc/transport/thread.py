@@ -13,6 +13,7 @@ from faust.types import TP
 
 from streamproc.transport.assignor import ShardAssignor
 from streamproc.transport.chunks import Chunk
+from streamproc.transport.connect import tell_failures
 from streamproc.transport.membership import Name
 from streamproc.transport.owner import Progress
 from streamproc.transport.reader import Reader
@@ -71,7 +72,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def on_start(self) -> None:
         """In the thread's loop."""
-        self.thread_loop.set_exception_handler(_tell_failures)
+        self.thread_loop.set_exception_handler(tell_failures)
         await super().on_start()
         consumer = self._ensure_consumer()
         self.reader = Reader(consumer, chunk_records=self._chunk_records, now_ms=self._now_ms)
@@ -185,11 +186,3 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             logger.log(level, "offsets were not committed to Kafka: %r", error)
             return False
         return len(wanted) == len(offsets)  # a rebalance may have taken some away
-
-
-def _tell_failures(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """A commit that we no longer wait for goes on in aiokafka, and fails when brokers are away: that is no news."""
-    if isinstance(context.get("exception"), KafkaError):
-        logger.debug("%s: %r", context["message"], context["exception"])
-    else:
-        loop.default_exception_handler(context)

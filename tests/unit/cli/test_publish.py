@@ -10,6 +10,7 @@ from streamproc.cli.publish import Line, Reader, Tally, publish_command
 from streamproc.contracts.meanings import Meanings
 from streamproc.contracts.vocabulary import DEFAULT_MEANINGS
 from streamproc.errors import StreamprocError
+from streamproc.transport.bulk import NotTaken
 
 MEANINGS = Meanings(DEFAULT_MEANINGS, "USD")
 GOOD = '{"type":"page","userId":"u1","messageId":"m1","timestamp":"2026-01-01T00:00:00Z"}'
@@ -48,6 +49,21 @@ def test_unchecked_lines_are_sent_as_they_are() -> None:
     assert (keys, problems) == ([b"u1", b"u1", None], [])
     keys, problems = read([GOOD, "{"], topic=None, meanings=None)
     assert (keys, problems) == ([], [(1, "invalid_line", "$"), (2, "invalid_line", "$")])
+
+
+def test_what_kafka_does_not_take_may_be_published_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def publish(*_: object) -> None:
+        raise NotTaken("the brokers do not answer", "start them", taken=1_200, handed=1_300)
+
+    monkeypatch.setattr("streamproc.cli.publish._publish", publish)
+    file = tmp_path / "events.jsonl"
+    file.write_text(GOOD)
+    error = run(file, "--topic", "web").exception
+    assert isinstance(error, StreamprocError)
+    assert error.message == "the brokers do not answer; 1,200 of the first 1,300 records are in Kafka"
+    assert error.fix.startswith("start them. Then publish it again")
 
 
 def test_an_interruption_says_how_far_it_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
