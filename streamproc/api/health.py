@@ -44,7 +44,7 @@ async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[N
             # Newer Pythons say of a host without any address of ours no more than that none could be used.
             if isinstance(error, socket.gaierror) or error.errno in (errno.EADDRNOTAVAIL, None):
                 raise StreamprocError(
-                    f"{host} is no address of this machine: {error.strerror or error}",
+                    f"{host} is no address of this machine, and the HTTP server cannot listen there",
                     fix="set STREAMPROC_HTTP_HOST to one of its own, or to 0.0.0.0 for all of them",
                 ) from error
             raise StreamprocError(
