@@ -1,7 +1,9 @@
 """`streamproc publish`, as far as it goes without Kafka. The rest: tests/integration/test_cli_publish.py."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import IO
 
 import pytest
 from click.testing import CliRunner, Result
@@ -134,3 +136,28 @@ def test_mistakes_in_the_call(tmp_path: Path, options: list[str]) -> None:
     file.write_text(GOOD)
     assert run(file, *options).exit_code == 2
     assert CliRunner().invoke(publish_command, [str(tmp_path / "missing")]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("clock", "days", "warns"), [("live", 91, True), ("live", 89, False), ("event", 91, False)]
+)
+def test_events_that_no_live_worker_would_apply_are_told_of(
+    clock: str, days: int, warns: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted once, although a file is read twice. It is no error: the topics may be for another worker."""
+
+    async def publish(
+        _settings: object, file: IO[bytes], reader: Reader, _rate: object, tally: Tally
+    ) -> None:
+        records, _ = reader.read([Line(number, line) for number, line in enumerate(file, 1)])
+        tally.published = len(records)
+
+    monkeypatch.setattr("streamproc.cli.publish._publish", publish)
+    now = datetime.now(UTC)
+    times = [now - timedelta(days=days), now]
+    file = tmp_path / "events.jsonl"
+    file.write_text("\n".join(GOOD.replace("2026-01-01T00:00:00Z", time.isoformat()) for time in times))
+    settings = {"STREAMPROC_CLOCK": clock}
+    ran = CliRunner(env=settings).invoke(publish_command, [str(file), "--topic", "web"])
+    assert ran.exit_code == 0, ran.output
+    assert ("1 of 2 events are older than the longest window, 90 days" in ran.stderr) is warns
