@@ -178,15 +178,17 @@ async def _primary(settings: Settings, link: RedisLink, primaries: int) -> list[
     about = "Redis" if primaries == 1 else f"Redis {link.where}"
     keys = Keyspace(settings.topic_prefix, settings.group).shard(0)
     replicas = None if settings.redis_replicas == "auto" else settings.redis_replicas
-    found: list[Finding] = []
     try:
         facts = await look_at_redis(link, keys, wall_ms, monotonic_s)
-        found += judge_redis(facts, link.where, replicas, about)
-        await examine(link)
-    except RedisConfigError as error:  # what a worker refuses to start with
-        return [*found, Finding("redis.server", "wrong", about, error.message, error.fix)]
     except StoreError as error:
         return [Finding("redis.reach", "wrong", about, *why_not(error))]
+    found = list(judge_redis(facts, link.where, replicas, about))
+    try:
+        await examine(link)
+    except RedisConfigError as error:  # what a worker refuses to start with
+        found.append(Finding("redis.server", "wrong", about, error.message, error.fix))
+    except StoreError as error:
+        found.append(Finding("redis.reach", "wrong", about, *why_not(error)))
     return found
 
 

@@ -54,7 +54,8 @@ class NotTaken(StreamprocError):
     """Kafka refused records, or does not answer. `taken`: how many it has acknowledged of the `handed` ones."""
 
     def __init__(self, why: str, fix: str, *, taken: int, handed: int) -> None:
-        super().__init__(f"{why}; {taken:,} of the first {handed:,} records are in Kafka", fix=fix)
+        told = f"{taken:,} of the first {handed:,} records are in Kafka, the other {handed - taken:,} not for certain"
+        super().__init__(f"{why}; {told}", fix=fix)
         self.taken, self.handed = taken, handed
 
 
