@@ -1,4 +1,7 @@
-"""What is looked at every few seconds for metrics: lag, the time of shards, the sizes of segments."""
+"""What is looked at every few seconds for metrics: lag, the time of shards, the sizes of segments.
+
+It is here that a Kafka which has stopped to answer is noticed, so here the log says so.
+"""
 
 import asyncio
 from collections import Counter
@@ -7,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+import structlog
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
@@ -20,12 +24,17 @@ from streamproc.sources import SOURCES
 from streamproc.transport.owner import Progress, Unavailable
 from streamproc.transport.reader import Poll
 
+_log = structlog.get_logger(__name__)
+
 #: Between two looks.
 _EVERY_S: Final = 5.0
 #: A partition that is read tells its end several times a second. Of one that has told nothing for so long it is asked.
 _UNTOLD_MS: Final = 2_000
 #: An end that was told so long ago says nothing any more.
 _FORGOTTEN_MS: Final = 30_000
+#: Of a partition that has told nothing for so long, though it was asked, the log says so.
+_SILENT_MS: Final = 10_000
+_SILENT_FIX: Final = "are the brokers up, and has every partition a leader? streamproc doctor looks"
 #: How long one question to Kafka may take.
 _ANSWER_WITHIN_S: Final = 5.0
 
@@ -64,6 +73,21 @@ class _End:
     offset: int | None = None
 
 
+class _Silence:
+    """Says once that Kafka has stopped to answer, and once that it answers again."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap, self._told = bootstrap, False
+
+    def note(self, silent: list[int]) -> None:
+        """`silent`: the partitions of which Kafka has said nothing for too long."""
+        if silent and not self._told:
+            _log.warning("waiting for Kafka", partitions=silent, brokers=self._bootstrap, fix=_SILENT_FIX)
+        elif self._told and not silent:
+            _log.info("Kafka answers again", brokers=self._bootstrap)
+        self._told = bool(silent)
+
+
 class Gauges:
     """Of one worker. A shard that waits or stands still is behind more and more, and its gauges say so."""
 
@@ -83,6 +107,7 @@ class Gauges:
         self._offsets: dict[TopicPartition, int] = {}
         self._times_ms: dict[int, int] = {}
         self._refused = 0
+        self._silence = _Silence(settings.kafka)
         self._shown: dict[str, set[tuple[str, ...]]] = {}
 
     async def run(self) -> None:
@@ -140,6 +165,9 @@ class Gauges:
                 async with asyncio.timeout(_ANSWER_WITHIN_S):
                     told = await self._log_ends.ask(untold)
                 self._ends |= {tp: _End(now_ms, offset) for tp, offset in told.items()}
+        if self._ends:  # else nobody has been asked
+            silent = {tp.partition for tp, end in self._ends.items() if now_ms - end.told_ms > _SILENT_MS}
+            self._silence.note(sorted(silent))
 
     def _show_lag(self) -> None:
         now_ms = self._now_ms()

@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 
+from streamproc.clock import monotonic_s
 from streamproc.held import Held, Reader
 from streamproc.state.store import Store, StoreUnavailable
 from streamproc.transport.owner import Unavailable
@@ -18,6 +19,11 @@ _PAUSE_S: Final = 2.0
 #: Pauses of a shard that keeps failing without a commit in between.
 _AGAIN_MIN_S: Final = 0.1
 _AGAIN_MAX_S: Final = 10.0
+#: When shards wait for Redis, all of them soon do: the first line is for all.
+_GATHER_S: Final = 1.0
+#: Between two lines about it, while others join or leave, and while they stay the same.
+_CHANGED_S: Final = 10.0
+_SAME_S: Final = 30.0
 
 
 class Restarts:
@@ -33,6 +39,7 @@ class Restarts:
         self._held, self._store, self._release, self._fail = held, store, release, fail
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._again: set[int] = set()  # to be looked at once more when their task is done
+        self._waits = Waits(monotonic_s)
         self._stopped = False
         #: By partition: seq of the last failure, and how many there were at it.
         self._failures: dict[int, tuple[int, int]] = {}
@@ -82,6 +89,7 @@ class Restarts:
             self._fail(error)
         finally:
             del self._tasks[partition]
+            self._waits.forget(partition)
 
     def _runs(self, partition: int) -> bool:
         held = self._held.get(partition)
@@ -102,7 +110,42 @@ class Restarts:
         while True:
             try:
                 await self._store.read_head(partition)
-                return
             except StoreUnavailable as error:
-                _log.warning("waiting for Redis", error=error.message, fix=error.fix)
+                self._waits.note(partition, error)
                 await asyncio.sleep(random.uniform(_PAUSE_S / 2, _PAUSE_S))
+            else:
+                self._waits.over(partition)
+                return
+
+
+class Waits:
+    """Which shards wait for Redis: each time in one line for all of them, and not often. `now_s`: monotonic."""
+
+    def __init__(self, now_s: Callable[[], float]) -> None:
+        self._now_s = now_s
+        self._waiting: set[int] = set()
+        self._told: set[int] = set()
+        self._since_s = 0.0  # when it was told, or when the first began to wait
+
+    def note(self, partition: int, error: StoreUnavailable) -> None:
+        """It has asked in vain."""
+        now_s = self._now_s()
+        if not self._waiting:
+            self._told, self._since_s = set(), now_s
+        self._waiting.add(partition)
+        pause_s = _GATHER_S if not self._told else _SAME_S if self._told == self._waiting else _CHANGED_S
+        if now_s - self._since_s >= pause_s:
+            self._told, self._since_s = set(self._waiting), now_s
+            partitions = sorted(self._waiting)
+            _log.warning("waiting for Redis", partitions=partitions, error=error.message, fix=error.fix)
+
+    def over(self, partition: int) -> None:
+        """It has had an answer."""
+        self.forget(partition)
+        if self._told and not self._waiting:
+            self._told = set()
+            _log.info("Redis answers again")
+
+    def forget(self, partition: int) -> None:
+        """It does not ask any more."""
+        self._waiting.discard(partition)

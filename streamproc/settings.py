@@ -60,9 +60,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     grace_ms: Annotated[int, msgspec.Meta(ge=0)] = 500  # live clock: how far the shard's time stays behind
     #: The name by which the group knows this worker (Kafka's group.instance.id); empty: by none.
     instance: Annotated[str, msgspec.Meta(pattern=r"^[a-zA-Z0-9._-]{0,249}$")] = ""
-    session_timeout_ms: Literal["auto"] | Annotated[int, msgspec.Meta(ge=1_000)] = (
-        "auto"  # see `member_session_ms`
-    )
+    #: See `member_session_ms`. A broker that was not told otherwise takes half an hour at most.
+    session_timeout_ms: Literal["auto"] | Annotated[int, msgspec.Meta(ge=1_000, le=1_800_000)] = "auto"
     heartbeat_ms: Annotated[int, msgspec.Meta(ge=100)] = 2_000
     lost_records: Literal["fail", "skip"] = "fail"  # when Kafka no longer has the stored offset
     webhook_url: Secret = ""  # a URL may hold a token

@@ -106,7 +106,12 @@ def _judge_memory(info: Mapping[str, str]) -> Iterator[Finding]:
     fork_us = int(info.get("latest_fork_usec", 0))
     room = f"of {limit / _GB:,.1f} GiB" if limit else "without a limit"
     fix = "raise maxmemory (streamproc capacity says how much so many customers need)"
-    if limit and used > _FULL_SHARE * limit:
+    # Redis lets buffers of replicas and of its file go beyond the limit.
+    counted = used - int(info.get("mem_not_counted_for_evict", 0))
+    if limit and counted >= limit:
+        text = f"{used / limit:.0%} of its maxmemory is used: it refuses commits, and shards stand still"
+        yield Finding("redis.memory", "wrong", "Redis", text, fix)
+    elif limit and used > _FULL_SHARE * limit:
         text = f"{used / limit:.0%} of its maxmemory is used; at all of it commits are refused"
         yield Finding("redis.memory", "warning", "Redis", text, fix)
     elif machine and resident > _MACHINE_SHARE * machine:

@@ -4,6 +4,8 @@ Alive means that something moves: a shard that has work but commits nothing for 
 says. Ready means that shards are held and their stores answer.
 """
 
+import errno
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -28,7 +30,7 @@ class Health:
 async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[None]:
     """Serve at this address until the context ends; with port 0 nothing is served.
 
-    Raises StreamprocError if the port cannot be used.
+    Raises StreamprocError if the address cannot be used.
     """
     if port == 0:
         yield
@@ -39,6 +41,12 @@ async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[N
         try:
             await web.TCPSite(runner, host, port).start()
         except OSError as error:
+            # Newer Pythons say of a host without any address of ours no more than that none could be used.
+            if isinstance(error, socket.gaierror) or error.errno in (errno.EADDRNOTAVAIL, None):
+                raise StreamprocError(
+                    f"{host} is no address of this machine, and the HTTP server cannot listen there",
+                    fix="set STREAMPROC_HTTP_HOST to one of its own, or to 0.0.0.0 for all of them",
+                ) from error
             raise StreamprocError(
                 f"port {port} on {host} cannot be used: {error.strerror}",
                 fix="set STREAMPROC_HTTP_PORT to a free port, or to 0 for no HTTP server",

@@ -1,12 +1,12 @@
 """What `streamproc doctor` asks, in which order, and which judge it hands the answers to."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
 
-from streamproc.api.checkup import Finding
+from streamproc.api.checkup import Finding, listed
 from streamproc.api.checkup_kafka import judge_access, judge_brokers, judge_group, judge_topics
 from streamproc.api.checkup_records import (
     judge_ages,
@@ -29,6 +29,8 @@ from streamproc.settings import Settings, misspelt
 from streamproc.sources import SOURCES
 from streamproc.state.keys import Keyspace
 from streamproc.state.redis_checks import look_at_redis, why_not
+from streamproc.state.redis_link import RedisLink
+from streamproc.state.redis_server import examine
 from streamproc.state.redis_servers import open_servers
 from streamproc.state.redis_store import RedisStore
 from streamproc.state.store import RedisConfigError, StoreError
@@ -76,8 +78,8 @@ async def look(settings: Settings, environment: Mapping[str, str]) -> list[Findi
         findings.append(Finding("kafka.reach", "wrong", "Kafka", error.message, error.fix))
     try:
         async with _store(settings) as store:
-            await _redis(settings, store, findings)
-            shards = await _shards(store, settings, kafka)
+            answers = await _redis(settings, findings)
+            shards = await _shards(store, settings, kafka, findings) if answers else []
         if shards:
             in_force = mark_of(definitions) if definitions else None
             live = settings.clock == "live"
@@ -155,23 +157,39 @@ async def _records(brokers: Brokers, topics: Topics, kafka: KafkaLook) -> AsyncI
         yield finding
 
 
-async def _redis(settings: Settings, store: RedisStore, findings: list[Finding]) -> None:
-    """Add what is found. Raises what the store raises if it does not let us in."""
+async def _redis(settings: Settings, findings: list[Finding]) -> bool:
+    """Add what is found of each primary for itself; whether any answers.
+
+    Raises what the store raises if nobody says which they are.
+    """
     servers = open_servers(settings.redis, attempts=1)
     try:
         links = await servers.primaries()
-        keys = Keyspace(settings.topic_prefix, settings.group).shard(0)
-        looks = [await look_at_redis(link, keys, wall_ms, monotonic_s) for link in links]
+        looks = await asyncio.gather(*(_primary(settings, link, len(links)) for link in links))
     finally:
         await servers.aclose()
+    for found in looks:
+        findings += found
+    return any(all(finding.check != "redis.reach" for finding in found) for found in looks)
+
+
+async def _primary(settings: Settings, link: RedisLink, primaries: int) -> list[Finding]:
+    """What is found of one primary; only why it does not let us in, if so."""
+    about = "Redis" if primaries == 1 else f"Redis {link.where}"
+    keys = Keyspace(settings.topic_prefix, settings.group).shard(0)
     replicas = None if settings.redis_replicas == "auto" else settings.redis_replicas
-    for link, facts in zip(links, looks, strict=True):
-        about = "Redis" if len(links) == 1 else f"Redis {link.where}"
-        findings += judge_redis(facts, link.where, replicas, about)
     try:
-        await store.check_server()
+        facts = await look_at_redis(link, keys, wall_ms, monotonic_s)
+    except StoreError as error:
+        return [Finding("redis.reach", "wrong", about, *why_not(error))]
+    found = list(judge_redis(facts, link.where, replicas, about))
+    try:
+        await examine(link)
     except RedisConfigError as error:  # what a worker refuses to start with
-        findings.append(Finding("redis.server", "wrong", "Redis", error.message, error.fix))
+        found.append(Finding("redis.server", "wrong", about, error.message, error.fix))
+    except StoreError as error:
+        found.append(Finding("redis.reach", "wrong", about, *why_not(error)))
+    return found
 
 
 @asynccontextmanager
@@ -189,17 +207,28 @@ def _partitions(found: Mapping[str, TopicInfo | None], topics: Topics) -> int:
     return counts.pop() if len(counts) == 1 else 0
 
 
-async def _shards(store: RedisStore, settings: Settings, kafka: KafkaLook) -> list[ShardFacts]:
-    """What is known of all shards. Where the logs end is not known where Kafka did not say."""
+async def _shards(
+    store: RedisStore, settings: Settings, kafka: KafkaLook, findings: list[Finding]
+) -> list[ShardFacts]:
+    """What is known of the shards whose server answers. Where the logs end is not known where Kafka did not say."""
 
-    def bounds(partition: int) -> Iterator[tuple[str, tuple[int, int]]]:
-        for topic in SOURCES:
-            if (place := (settings.topic_prefix + topic, partition)) in kafka.bounds:
-                yield topic, kafka.bounds[place]
+    async def look_at(partition: int) -> ShardFacts | StoreError:
+        places = {topic: (settings.topic_prefix + topic, partition) for topic in SOURCES}
+        bounds = {topic: kafka.bounds[place] for topic, place in places.items() if place in kafka.bounds}
+        try:
+            head, waiting = await asyncio.gather(store.read_head(partition), store.outbox_length(partition))
+        except StoreError as error:
+            return error
+        return ShardFacts(partition, head, waiting, bounds)
 
-    heads = await asyncio.gather(*map(store.read_head, range(kafka.partitions)))
-    waiting = await asyncio.gather(*map(store.outbox_length, range(kafka.partitions)))
-    return [
-        ShardFacts(partition, head, records, dict(bounds(partition)))
-        for partition, (head, records) in enumerate(zip(heads, waiting, strict=True))
-    ]
+    shards: list[ShardFacts] = []
+    unread: dict[tuple[str, str], list[str]] = {}  # by why and what to do
+    for partition, facts in enumerate(await asyncio.gather(*map(look_at, range(kafka.partitions)))):
+        if isinstance(facts, ShardFacts):
+            shards.append(facts)
+        else:
+            unread.setdefault(why_not(facts), []).append(str(partition))
+    for (why, fix), names in unread.items():
+        text = f"the state of shards {listed(names)} cannot be read: {why}"
+        findings.append(Finding("redis.reach", "wrong", "Redis", text, fix))
+    return shards

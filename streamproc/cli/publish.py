@@ -1,9 +1,10 @@
 """`streamproc publish`: events from a file or a pipe to Kafka."""
 
 import asyncio
+import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Final, NamedTuple
 
@@ -22,10 +23,12 @@ from streamproc.errors import StreamprocError
 from streamproc.rules.load import load_ruleset
 from streamproc.settings import Settings, load_settings
 from streamproc.transport.brokers import brokers_of
-from streamproc.transport.bulk import open_bulk_producer, partition_counts
+from streamproc.transport.bulk import NotTaken, open_bulk_producer, partition_counts
 from streamproc.transport.lines import EVENT_TOPICS, LineError, ParsedLine, parse_line
 from streamproc.transport.outlet import Outgoing
 from streamproc.transport.topics import Topics
+from streamproc.windows.apply import LATENESS_PANES
+from streamproc.windows.panes import DAY_MS
 
 #: With a rate, records go out in parts of a tenth of a second.
 _PARTS_PER_S: Final = 10
@@ -102,27 +105,37 @@ def publish_command(file: IO[bytes], topic: str, rate: float | None, validate: b
     Exit code 0: everything is published; 1: there were bad lines; 2: nothing could be done.
     """
     settings = load_settings(os.environ)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it would log is in the error
     topic_of_events = None if topic == "auto" else EVENT_TOPICS[ORIGINS.index(topic)]
     meanings = load_ruleset(settings.rules_path).meanings if validate else None
-    tally = Tally()
+    tally, reader = Tally(), Reader(topic_of_events, meanings)
     try:
-        asyncio.run(_run(settings, file, Reader(topic_of_events, meanings), rate, tally))
+        asyncio.run(_run(settings, file, reader, rate, tally))
+    except NotTaken as error:
+        again = "Then publish it again from the beginning: a messageId repeated within 24 hours counts once"
+        raise StreamprocError(error.message, fix=f"{error.fix}. {again}") from error
     except KeyboardInterrupt:
         click.echo(f"interrupted: at least the first {tally.published:,} events are published", err=True)
         raise
     _report(tally, file.name, as_json)
+    if settings.clock == "live" and reader.too_old and tally.published:
+        click.echo(_too_old(reader.too_old, tally.published), err=True)
     if tally.refused:
         sys.exit(1)
     if not tally.published:
         raise StreamprocError(f"{file.name} holds no events", fix="give a file with one JSON object per line")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reader:
-    """Makes records of lines. topic: of lines without an envelope. meanings: None checks no events."""
+    """Makes records of lines. topic: of lines without an envelope. meanings: None checks no events.
+
+    too_old: how many of the events that it has checked are older than the longest window.
+    """
 
     topic: str | None
     meanings: Meanings | None
+    too_old: int = 0
 
     def read(self, lines: Sequence[Line]) -> tuple[list[ParsedLine], list[Problem]]:
         """The records of the good lines, and what is wrong with the others, both in their order."""
@@ -134,21 +147,26 @@ class Reader:
             except LineError as error:
                 problems[number] = Problem(number, "invalid_line", "$", str(error))
         if self.meanings is not None:
-            for problem in _check(records, self.meanings):
+            for problem in self._check(records, self.meanings):
                 problems[problem.line] = problem
                 del records[problem.line]
         return list(records.values()), [problems[number] for number in sorted(problems)]
 
-
-def _check(records: Mapping[int, ParsedLine], meanings: Meanings) -> Iterator[Problem]:
-    """What the worker would refuse. `records` by line."""
-    for code, topic in enumerate(EVENT_TOPICS):
-        checked = [
-            _Checked(n, record.key, record.value) for n, record in records.items() if record.topic == topic
-        ]
-        decoded = decode_chunk(checked, topic=0, origin=code, meanings=meanings, wall_now_ms=wall_ms())
-        for failure in decoded.failures:
-            yield Problem(failure.offset, failure.reason, failure.field, failure.message)
+    def _check(self, records: Mapping[int, ParsedLine], meanings: Meanings) -> list[Problem]:
+        """What the worker would refuse. `records` by line."""
+        problems, now_ms = [], wall_ms()
+        oldest_ms = (now_ms // DAY_MS - LATENESS_PANES + 1) * DAY_MS
+        for code, topic in enumerate(EVENT_TOPICS):
+            checked = [
+                _Checked(n, record.key, record.value)
+                for n, record in records.items()
+                if record.topic == topic
+            ]
+            decoded = decode_chunk(checked, topic=0, origin=code, meanings=meanings, wall_now_ms=now_ms)
+            self.too_old += int((decoded.columns.ts_ms < oldest_ms).sum())
+            for failure in decoded.failures:
+                problems.append(Problem(failure.offset, failure.reason, failure.field, failure.message))
+        return problems
 
 
 async def _run(settings: Settings, file: IO[bytes], reader: Reader, rate: float | None, tally: Tally) -> None:
@@ -159,6 +177,7 @@ async def _run(settings: Settings, file: IO[bytes], reader: Reader, rate: float 
             async for lines in lines_of(file, progress):
                 tally.refuse(reader.read(lines)[1])
         file.seek(0)
+        reader.too_old = 0  # they are read again
     if not tally.refused:
         await _publish(settings, file, reader, rate, tally)
 
@@ -205,6 +224,14 @@ def _progress(file: IO[bytes], verb: str) -> Progress:
     )
     progress.add_task(f"{verb} {file.name}", total=regular_size(file), events=0, per_second=0)
     return progress
+
+
+def _too_old(count: int, published: int) -> str:
+    return (
+        f"warning: {count:,} of {published:,} events are older than the longest window, {LATENESS_PANES} days: a "
+        "worker under the live clock counts them in streamproc_events_too_late_total and does not apply them; history "
+        "is for one under the event clock (STREAMPROC_CLOCK=event, README), or for streamproc rebuild"
+    )
 
 
 def _report(tally: Tally, name: str, as_json: bool) -> None:

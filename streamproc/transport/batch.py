@@ -43,6 +43,8 @@ logger = logging.getLogger(__name__)
 
 #: How long one look for records waits; it ends sooner when there are some, or an agent wants more.
 _READ_TIMEOUT_S = 0.2
+#: How long finding the offsets may take, however long requests may.
+_SEEK_WITHIN_S = 30.0
 
 
 @dataclass(slots=True)
@@ -78,7 +80,7 @@ class Consumer(driver.Consumer):
             self._thread,
             policy=self._settings.lost_policy,
             # Faust's recovery waits for a seek as long as for a request, then forgets about it.
-            deadline_s=self.app.conf.broker_request_timeout / 2,
+            deadline_s=min(_SEEK_WITHIN_S, self.app.conf.broker_request_timeout / 2),
         )
 
     def _new_consumer_thread(self) -> ConsumerThread:

@@ -58,6 +58,13 @@ def brokers_of(settings: Settings) -> Brokers:
         raise StreamprocError(
             "STREAMPROC_KAFKA is empty", fix="set it to host:port of a broker, or unset it: localhost:9092"
         )
+    if "://" in settings.kafka:  # what follows may be a password: it is not shown
+        scheme = settings.kafka.partition("://")[0].rpartition(",")[2].strip()
+        raise StreamprocError(
+            f"STREAMPROC_KAFKA is a URL, {scheme}://...",
+            fix=f"name the brokers without {scheme}://, as host:port,host:port; TLS and users have settings of "
+            "their own (STREAMPROC_KAFKA_SECURITY)",
+        )
     security = settings.kafka_security
     sasl, tls = None, None
     if security.startswith("sasl"):

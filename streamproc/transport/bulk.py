@@ -10,24 +10,53 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    LeaderNotAvailableError,
+    NodeNotReadyError,
+    NotLeaderForPartitionError,
+    RequestTimedOutError,
+    TopicAuthorizationFailedError,
+)
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import ConsumerRecord as Record
 from aiokafka.structs import TopicPartition
 
 from streamproc.errors import StreamprocError
 from streamproc.transport.brokers import Brokers
-from streamproc.transport.connect import start
+from streamproc.transport.connect import start, tell_failures
 from streamproc.transport.outlet import Outgoing, batches, open_client, places
 from streamproc.transport.topics import describe
 
 #: Batches on their way; the oldest is waited for beyond that, which bounds the memory.
 _BATCHES_IN_FLIGHT: Final = 256
+#: After a refusal, how long others on their way may take to be counted.
+_SETTLE_S: Final = 2.0
+#: What aiokafka says, after its request timeout (40 s), where nobody is there to take records.
+_UNANSWERED: Final = (
+    KafkaConnectionError,
+    KafkaTimeoutError,
+    LeaderNotAvailableError,
+    NodeNotReadyError,
+    NotLeaderForPartitionError,
+    RequestTimedOutError,
+)
 _POLL_MS: Final = 100
 #: A broker that shows neither records nor an end for half a minute is not going to.
 _QUIET_POLLS_MAX: Final = 300
 #: Reading on over so many records is quicker than a seek.
 _SKIP_RECORDS: Final = 200
+
+
+class NotTaken(StreamprocError):
+    """Kafka refused records, or does not answer. `taken`: how many it has acknowledged of the `handed` ones."""
+
+    def __init__(self, why: str, fix: str, *, taken: int, handed: int) -> None:
+        told = f"{taken:,} of the first {handed:,} records are in Kafka, the other {handed - taken:,} not for certain"
+        super().__init__(f"{why}; {told}", fix=fix)
+        self.taken, self.handed = taken, handed
 
 
 class BulkProducer:
@@ -40,35 +69,63 @@ class BulkProducer:
     def __init__(self, client: AIOKafkaProducer, partition_counts: Mapping[str, int]) -> None:
         """Takes a started producer and the number of partitions of every topic that `send` will see."""
         self._client, self._counts = client, partition_counts
-        self._in_flight: deque[asyncio.Future[Any]] = deque()
-        self._keyless = 0
+        self._in_flight: deque[tuple[asyncio.Future[Any], str]] = deque()  # with the topic
+        self._keyless = self._handed = self._taken = 0
 
     async def send(self, records: Sequence[Outgoing]) -> None:
         """Hand records over; waits while too much is on its way.
 
-        Raises StreamprocError for what Kafka refused of these or of earlier ones.
+        Raises NotTaken for what Kafka refused of these or of earlier ones.
         """
         found = places(records, self._counts, self._keyless)
         self._keyless += sum(record.key is None for record in records)
-        try:
-            for place, batch in batches(self._client, records, found):
-                await self._submit(place, batch)
-        except KafkaError as error:
-            raise _refused(error) from error
+        self._handed += len(records)
+        for place, batch in batches(self._client, records, found):
+            await self._submit(place, batch)
 
     async def flush(self) -> None:
-        """Wait until Kafka has acknowledged everything. Raises StreamprocError for what it refused."""
-        try:
-            while self._in_flight:
-                await self._in_flight.popleft()
-        except KafkaError as error:
-            raise _refused(error) from error
+        """Wait until Kafka has acknowledged everything. Raises NotTaken for what it refused."""
+        while self._in_flight:
+            await self._first()
 
     async def _submit(self, place: TopicPartition, builder: BatchBuilder) -> None:
-        future = await self._client.send_batch(builder, place.topic, partition=place.partition)
-        self._in_flight.append(future)
+        count = builder.record_count()
+
+        def answered(future: asyncio.Future[Any]) -> None:
+            if not future.cancelled() and future.exception() is None:
+                self._taken += count
+
+        try:
+            future = await self._client.send_batch(builder, place.topic, partition=place.partition)
+        except KafkaError as error:
+            raise await self._refused(place.topic, error) from error
+        future.add_done_callback(answered)
+        self._in_flight.append((future, place.topic))
         if len(self._in_flight) > _BATCHES_IN_FLIGHT:
-            await self._in_flight.popleft()
+            await self._first()
+
+    async def _first(self) -> None:
+        """Wait for the oldest batch on its way."""
+        future, topic = self._in_flight.popleft()
+        try:
+            await future
+        except KafkaError as error:
+            raise await self._refused(topic, error) from error
+
+    async def _refused(self, topic: str, error: KafkaError) -> NotTaken:
+        """In words, once what is on its way has had a moment to arrive."""
+        if self._in_flight:
+            await asyncio.wait([future for future, _ in self._in_flight], timeout=_SETTLE_S)
+        if isinstance(error, TopicAuthorizationFailedError):
+            why = f"this user may not write to topic {topic}"
+            fix = f"allow it WRITE on topic {topic} (docs/security.md)"
+        elif isinstance(error, _UNANSWERED):
+            why = f"the brokers do not answer, or topic {topic} has no leader"
+            fix = "start the brokers; every partition needs a leader (streamproc doctor)"
+        else:
+            why = f"Kafka refuses records for topic {topic}: {error.description or type(error).__name__}"
+            fix = "look at the settings of the topic and at the brokers' logs"
+        return NotTaken(why, fix, taken=self._taken, handed=self._handed)
 
 
 async def partition_counts(brokers: Brokers, prefix: str, topics: Iterable[str]) -> dict[str, int]:
@@ -95,8 +152,9 @@ async def open_bulk_producer(
 ) -> AsyncIterator[BulkProducer]:
     """A producer for `send`; everything is acknowledged when the context ends without an error.
 
-    Raises StreamprocError if no broker lets us in.
+    Raises StreamprocError if no broker lets us in, and NotTaken.
     """
+    asyncio.get_running_loop().set_exception_handler(tell_failures)  # batches that are given up, too
     async with open_client(brokers) as client:
         producer = BulkProducer(client, partition_counts)
         yield producer
@@ -230,7 +288,3 @@ def _silent(places: Iterable[TopicPartition]) -> StreamprocError:
     return StreamprocError(
         f"the broker shows no end of {names}", fix="look at the brokers' logs; every partition needs a leader"
     )
-
-
-def _refused(error: KafkaError) -> StreamprocError:
-    return StreamprocError(f"Kafka did not take all records: {error!r}", fix="look at the brokers' logs")

@@ -3,6 +3,8 @@
 aiokafka's clients log what a broker answered, and raise no more than that none could be used.
 """
 
+import asyncio
+import logging
 import socket
 import ssl
 from typing import Any, Final, Protocol
@@ -19,6 +21,8 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 from streamproc.errors import StreamprocError
 from streamproc.transport.brokers import Brokers
+
+logger = logging.getLogger(__name__)
 
 #: How long a broker may take to say why it does not let us in.
 _ANSWER_TIMEOUT_MS: Final = 5_000
@@ -45,6 +49,17 @@ async def start(client: Client, brokers: Brokers) -> None:
         await client.start()
     except KafkaError as error:
         raise _in_words(brokers, brokers.bootstrap, await _refusal(brokers) or error) from error
+
+
+def tell_failures(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """An event loop's handler: what we no longer wait for goes on in aiokafka, and fails when brokers are away.
+
+    That is no news.
+    """
+    if isinstance(context.get("exception"), KafkaError):
+        logger.debug("%s: %r", context["message"], context["exception"])
+    else:
+        loop.default_exception_handler(context)
 
 
 async def knock(brokers: Brokers, host: str, port: int) -> StreamprocError | None:

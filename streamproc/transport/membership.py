@@ -33,8 +33,20 @@ logger = logging.getLogger(__name__)
 
 #: FENCED_INSTANCE_ID, which aiokafka does not know.
 _FENCED: Final = 82
+#: So many heartbeats a session must have room for: two may get lost.
+_HEARTBEATS_MIN: Final = 3
 _CONFIRM_TIMEOUT_S: Final = 5.0
 _ADMIN_TIMEOUT_MS: Final = 15_000
+
+
+def check_heartbeat(session_timeout_s: float, heartbeat_interval_s: float) -> None:
+    """Raises StreamprocError if a member may lose its partitions because two heartbeats were late."""
+    if heartbeat_interval_s > session_timeout_s / _HEARTBEATS_MIN:
+        raise StreamprocError(
+            f"STREAMPROC_HEARTBEAT_MS={heartbeat_interval_s * 1000:.0f} is more than a third of the session, "
+            f"{session_timeout_s * 1000:.0f} ms",
+            fix="make the heartbeat a third of STREAMPROC_SESSION_TIMEOUT_MS at most, or that longer",
+        )
 
 
 class NameTaken(KafkaError):  # type: ignore[misc]  # aiokafka has no types

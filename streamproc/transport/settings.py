@@ -7,6 +7,7 @@ import faust
 
 from streamproc.errors import StreamprocError
 from streamproc.transport.brokers import Brokers
+from streamproc.transport.membership import check_heartbeat
 
 CHUNK_RECORDS_MAX = 10_000
 
@@ -49,20 +50,17 @@ def faust_options(
     is restarted under the same name within the session timeout. Raises StreamprocError if the timeouts cannot
     work together.
     """
-    if not heartbeat_interval_s < session_timeout_s <= request_timeout_s:
-        raise StreamprocError(
-            f"Kafka timeouts must rise: heartbeat {heartbeat_interval_s:g} s, session {session_timeout_s:g} "
-            f"s, request {request_timeout_s:g} s",
-            fix="keep the heartbeat at a third of the session timeout, and the request timeout above both",
-        )
+    check_heartbeat(session_timeout_s, heartbeat_interval_s)
     return {
         "broker": [f"kafka://{address.strip()}" for address in brokers.bootstrap.split(",")],
         "broker_credentials": _credentials(brokers),
         "broker_session_timeout": session_timeout_s,
         "broker_heartbeat_interval": heartbeat_interval_s,
         "broker_rebalance_timeout": rebalance_timeout_s,
-        # Seek sessions take at most half of it, or Faust's recovery gives up on them without a word.
-        "broker_request_timeout": request_timeout_s,
+        # Faust insists that it is no less than the session. Requests themselves are not given up so late
+        # (`ConsumerThread`), and seek sessions take at most half of it: after all of it Faust's recovery gives up on
+        # them without a word.
+        "broker_request_timeout": max(request_timeout_s, session_timeout_s),
         # For lag monitors; the owner tells more often while it sends signals.
         "broker_commit_interval": commit_interval_s,
         # Where the owner's offset is gone from the log, a jump must be a decision, never a default.

@@ -13,6 +13,7 @@ from faust.types import TP
 
 from streamproc.transport.assignor import ShardAssignor
 from streamproc.transport.chunks import Chunk
+from streamproc.transport.connect import tell_failures
 from streamproc.transport.membership import Name
 from streamproc.transport.owner import Progress
 from streamproc.transport.reader import Reader
@@ -25,6 +26,8 @@ FETCH_MAX_WAIT_MS = 50
 #: A commit to Kafka is advisory; it must never hold up a seek or a shutdown.
 _COMMIT_TIMEOUT_S = 3.0
 _LEAVE_TIMEOUT_S = 5.0
+#: The answer to a join comes after the rebalance timeout, where a member with a name is waited for.
+_JOIN_SPARE_S = 10.0
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -61,11 +64,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
         consumer._isolation_level = "read_committed"
         consumer._partition_assignment_strategy = [self._assignor_of_shards]
+        # A session may be half an hour; a broker that hangs must not be waited for so long.
+        conf = self.app.conf
+        request_s = min(conf.broker_request_timeout, conf.broker_rebalance_timeout + _JOIN_SPARE_S)
+        consumer._request_timeout_ms = consumer._client._request_timeout_ms = int(request_s * 1000)
         return consumer
 
     async def on_start(self) -> None:
         """In the thread's loop."""
-        self.thread_loop.set_exception_handler(_tell_failures)
+        self.thread_loop.set_exception_handler(tell_failures)
         await super().on_start()
         consumer = self._ensure_consumer()
         self.reader = Reader(consumer, chunk_records=self._chunk_records, now_ms=self._now_ms)
@@ -179,11 +186,3 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             logger.log(level, "offsets were not committed to Kafka: %r", error)
             return False
         return len(wanted) == len(offsets)  # a rebalance may have taken some away
-
-
-def _tell_failures(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """A commit that we no longer wait for goes on in aiokafka, and fails when brokers are away: that is no news."""
-    if isinstance(context.get("exception"), KafkaError):
-        logger.debug("%s: %r", context["message"], context["exception"])
-    else:
-        loop.default_exception_handler(context)

@@ -21,7 +21,9 @@ from streamproc.sinks.webhook.journal import DeadLetter, Disabled, open_journal
 from streamproc.sinks.webhook.message import Message
 from streamproc.state.redis_store import RedisStore
 from streamproc.transport.brokers import brokers_of
+from streamproc.transport.bulk import NotTaken, open_bulk_producer
 from streamproc.transport.checks import forbidden_topics, look_at_brokers, look_at_group
+from streamproc.transport.outlet import Outgoing
 from streamproc.transport.topics import Topics, check_group, describe
 from tests.integration.worker import Installation
 from tests.reference.lives import DAY_MS
@@ -267,6 +269,9 @@ async def test_doctor_tells_a_topic_that_is_hidden_from_one_that_is_missing(
         hidden, unwritable = await forbidden_topics(*asked)
     assert hidden == []
     assert sorted(unwritable) == sorted(topics.signals)
+    with pytest.raises(NotTaken, match=f"may not write to topic {topics.events[0]}; 0 of the first 1 rec"):
+        async with open_bulk_producer(guest, {topics.events[0]: 1}) as producer:
+            await producer.send([Outgoing(topics.events[0], b"u-1", b"{}")])
     super_user = (own.brokers, *asked[1:])
     assert await forbidden_topics(*super_user) == ([], [])
     assert set((await own.ends()).values()) == {0}

@@ -7,6 +7,7 @@ import pytest
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from streamproc.churn.model import load_model
 from streamproc.gauges import Gauges
@@ -212,3 +213,40 @@ async def test_every_segment_and_band_has_a_size(held: Scene) -> None:
     held.shards.held[0].shard.sizes = None
     await held.gauges.look()
     assert held.value("uncounted_shards") == 1
+
+
+async def test_a_kafka_that_stops_to_answer_is_told_once_and_so_is_its_return(held: Scene) -> None:
+    """Without a word while nothing is known, as when a rebalance has taken all partitions away."""
+
+    async def looks(seconds: int) -> None:
+        for _ in range(0, seconds, 5):
+            await held.gauges.look()
+            held.now_ms += 5_000
+
+    with capture_logs() as logs:
+        reads(held, end=10)
+        held.ends.away = held.feed.away = True
+        await looks(60)
+        held.feed.assigned.clear()
+        await held.shards.release({0})
+        await looks(30)
+        held.feed.assigned.add(0)
+        held.ends.away = held.feed.away = False
+        await looks(30)
+    told = [line for line in logs if "Kafka" in line["event"]]
+    assert [line["event"] for line in told] == ["waiting for Kafka", "Kafka answers again"]
+    assert (told[0]["partitions"], told[0]["brokers"]) == ([0], "localhost:9092")
+    assert "brokers up" in told[0]["fix"]
+
+
+async def test_a_short_silence_is_no_news(held: Scene) -> None:
+    with capture_logs() as logs:
+        reads(held, end=10)
+        held.ends.away = True
+        await held.gauges.look()
+        held.now_ms += 9_000
+        await held.gauges.look()
+        held.ends.away = False
+        held.now_ms += 9_000
+        await held.gauges.look()
+    assert [line for line in logs if "Kafka" in line["event"]] == []

@@ -114,3 +114,11 @@ def test_a_variable_and_its_file_exclude_each_other(tmp_path: Path) -> None:
     """One of them is a leftover, and nobody can tell which."""
     with pytest.raises(StreamprocError, match="both STREAMPROC_REDIS and STREAMPROC_REDIS_FILE are set"):
         load_settings({"STREAMPROC_REDIS": "redis://one", "STREAMPROC_REDIS_FILE": str(tmp_path / "two")})
+
+
+def test_a_session_is_half_an_hour_at_most() -> None:
+    """As brokers have it by default: one that refuses it leaves the worker outside of the group."""
+    longest = {"STREAMPROC_SESSION_TIMEOUT_MS": "1800000"}
+    assert load_settings(longest).member_session_ms == 1_800_000
+    with pytest.raises(StreamprocError, match=r"SESSION_TIMEOUT_MS='1800001' is not valid.*1800000"):
+        load_settings({"STREAMPROC_SESSION_TIMEOUT_MS": "1800001"})

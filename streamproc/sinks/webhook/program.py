@@ -29,6 +29,7 @@ from streamproc.sinks.webhook.signing import parse_secrets
 from streamproc.state.store import StoreUnavailable
 from streamproc.transport.brokers import Brokers, brokers_of
 from streamproc.transport.connect import start
+from streamproc.transport.membership import check_heartbeat
 from streamproc.transport.topics import check_group, describe
 
 _log = structlog.get_logger(__name__)
@@ -118,6 +119,7 @@ async def _live(stop: asyncio.Event, reader: Reader, delivery: Delivery, watch: 
 
 
 def _consumer(settings: Settings, brokers: Brokers) -> AIOKafkaConsumer:
+    check_heartbeat(settings.member_session_ms / 1000, settings.heartbeat_ms / 1000)
     return AIOKafkaConsumer(
         **brokers.client_options(),
         group_id=group_of(settings),

@@ -56,6 +56,13 @@ def test_a_sound_server() -> None:
         (with_info(aof_last_bgrewrite_status="err"), None, ("redis.persistence", "warning")),
         (with_info(rdb_last_bgsave_status="err"), None, ("redis.persistence", "warning")),
         (with_info(used_memory="3900000000"), None, ("redis.memory", "warning")),
+        (with_info(used_memory="4000000000"), None, ("redis.memory", "wrong")),
+        (with_info(used_memory="5440000000"), None, ("redis.memory", "wrong")),
+        (
+            with_info(used_memory="4100000000", mem_not_counted_for_evict="200000000"),
+            None,
+            ("redis.memory", "warning"),
+        ),
         (with_info(maxmemory="0", used_memory_rss="6000000000"), None, ("redis.memory", "warning")),
         (with_info(latest_fork_usec="900000"), None, ("redis.memory", "warning")),
         (with_info(connected_slaves="0"), 1, ("redis.replicas", "wrong")),

@@ -1,7 +1,9 @@
 """`streamproc publish`, as far as it goes without Kafka. The rest: tests/integration/test_cli_publish.py."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import IO
 
 import pytest
 from click.testing import CliRunner, Result
@@ -10,6 +12,7 @@ from streamproc.cli.publish import Line, Reader, Tally, publish_command
 from streamproc.contracts.meanings import Meanings
 from streamproc.contracts.vocabulary import DEFAULT_MEANINGS
 from streamproc.errors import StreamprocError
+from streamproc.transport.bulk import NotTaken
 
 MEANINGS = Meanings(DEFAULT_MEANINGS, "USD")
 GOOD = '{"type":"page","userId":"u1","messageId":"m1","timestamp":"2026-01-01T00:00:00Z"}'
@@ -48,6 +51,22 @@ def test_unchecked_lines_are_sent_as_they_are() -> None:
     assert (keys, problems) == ([b"u1", b"u1", None], [])
     keys, problems = read([GOOD, "{"], topic=None, meanings=None)
     assert (keys, problems) == ([], [(1, "invalid_line", "$"), (2, "invalid_line", "$")])
+
+
+def test_what_kafka_does_not_take_may_be_published_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def publish(*_: object) -> None:
+        raise NotTaken("the brokers do not answer", "start them", taken=1_200, handed=1_300)
+
+    monkeypatch.setattr("streamproc.cli.publish._publish", publish)
+    file = tmp_path / "events.jsonl"
+    file.write_text(GOOD)
+    error = run(file, "--topic", "web").exception
+    assert isinstance(error, StreamprocError)
+    arrived = "1,200 of the first 1,300 records are in Kafka, the other 100 not for certain"
+    assert error.message == f"the brokers do not answer; {arrived}"
+    assert error.fix.startswith("start them. Then publish it again")
 
 
 def test_an_interruption_says_how_far_it_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,3 +137,28 @@ def test_mistakes_in_the_call(tmp_path: Path, options: list[str]) -> None:
     file.write_text(GOOD)
     assert run(file, *options).exit_code == 2
     assert CliRunner().invoke(publish_command, [str(tmp_path / "missing")]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("clock", "days", "warns"), [("live", 91, True), ("live", 89, False), ("event", 91, False)]
+)
+def test_events_that_no_live_worker_would_apply_are_told_of(
+    clock: str, days: int, warns: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted once, although a file is read twice. It is no error: the topics may be for another worker."""
+
+    async def publish(
+        _settings: object, file: IO[bytes], reader: Reader, _rate: object, tally: Tally
+    ) -> None:
+        records, _ = reader.read([Line(number, line) for number, line in enumerate(file, 1)])
+        tally.published = len(records)
+
+    monkeypatch.setattr("streamproc.cli.publish._publish", publish)
+    now = datetime.now(UTC)
+    times = [now - timedelta(days=days), now]
+    file = tmp_path / "events.jsonl"
+    file.write_text("\n".join(GOOD.replace("2026-01-01T00:00:00Z", time.isoformat()) for time in times))
+    settings = {"STREAMPROC_CLOCK": clock}
+    ran = CliRunner(env=settings).invoke(publish_command, [str(file), "--topic", "web"])
+    assert ran.exit_code == 0, ran.output
+    assert ("1 of 2 events are older than the longest window, 90 days" in ran.stderr) is warns

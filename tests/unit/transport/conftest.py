@@ -32,13 +32,13 @@ class Owner:
 
 
 @pytest.fixture
-async def batch_consumer() -> Consumer:
-    """Reads the topic "web"."""
+async def batch_consumer(request: pytest.FixtureRequest) -> Consumer:
+    """Reads the topic "web". Its parameters are timeouts that differ from the usual."""
     app = batch_app(
         "group",
         owner=Owner(),
         settings=TransportSettings(sources=("web",)),
         now_ms=lambda: 0,
-        options=faust_options(Brokers("localhost:9092")),
+        options=faust_options(Brokers("localhost:9092"), **getattr(request, "param", {})),
     )
     return cast(Consumer, app.consumer)

@@ -72,6 +72,8 @@ SSL = {"kafka_security": "ssl"}
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
+        ({"kafka": "kafka://u:hush@one:9092"}, "KAFKA is a URL, kafka://.*without kafka://, as host:port"),
+        ({"kafka": "one:9092, SASL_SSL://two:9092"}, "is a URL.*without SASL_SSL://"),
         (SASL, "sasl_plaintext needs STREAMPROC_KAFKA_USER.*KAFKA_USER_FILE"),
         (SASL | {"kafka_user": "ada"}, "needs STREAMPROC_KAFKA_PASSWORD.*KAFKA_PASSWORD_FILE"),
         ({"kafka_user": "ada"}, "KAFKA_USER has no effect.*=plaintext.*KAFKA_SECURITY=sasl_ssl"),

@@ -27,14 +27,27 @@ def test_faust_accepts_the_options() -> None:
     assert not conf.web_enabled
 
 
-@pytest.mark.parametrize(
-    "timeouts",
-    [
-        {"session_timeout_s": 3, "heartbeat_interval_s": 3},
-        {"session_timeout_s": 90, "request_timeout_s": 60},
-    ],
-)
-def test_timeouts_that_cannot_work_together_are_refused(timeouts: dict[str, float]) -> None:
-    """Before Faust fails in the middle of a start."""
-    with pytest.raises(StreamprocError, match="must rise"):
-        faust_options(Brokers("one:9092"), **timeouts)  # type: ignore[arg-type]
+@pytest.mark.parametrize("session_timeout_s", [61, 1_800])
+def test_a_session_may_be_as_long_as_brokers_allow(session_timeout_s: int) -> None:
+    """By default half an hour; Faust refuses a request timeout below it."""
+    conf = faust.App("group", **faust_options(Brokers("one:9092"), session_timeout_s=session_timeout_s)).conf
+    assert conf.broker_request_timeout >= conf.broker_session_timeout == session_timeout_s
+
+
+@pytest.mark.parametrize(("session_timeout_s", "heartbeat_interval_s"), [(3, 3), (10, 9), (6, 2.001)])
+def test_a_heartbeat_is_a_third_of_the_session_at_most(
+    session_timeout_s: float, heartbeat_interval_s: float
+) -> None:
+    """Before Faust fails in the middle of a start; with the settings that are to be changed."""
+    with pytest.raises(StreamprocError, match=r"STREAMPROC_HEARTBEAT_MS=.*more than a third") as refusal:
+        faust_options(
+            Brokers("one:9092"),
+            session_timeout_s=session_timeout_s,
+            heartbeat_interval_s=heartbeat_interval_s,
+        )
+    assert "STREAMPROC_SESSION_TIMEOUT_MS" in refusal.value.fix
+
+
+def test_a_heartbeat_of_just_a_third_is_taken() -> None:
+    options = faust_options(Brokers("one:9092"), session_timeout_s=6, heartbeat_interval_s=2)
+    assert options["broker_heartbeat_interval"] == 2

@@ -68,6 +68,28 @@ async def test_a_worker_reads_committed_records_at_once_and_whole_shards(batch_c
         await kafka.stop()
 
 
+@pytest.mark.parametrize(
+    ("batch_consumer", "request_ms"),
+    [
+        ({"session_timeout_s": 10}, 60_000),
+        ({"session_timeout_s": 45}, 60_000),
+        ({"session_timeout_s": 1_800}, 70_000),
+    ],
+    indirect=["batch_consumer"],
+)
+async def test_a_long_session_does_not_make_requests_wait_as_long(
+    batch_consumer: Consumer, request_ms: int
+) -> None:
+    """But longer than a rebalance may take: until then the answer to a join is owed."""
+    kafka = batch_consumer._thread._create_worker_consumer(batch_consumer.transport)
+    try:
+        assert kafka._session_timeout_ms == batch_consumer.app.conf.broker_session_timeout * 1000
+        assert kafka._request_timeout_ms == kafka._client._request_timeout_ms == request_ms
+        assert batch_consumer._seek_sessions._deadline_s == 30
+    finally:
+        await kafka.stop()
+
+
 async def test_offsets_are_committed_with_their_notes(batch_consumer: Consumer) -> None:
     """For the partitions that are assigned; Kafka would refuse the others with all the rest, and does not know them."""
     kafka = KafkaConsumer()
