@@ -17,7 +17,7 @@ from streamproc.app import Worker
 from streamproc.cli.facts import counted
 from streamproc.cli.logs import set_up_logs
 from streamproc.cli.worker import parse_instant
-from streamproc.clock import monotonic_s
+from streamproc.clock import monotonic_s, wall_ms
 from streamproc.contracts.instants import to_iso
 from streamproc.errors import StreamprocError
 from streamproc.loading import load_definitions
@@ -95,6 +95,8 @@ def rebuild_command(
     asked for as asked for. It ends where Kafka was told that the workers had come. Start workers then: they say what
     holds of everybody once more, and go on.
 
+    Exit code 1: it was interrupted, or other processes still build.
+
     Stop all workers of the group before. Run it on several machines at once, and it is shared out; killed, it goes on
     where it was when it is run again. Workers do not start before it has ended.
 
@@ -125,6 +127,7 @@ def rebuild_command(
         accept_partial=accept_partial,
         restates=restates,
     )
+    _check_span(wish)
     shown = Console(stderr=True).is_terminal
     set_up_logs(
         settings.log_format, "warning" if shown and settings.log_level == "info" else settings.log_level
@@ -134,6 +137,20 @@ def rebuild_command(
         return
     done = asyncio.run(_rebuild(settings, wish))
     click.echo(orjson.dumps(done, option=orjson.OPT_INDENT_2).decode() if as_json else _in_words(done))
+    if not done["done"]:
+        raise SystemExit(1)
+
+
+def _check_span(wish: Wish) -> None:
+    """Raises StreamprocError for instants between which there can be nothing."""
+    now_ms = wall_ms()
+    for option, at_ms in (("--from", wish.from_ms), ("--until", wish.until_ms)):
+        if at_ms is not None and at_ms > now_ms:
+            raise StreamprocError(
+                f"{option} {to_iso(at_ms)} lies in the future", fix="an instant of the past, in ISO 8601"
+            )
+    if wish.from_ms is not None and wish.until_ms is not None and wish.from_ms >= wish.until_ms:
+        raise StreamprocError("--from is not before --until", fix="exchange them")
 
 
 async def _rebuild(settings: Settings, wish: Wish) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def compare_command(blue: str, green: str, sample: int | None, as_json: bool) ->
     else:
         _print_comparison(found, ruleset, (blue, green))
     if found.alike < found.customers or found.only_blue or found.only_green:
-        raise click.exceptions.Exit(1)
+        raise SystemExit(1)
 
 
 def _as_json(found: Comparison) -> dict[str, Any]:

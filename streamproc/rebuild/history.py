@@ -24,13 +24,18 @@ async def begins_of(
 ) -> dict[str, list[int]]:
     """The offset at which each log is to be read from, by topic and partition.
 
-    `from_ms`: leave out what is older. Raises StreamprocError if retention has removed what windows look back on,
-    unless that is accepted.
+    `from_ms`: leave out what is older. Raises StreamprocError if that, or retention, takes away what windows look back
+    on, unless it is accepted.
     """
     firsts = {topic: [first for first, _ in each] for topic, each in bounds.items()}
     if from_ms is not None:
         places = [TopicPartition(prefix + topic, p) for topic in bounds for p in range(len(bounds[topic]))]
         found = await offsets_at(brokers, places, from_ms)
+        if wall_ms() - from_ms < REACH_MS and not accept_partial:
+            raise StreamprocError(
+                f"--from {to_iso(from_ms)} leaves out what windows look back on: {REACH_MS // _DAY_MS} days",
+                fix="an earlier instant; or take less: --accept-partial",
+            )
         return {
             topic: [
                 max(first, found.get(TopicPartition(prefix + topic, p), (end, 0))[0])

@@ -101,8 +101,8 @@ def keep_away(controls: Mapping[str, str]) -> None:
     if plan is not None and plan.rests:
         raise StreamprocError(
             f"the state was built beside the group {plan.after}, which went on since",
-            fix=f"stop the workers of {plan.after}, then run `streamproc rebuild --after {plan.after}` once more; "
-            "it takes seconds",
+            fix=f"stop the workers of {plan.after}, then run `streamproc rebuild --group GROUP --after "
+            f"{plan.after}` once more, with this group as GROUP; it takes seconds",
         )
     if plan is not None:
         raise StreamprocError(

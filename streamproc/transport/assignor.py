@@ -129,7 +129,8 @@ def check_copartitioned(
         found = ", ".join(f"{topic} has {counts[topic]}" for topic in sources)
         raise CopartitionError(
             f"the source topics must have the same number of partitions, but {found}",
-            fix="recreate those that differ (`streamproc topics create --partitions N`), resend their events",
+            fix="give those that have fewer as many as the others (kafka-topics --alter --partitions N), then make the "
+            "state anew: `streamproc rebuild --wipe`",
         )
     by_shard: dict[int, set[str]] = {}
     for tp in assigned:

@@ -21,6 +21,9 @@ from streamproc.transport.brokers import Brokers
         (["--group", "green", "--after", "green"], "green cannot take over from itself"),
         (["--until", "yesterday"], "'yesterday' is not an ISO 8601 time"),
         (["--from", "2026-01-01T10:00:00"], "has no UTC offset"),
+        (["--from", "2999-01-01"], "--from 2999-01-01T00:00:00.000Z lies in the future"),
+        (["--until", "2999-01-01"], "--until 2999-01-01T00:00:00.000Z lies in the future"),
+        (["--from", "2026-02-01", "--until", "2026-01-01"], "--from is not before --until"),
     ],
 )
 def test_a_mistake_in_the_call(arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,7 @@ async def test_more_than_windows_look_back_on_is_enough(monkeypatch: pytest.Monk
 
 
 async def test_from_an_instant_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """To ask for less is consent; where all is older, there is nothing to read."""
+    """Where all is older, there is nothing to read; less than windows look back on needs consent."""
 
     async def offsets_at(
         _: Brokers, __: Iterable[TopicPartition], at_ms: int
@@ -49,3 +49,15 @@ async def test_from_an_instant_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "offsets_at", offsets_at)
     found = await begins_of(BROKERS, "t.", BOUNDS, 1_000, accept_partial=False)
     assert found == {"events.web": [4, 20], "events.app": [0, 0]}
+    recent_ms = wall_ms() - REACH_MS // 2
+    monkeypatch.setattr(history, "offsets_at", nothing)
+    with pytest.raises(StreamprocError, match="leaves out what windows look back on: 90 days") as refused:
+        await begins_of(BROKERS, "t.", BOUNDS, recent_ms, accept_partial=False)
+    assert "--accept-partial" in refused.value.fix
+    found = await begins_of(BROKERS, "t.", BOUNDS, recent_ms, accept_partial=True)
+    assert found == {"events.web": [10, 20], "events.app": [0, 0]}
+
+
+async def nothing(*_: object) -> dict[TopicPartition, tuple[int, int]]:
+    """No record is so new."""
+    return {}
