@@ -54,8 +54,9 @@ async def test_a_lost_state_is_made_anew(installation: Installation, stream: Str
     assert early.wait() == 2
     assert "run `streamproc rebuild` again" in early.text
     both = [installation.begin("rebuild", "--json", chunk_records=10) for _ in range(2)]
-    assert [one.wait() for one in both] == [0, 0], both[0].text + both[1].text
-    assert any('"done": true' in one.text for one in both)
+    ends = [(one.wait(), '"done": true' in one.text) for one in both]
+    assert (0, True) in ends, both[0].text + both[1].text
+    assert {*ends} <= {(0, True), (1, False)}, "who ends first says that the other still builds"
     assert_same_customers(await installation.customers(), stream.result)
     assert await installation.published() == before
 
