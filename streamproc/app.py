@@ -157,6 +157,7 @@ class Worker:
                     task.cancel()
                 shards.stop_restarts()
                 await app.stop()
+                await shards.finish_leaving()
             if self._rebuild is not None and shards.done.is_set() and shards.failure is None:
                 await shards.mark_built(self._rebuild)
         if shards.failure is not None:

@@ -160,6 +160,14 @@ class Shards:
             self._note_release(leaving)
         self._metrics.set("assigned_shards", len(self.held))
 
+    async def finish_leaving(self) -> None:
+        """Wait for shards whose release was cut short, as Faust does with one of a rebalance when the worker ends."""
+        left = list(self.leaving.values())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LEAVE_S):
+                await asyncio.gather(*(held.ended(_LEAVE_S) for held in left))
+        self._note_release(left)
+
     def _note_release(self, released: list[Held]) -> None:
         ended = {held.partition for held in released if held.has_ended}
         for held in released:

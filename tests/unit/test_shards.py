@@ -14,6 +14,7 @@ import pytest
 from aiokafka.structs import TopicPartition
 from structlog.testing import capture_logs
 
+from streamproc import shards as shards_module
 from streamproc.churn.model import load_model
 from streamproc.clock import wall_ms
 from streamproc.contracts.decode import decode_chunk
@@ -456,6 +457,22 @@ async def test_what_was_let_go_before_it_had_ended_is_known() -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await shards.release({0, 1})
+    assert shards.leaving.keys() == {0}
+    asyncio.get_running_loop().call_later(0.01, never.cancel)
+    await shards.finish_leaving()  # as a worker does at its end
+    assert shards.leaving == {}
+
+
+async def test_what_does_not_end_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards_module, "_LEAVE_S", 0.01)
+    shards, _ = made(MemoryStore())
+    await shards.acquire({0}, generation=1)
+    never = asyncio.create_task(asyncio.Event().wait())
+    shards.held[0].tasks = [cast(Any, never)]
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await shards.release({0})
+    await shards.finish_leaving()
     assert shards.leaving.keys() == {0}
     never.cancel()
     await shards.acquire({0}, generation=2)
