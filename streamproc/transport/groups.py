@@ -10,8 +10,8 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError, for_c
 from aiokafka.structs import TopicPartition
 
 from streamproc.errors import StreamprocError
+from streamproc.transport.admin import open_admin
 from streamproc.transport.brokers import Brokers
-from streamproc.transport.connect import start
 from streamproc.transport.owner import Progress
 
 #: The first question about a group makes the brokers' own topic of groups; that takes some seconds.
@@ -43,18 +43,15 @@ async def told_progress(brokers: Brokers, group: str) -> dict[TopicPartition, Pr
 
 @asynccontextmanager
 async def _asking(brokers: Brokers, group: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    client = AIOKafkaAdminClient(**brokers.client_options(), request_timeout_ms=15_000)
     try:
-        await start(client, brokers)
-        await _coordinator(client, group)
-        yield client
+        async with open_admin(brokers) as client:
+            await _coordinator(client, group)
+            yield client
     except KafkaError as error:
         raise StreamprocError(
             f"Kafka does not say what it knows of the group {group}: {error!r}",
             fix="see whether the brokers answer, and whether this user may READ and DESCRIBE the group",
         ) from error
-    finally:
-        await client.close()
 
 
 async def _coordinator(client: AIOKafkaAdminClient, group: str) -> None:

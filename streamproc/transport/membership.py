@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import (
     IllegalGenerationError,
@@ -26,8 +25,8 @@ from aiokafka.protocol.group import HeartbeatRequest, HeartbeatRequest_v1, Heart
 from aiokafka.protocol.types import Array, Int16, Int32, Int64, Schema, String
 
 from streamproc.errors import StreamprocError
+from streamproc.transport.admin import open_admin
 from streamproc.transport.brokers import Brokers
-from streamproc.transport.connect import start
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +35,6 @@ _FENCED: Final = 82
 #: So many heartbeats a session must have room for: two may get lost.
 _HEARTBEATS_MIN: Final = 3
 _CONFIRM_TIMEOUT_S: Final = 5.0
-_ADMIN_TIMEOUT_MS: Final = 15_000
 
 
 def check_heartbeat(session_timeout_s: float, heartbeat_interval_s: float) -> None:
@@ -229,17 +227,15 @@ async def remove(brokers: Brokers, group: str, instances: list[str]) -> dict[str
 
     One that still runs joins again. Raises StreamprocError if the brokers do not answer or refuse.
     """
-    client = AIOKafkaAdminClient(**brokers.client_options(), request_timeout_ms=_ADMIN_TIMEOUT_MS)
     try:
-        await start(client, brokers)
-        answer = await client._send_request(Removal(group, instances), await client.find_coordinator(group))
+        async with open_admin(brokers) as client:
+            coordinator = await client.find_coordinator(group)
+            answer = await client._send_request(Removal(group, instances), coordinator)
     except (KafkaError, NotImplementedError) as error:  # the latter of brokers that do not know the request
         raise StreamprocError(
             f"the members of group {group} cannot be changed: {error!r}",
             fix="does the group exist, and may this user READ it? Brokers must be of version 2.4 or later",
         ) from error
-    finally:
-        await client.close()
     codes = {instance: code for _, instance, code in answer.members}
     worst = max(
         answer.error_code, *(code for code in codes.values() if code != UnknownMemberIdError.errno), 0

@@ -2,8 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -11,8 +10,8 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAlreadyExistsError, for_code
 
 from streamproc.errors import StreamprocError
+from streamproc.transport.admin import open_admin
 from streamproc.transport.brokers import Brokers
-from streamproc.transport.connect import start
 
 _CHANNEL_TOPICS = ("events.web", "events.app", "events.support")
 _REKEY = "streamproc.rekey"
@@ -104,16 +103,6 @@ class Creation:
     existing: tuple[str, ...]
 
 
-@asynccontextmanager
-async def _admin(brokers: Brokers) -> AsyncIterator[AIOKafkaAdminClient]:
-    client = AIOKafkaAdminClient(**brokers.client_options(), request_timeout_ms=15_000)
-    try:
-        await start(client, brokers)
-        yield client
-    finally:
-        await client.close()
-
-
 async def _partition_counts(admin: AIOKafkaAdminClient, names: tuple[str, ...]) -> dict[str, tuple[int, int]]:
     """(partitions, replication) of those of `names` that exist and whose partitions all have a leader."""
     # Asking for named topics would create them on a broker with auto.create.topics.enable.
@@ -145,7 +134,7 @@ async def create_topics(
     count differs; in the last case nothing is created.
     """
     topics = Topics(prefix)
-    async with _admin(brokers) as admin:
+    async with open_admin(brokers) as admin:
         found = await _partition_counts(admin, topics.all)
         _check_counts(topics, {name: count for name, (count, _) in found.items()}, partitions)
         missing = tuple(name for name in topics.all if name not in found)
@@ -210,7 +199,7 @@ async def _wait_for_leaders(admin: AIOKafkaAdminClient, names: tuple[str, ...]) 
 async def leaderless(brokers: Brokers, prefix: str = "") -> list[str]:
     """The topics of the installation that exist but have a partition without a leader, for the moment perhaps."""
     names = Topics(prefix).all
-    async with _admin(brokers) as admin:
+    async with open_admin(brokers) as admin:
         return sorted(
             topic["topic"]
             for topic in await admin.describe_topics()
@@ -221,7 +210,7 @@ async def leaderless(brokers: Brokers, prefix: str = "") -> list[str]:
 async def describe(brokers: Brokers, prefix: str = "") -> dict[str, TopicInfo | None]:
     """Every topic of the installation and what the broker says about it; None for a missing one."""
     topics = Topics(prefix)
-    async with _admin(brokers) as admin:
+    async with open_admin(brokers) as admin:
         found = await _partition_counts(admin, topics.all)
         configs = await _read_configs(admin, tuple(found))
     return {
@@ -246,7 +235,7 @@ async def _read_configs(admin: AIOKafkaAdminClient, names: tuple[str, ...]) -> d
 async def delete_topics(brokers: Brokers, prefix: str) -> None:
     """Delete the topics of an installation. Raises StreamprocError if no broker lets us in."""
     names = Topics(prefix).all
-    async with _admin(brokers) as admin:
+    async with open_admin(brokers) as admin:
         found = {topic["topic"] for topic in await admin.describe_topics()}
         await admin.delete_topics([name for name in names if name in found])
 
@@ -258,7 +247,7 @@ async def check_group(brokers: Brokers, group: str) -> None:
     """
     if brokers.protocol == "PLAINTEXT":
         return
-    async with _admin(brokers) as admin:
+    async with open_admin(brokers) as admin:
         try:
             await admin.find_coordinator(group)
         except GroupAuthorizationFailedError as error:
