@@ -7,26 +7,10 @@ import pytest
 from streamproc.api.checkup import CHECKS, Finding
 from streamproc.api.checkup_state import ShardFacts, judge_shards
 from streamproc.state.layout import LAYOUT_VERSION
-from streamproc.state.store import Head
+from tests.unit.api import customers
 
 NOW_MS = 1_790_000_000_000
-HEAD = Head(
-    partition=0,
-    layout=LAYOUT_VERSION,
-    partitions=4,
-    epoch=1,
-    owner="o",
-    generation=1,
-    member="g",
-    seq=5,
-    commit="c",
-    rewinds=0,
-    time_ms=NOW_MS - 500,
-    offsets={"events.web": 50},
-    max_ms={},
-    has=frozenset(("state",)),
-    extra={},
-)
+HEAD = replace(customers.HEAD, partitions=4, time_ms=NOW_MS - 500, offsets={"events.web": 50})
 FACTS = ShardFacts(0, HEAD, 0, {"events.web": (10, 60), "events.app": (0, 0)})
 
 
