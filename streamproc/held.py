@@ -8,7 +8,8 @@ from typing import Final, Protocol
 
 from aiokafka.structs import TopicPartition
 
-from streamproc.clock import wall_ms
+from streamproc.clock import monotonic_s, wall_ms
+from streamproc.pace import Traffic
 from streamproc.pipeline import Batch, Shard
 from streamproc.relay import Relay
 from streamproc.settings import Settings
@@ -19,7 +20,7 @@ from streamproc.transport.owner import Progress
 
 #: Later than every instant of the wall clock.
 NEVER_MS: Final = sys.maxsize
-#: Signals that wait for Kafka, beyond which timers wait, too: those of events are sent behind them.
+#: Signals that wait for Kafka, beyond which timers wait, too: those of events would be sent behind them.
 _SIGNALS_AHEAD_MAX: Final = 1_000
 
 
@@ -55,11 +56,13 @@ class Held:
     relay: Relay
     reader: Reader
     settings: Settings
+    traffic: Traffic
     rebuild: Plan | None = None
     session: int = 0
     received: dict[int, int] = field(default_factory=dict)  # by topic: the offset after the last queued chunk
     sent_seq: int = 0  # the commit up to which signals may have been seen outside, or are about to be
     told_seq: int = -1  # up to which Kafka knows both of the commit and of that
+    timers_seqs: tuple[int, int] = (-1, -1)  # the last two commits of this session with timers
     sweep_cursor: int | None = None  # None: no sweep is under way
     stirred: asyncio.Event = field(default_factory=asyncio.Event)  # there may be something to do
     room: asyncio.Event = field(default_factory=asyncio.Event)  # a batch was taken from the inbox
@@ -82,12 +85,29 @@ class Held:
             return await self.shard.take_past(waiting, self.rebuild.until_ms[self.partition])
         if self.settings.clock == "event":
             return await self.shard.take_ticks(waiting, until_ms)
-        return await self.shard.take_live(self._live_time_ms(), with_timers=not self.timers_wait)
+        return await self.shard.take_live(
+            self._live_time_ms(),
+            with_timers=not self.timers_wait,
+            expects_events=self.traffic.flows(monotonic_s()),
+        )
 
     @property
     def timers_wait(self) -> bool:
-        """Whether so many signals wait for Kafka that those of events would come late behind more of them."""
-        return self.relay.backlog > _SIGNALS_AHEAD_MAX
+        """Whether so many signals wait for Kafka that those of events would come late behind more of them.
+
+        While there are events, timers go portion by portion: one while the signals of the one before are on their way.
+        """
+        if self.relay.backlog > _SIGNALS_AHEAD_MAX:
+            return True
+        return self.traffic.flows(monotonic_s()) and self.relay.owes(self.timers_seqs[0])
+
+    def stepped(self, batch: Batch) -> None:
+        """A batch is committed: its signals go to the relay."""
+        if batch.slice is not None:
+            self.traffic.note(monotonic_s())
+        if batch.due or batch.recheck:
+            self.timers_seqs = self.timers_seqs[1], self.shard.head.seq
+        self.relay.committed(self.shard.head.seq, self.shard.sent)
 
     def let_go(self) -> None:
         """Take nothing any more, and wake everybody who waits here."""

@@ -1,4 +1,9 @@
-"""A bound on how much background work is done in a second."""
+"""Bounds on how much background work is done, and beside what."""
+
+from typing import Final
+
+#: After events, more are expected for so long.
+_FLOWS_S: Final = 1.0
 
 
 class Pace:
@@ -15,3 +20,18 @@ class Pace:
     def spend(self, pieces: int, now_s: float) -> None:
         """So many are done, or are about to be."""
         self._open_at_s = max(self._open_at_s, now_s) + pieces / self._per_s
+
+
+class Traffic:
+    """Whether a worker has events to do, on any of its shards: background work goes in smaller pieces then."""
+
+    def __init__(self) -> None:
+        self._until_s = 0.0
+
+    def note(self, now_s: float) -> None:
+        """There were some just now. `now_s`: of a monotonic clock."""
+        self._until_s = now_s + _FLOWS_S
+
+    def flows(self, now_s: float) -> bool:
+        """Whether there were some lately, and more are to be expected."""
+        return now_s < self._until_s

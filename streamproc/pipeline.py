@@ -42,8 +42,8 @@ Ints = NDArray[np.int64]
 
 #: Under the live clock a shard without events and timers commits its time this often.
 _IDLE_COMMIT_MS: Final = 10_000
-#: Where events wait, a batch takes only this part of the timers: very many that fall due at once must not delay them.
-_EVENTS_FIRST: Final = 10
+#: Beside events, a batch takes only this part of the timers: very many that fall due at once must not delay them.
+_EVENTS_FIRST: Final = 40
 #: What the head says while a sweep that restates everything is not over.
 _TO_RESTATE: Final = b"1"
 
@@ -226,16 +226,18 @@ class Shard:
         due, limit_ms, _ = await self._pop_due(until_ms, self._settings.due_customers)
         return Batch(None, due, limit_ms, limit_ms, [])
 
-    async def take_live(self, time_ms: int, *, with_timers: bool = True) -> Batch | None:
+    async def take_live(
+        self, time_ms: int, *, with_timers: bool = True, expects_events: bool = False
+    ) -> Batch | None:
         """The next batch under the live clock: all that is queued, and who is due up to the shard's time.
 
-        Without timers, time stands still.
+        Without timers, time stands still. `expects_events`: more may come while the batch is under way.
         """
         taken = self.inbox.take(self.batch_records, ())
         if not with_timers:
             return Batch(taken, [], self.time_ms, self._passed_ms, []) if taken is not None else None
         most = self._settings.due_customers
-        if taken is not None:
+        if taken is not None or expects_events:
             most = -(-most // _EVENTS_FIRST)
         due, limit_ms, passed_ms = await self._pop_due(max(time_ms, self.time_ms), most, whole=False)
         if taken is None and not due and limit_ms - self.time_ms < _IDLE_COMMIT_MS:

@@ -89,6 +89,10 @@ class Relay:
             self._overflows += 1
         self._committed.set()
 
+    def owes(self, seq: int) -> bool:
+        """Whether Kafka has not acknowledged yet all that came by this and earlier commits of this process."""
+        return bool(self._unacked) and self._unacked[0][0][0] <= seq
+
     def stop(self) -> None:
         """End `run` once the batch on its way is sent and trimmed, so that the next owner does not send it again."""
         self._stopping.set()

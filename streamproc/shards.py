@@ -20,7 +20,7 @@ from streamproc.held import NEVER_MS, Held, Reader
 from streamproc.in_force import later_segments
 from streamproc.isolation import Isolation, Unprocessable
 from streamproc.metrics import Metrics
-from streamproc.pace import Pace
+from streamproc.pace import Pace, Traffic
 from streamproc.pipeline import Batch, Shard
 from streamproc.quota import Controls
 from streamproc.relay import Producer, Relay
@@ -87,7 +87,7 @@ class Shards:
         self._controls = Controls()
         #: Of the group, at the last assignment.
         self._generation: int | None = None
-        self._pace = Pace(settings.sweep_per_s)
+        self._pace, self._traffic = Pace(settings.sweep_per_s), Traffic()
         #: Being let go: those of which something is still under way, or was when it was waited for no longer.
         self.leaving: dict[int, Held] = {}
 
@@ -327,6 +327,7 @@ class Shards:
             relay,
             self.reader,
             self._settings,
+            self._traffic,
             self._rebuild,
             sent_seq=head.seq,  # by whoever held it before
             sweep_cursor=sweep_cursor,
@@ -416,7 +417,7 @@ class Shards:
         if batch.slice is not None:
             self._isolation.committed(held.partition, held.shard.head.offsets)
         held.shard.batch_records = self._isolation.limit(held.partition)
-        held.relay.committed(held.shard.head.seq, held.shard.sent)
+        held.stepped(batch)
         await asyncio.sleep(0)  # the other shards, the relay and the web server want their turn
 
     async def _sweep(self, held: Held, cursor: int) -> None:
