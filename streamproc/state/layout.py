@@ -24,7 +24,7 @@ from streamproc.windows.table import (
 )
 
 #: Raise it with every change of the packed form; workers refuse state of another layout.
-LAYOUT_VERSION: Final = 6
+LAYOUT_VERSION: Final = 7
 
 #: What `wire` needs to know of tables, panes and fields.
 _FORM: Final = (SIZE_ORDERS, WIDTHS_MS, SERIES_COUNT, ORDERS, KNOWN_IDS, DECAY)

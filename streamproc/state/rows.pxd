@@ -70,7 +70,7 @@ cdef inline void get_members(Reader* source, i64 customer, i64* row, Py_ssize_t 
 
 
 cdef inline void put_words(Writer* out, const i64* row, Py_ssize_t size, Around* around) noexcept nogil:
-    """About what, a small key or a hash, what was said, when, and a hash, often that of the row before."""
+    """About what, a small key or a hash, what was said, when, and half a hash, often that of the row before."""
     cdef i64 about = 0
     cdef u64 tie = 0
     for _ in range(size):
@@ -87,7 +87,7 @@ cdef inline void put_words(Writer* out, const i64* row, Py_ssize_t size, Around*
         put_moment(out, &around.moments, row[4])
         put(out, <u64>row[5] == tie, 1)
         if <u64>row[5] != tie:
-            put_word(out, row[5])
+            put(out, row[5] & ONES_32, 32)
         about, tie = row[1], row[5]
         row += WORD_FIELDS
 
@@ -101,7 +101,7 @@ cdef inline void get_words(Reader* source, i64 customer, i64* row, Py_ssize_t si
         row[3] = get(source, 32) if about == TIME_ZONE else <i64>(<u64>get_signed(source, 1) + 1)
         row[4] = get_moment(source, &around.moments)
         if not get(source, 1):
-            tie = get_word(source)
+            tie = get(source, 32)
         row[5] = tie
         row += WORD_FIELDS
 

@@ -1,8 +1,8 @@
 """The latest word on something: consent to a channel, the answer to a survey, whether a ticket is open, ...
 
-Of all that events say about one thing, what the event with the greatest (timestamp, message hash) says holds; of equal
-ones, the first applied. So neither order nor repeats matter; only tickets, of which 16 are remembered, depend on the
-order once there are more.
+Of all that events say about one thing, what the event with the greatest (timestamp, upper half of the message's hash)
+says holds; of equal ones, the first applied. So neither order nor repeats matter; only tickets, of which 16 are
+remembered, depend on the order once there are more.
 """
 
 from typing import Final
@@ -20,6 +20,8 @@ from streamproc.windows.table import WORD_DTYPE, Table, spread
 #: or 0. Its value: granted, the score, open, on the suppression list, the code of the time zone, or 1.
 CONSENT, SURVEY, TICKET, SUPPRESSED, TIME_ZONE, ANSWERED = range(6)
 TICKETS_MAX: Final = 16
+#: Of a message's hash, the upper half tells two of one instant apart: the lower one would be 4 bytes of each word.
+_TIE_SHIFT: Final = np.uint64(32)
 
 Ints = NDArray[np.int64]
 
@@ -102,7 +104,7 @@ def _words(
 ) -> Table:
     entries = np.empty(len(chosen), WORD_DTYPE)
     entries["row"], entries["about"], entries["key"], entries["value"] = row[chosen], about, key, value
-    entries["ts_ms"], entries["tie"] = events.ts_ms[chosen], events.message_hash[chosen]
+    entries["ts_ms"], entries["tie"] = events.ts_ms[chosen], events.message_hash[chosen] >> _TIE_SHIFT
     return entries
 
 

@@ -79,8 +79,8 @@ def later(known: int | None, ts: int) -> int:
 
 
 def rank(event: Event) -> tuple[int, int]:
-    """The event with the greatest rank has the last word."""
-    return event.ts_ms, hash_of(event.message_id)
+    """The event with the greatest rank has the last word. Of the hash, the upper half counts."""
+    return event.ts_ms, hash_of(event.message_id) >> 32
 
 
 def hash_of(written: str) -> int:

@@ -38,7 +38,12 @@ def follow(words: Table, *said: dict[str, Any]) -> Table:
 
 
 def moved(ticket: int, opens: bool, at_ms: int, message: int) -> dict[str, Any]:
-    return {"ts_ms": at_ms, "ticket": 1 if opens else -1, "ticket_hash": ticket, "message_hash": message}
+    return {
+        "ts_ms": at_ms,
+        "ticket": 1 if opens else -1,
+        "ticket_hash": ticket,
+        "message_hash": message << 32,
+    }
 
 
 def open_tickets(words: Table) -> set[int]:
@@ -48,11 +53,11 @@ def open_tickets(words: Table) -> set[int]:
 def test_of_one_timestamp_the_greater_hash_holds_and_of_equal_hashes_the_first() -> None:
     words = follow(
         NOTHING,
-        {"ts_ms": 5, "survey": 0, "score": 3, "message_hash": 7},
-        {"ts_ms": 5, "survey": 0, "score": 9, "message_hash": 8},
-        {"ts_ms": 5, "survey": 0, "score": 1, "message_hash": 8},
-        {"ts_ms": 4, "survey": 0, "score": 2, "message_hash": 9},
-        {"ts_ms": 1, "survey": 2, "score": 6, "message_hash": 1},
+        {"ts_ms": 5, "survey": 0, "score": 3, "message_hash": 7 << 32},
+        {"ts_ms": 5, "survey": 0, "score": 9, "message_hash": 8 << 32},
+        {"ts_ms": 5, "survey": 0, "score": 1, "message_hash": 8 << 32},
+        {"ts_ms": 4, "survey": 0, "score": 2, "message_hash": 9 << 32},
+        {"ts_ms": 1, "survey": 2, "score": 6, "message_hash": 1 << 32},
     )
     assert [(word["about"], word["key"], word["value"]) for word in words] == [(SURVEY, 0, 9), (SURVEY, 2, 6)]
 
@@ -84,7 +89,7 @@ def test_tickets_are_those_of_the_rule_however_the_events_are_cut(
 
 
 #: (customer, survey, score, when, message), of each few, so that they meet.
-ANSWERS = st.lists(st.tuples(*(st.integers(0, 2),) * 3, st.integers(0, 4), st.integers(2**63 - 2, 2**63 + 1)))
+ANSWERS = st.lists(st.tuples(*(st.integers(0, 2),) * 3, st.integers(0, 4), st.integers(2**31 - 2, 2**31 + 1)))
 
 
 @given(said=ANSWERS, cut=st.integers(0, 20))
@@ -94,7 +99,8 @@ def test_the_word_that_holds_is_the_greatest_and_of_equal_ones_the_first(
     words, holds = NOTHING, dict[tuple[int, int], tuple[tuple[int, int], int]]()
     for part in (said[:cut], said[cut:]):
         row, survey, score, ts_ms, message = zip(*part, strict=True) if part else [()] * 5
-        answers = events(["c"] * len(part), ts_ms, survey=survey, score=score, message_hash=message)
+        hashes = [tie << 32 for tie in message]
+        answers = events(["c"] * len(part), ts_ms, survey=survey, score=score, message_hash=hashes)
         words = follow_words(words, np.array(row, np.int64), answers, 3)
     for customer, what, value, at_ms, tie in said:
         if (customer, what) not in holds or holds[customer, what][0] < (at_ms, tie):
@@ -107,7 +113,7 @@ def test_the_word_that_holds_is_the_greatest_and_of_equal_ones_the_first(
 
 def quiet(at_ms: int, message: int, **says: int) -> dict[str, Any]:
     nothing = {"suppressed": 0, "time_zone": 0, "answered": -1, "consent": -1}
-    return {**nothing, **says, "counted": False, "ts_ms": at_ms, "message_hash": message}
+    return {**nothing, **says, "counted": False, "ts_ms": at_ms, "message_hash": message << 32}
 
 
 def test_what_identify_calls_and_outcomes_say() -> None:
@@ -169,7 +175,7 @@ def _follow_quiet(parts: list[list[tuple[int, int, int, int, int, int]]]) -> Tab
         customer, listed, zone, answered, ts_ms, message = zip(*part, strict=True) if part else [()] * 6
         new = events(
             ["c"] * len(part), ts_ms, counted=False, suppressed=listed, time_zone=zone, answered=answered,
-            message_hash=message,
+            message_hash=[tie << 32 for tie in message],
         )  # fmt: skip
         words = follow_words(words, np.array(customer, np.int64), new, 3)
     return words
