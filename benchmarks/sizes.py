@@ -43,7 +43,7 @@ class Sizes:
     #: Under load: how long there are events before the timers fall due, about; and how many a second.
     storm_after_s: float = 30
     storm_per_s: int = 2_000
-    storm_watched_s: float = 40
+    storm_watched_s: float = 60
 
     rules: tuple[int, ...] = (12, 100, 500)
     rule_lives: int = 150

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streamproc.pace import Pace
+from streamproc.pace import Pace, Traffic
 
 
 def test_so_many_pieces_a_second() -> None:
@@ -22,3 +22,11 @@ def test_what_was_not_done_is_not_made_up_for() -> None:
     assert pace.is_open(500.0)
     pace.spend(10, 500.0)
     assert not pace.is_open(500.9)
+
+
+def test_after_events_more_are_expected_for_a_while() -> None:
+    traffic = Traffic()
+    assert not traffic.flows(50.0)
+    traffic.note(50.0)
+    assert traffic.flows(50.9)
+    assert not traffic.flows(51.1)

@@ -121,6 +121,19 @@ async def test_events_are_taken_where_timers_wait(definitions: Definitions) -> N
     assert shard.head.time_ms == QUIET_MS - 1_000
 
 
+async def test_where_events_are_expected_timers_go_in_small_portions(definitions: Definitions) -> None:
+    """Very many that fall due at once must not delay the events that come meanwhile; none is left out for it."""
+    _, shard = await filled(definitions, 3)
+    alone = await shard.take_live(QUIET_MS)
+    assert alone is not None
+    _, shard = await filled(definitions, 3)
+    found = []
+    while (batch := await shard.take_live(QUIET_MS, expects_events=True)) is not None:
+        assert len(batch.due) < len(alone.due)
+        found += [signal.packed for signal in (await shard.step(batch)).signals]
+    assert sorted(found) == sorted(await whole_instant(definitions))
+
+
 async def test_who_was_evaluated_at_the_instant_is_not_taken_back(definitions: Definitions) -> None:
     """An event from before it does not undo at an earlier instant what was said at this one."""
     _, shard = await filled(definitions, 3)
