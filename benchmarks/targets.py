@@ -16,9 +16,7 @@ KNOWN_MISSES: Final[Mapping[str, str]] = {
     "bytewax": f"its 130 µs an event would have to be 250, or our 25 be 13: {_GOES}",
     "latency": "a round of a dozen shards takes some 25 ms of Python however few its events, reading and sending run "
     "in the same interpreter, and an event waits for one round and lives through the next",
-    "bytes-light": "half of it is what everybody has: times, counts, memberships, risk",
     "rules": "more rules make more signals (see below), each published with its evidence",
-    "storm": "signals leave in order: those of events behind 1,000 of their shard, and the batch of timers under way",
     "timers": f"a transition loads, evaluates and saves a customer, too, and sends a signal or two: {_GOES}",
 }
 
