@@ -1,12 +1,13 @@
 """What customers look at, when and about what, in a packed state: rows are int64[fields], the customer's row first."""
 
 from streamproc.state.bits cimport (
-    ONES_32, Reader, Writer, get, get_number, get_signed, i64, put, put_after, put_number, u64, zigzag,
+    Reader, Writer, get, get_number, get_signed, i64, put, put_after, put_number, u64, zigzag,
 )
 from streamproc.state.names cimport get_name, put_name
 
 cdef enum:  # of rows
     VIEW_FIELDS = 3
+    SHOWN_BITS = 24  # as in `windows.views`
     HOUR_FIELDS = 3
     CATEGORY_FIELDS = 5
 
@@ -15,10 +16,10 @@ cdef inline void put_views(Writer* out, const i64* row, Py_ssize_t size) noexcep
     cdef i64 view = 0
     for _ in range(size):
         if row[1] == view:
-            put(out, (row[2] & ONES_32) << 1 | 1, 33)
+            put(out, (row[2] & ((1 << SHOWN_BITS) - 1)) << 1 | 1, 1 + SHOWN_BITS)
         else:
             put_after(out, 0, 1, zigzag(<u64>row[1] - <u64>view), 0)
-            put(out, row[2] & ONES_32, 32)
+            put(out, row[2] & ((1 << SHOWN_BITS) - 1), SHOWN_BITS)
         view = row[1]
         row += VIEW_FIELDS
 
@@ -28,7 +29,7 @@ cdef inline void get_views(Reader* source, i64 customer, i64* row, Py_ssize_t si
     for _ in range(size):
         if not get(source, 1):
             view += <u64>get_signed(source, 0)
-        row[0], row[1], row[2] = customer, view, get(source, 32)
+        row[0], row[1], row[2] = customer, view, get(source, SHOWN_BITS)
         row += VIEW_FIELDS
 
 
