@@ -27,8 +27,7 @@ from streamproc.transport.bulk import NotTaken, open_bulk_producer, partition_co
 from streamproc.transport.lines import EVENT_TOPICS, LineError, ParsedLine, parse_line
 from streamproc.transport.outlet import Outgoing
 from streamproc.transport.topics import Topics
-from streamproc.windows.apply import LATENESS_PANES
-from streamproc.windows.panes import DAY_MS
+from streamproc.windows.apply import LATENESS_PANES, in_time
 
 #: With a rate, records go out in parts of a tenth of a second.
 _PARTS_PER_S: Final = 10
@@ -155,7 +154,6 @@ class Reader:
     def _check(self, records: Mapping[int, ParsedLine], meanings: Meanings) -> list[Problem]:
         """What the worker would refuse. `records` by line."""
         problems, now_ms = [], wall_ms()
-        oldest_ms = (now_ms // DAY_MS - LATENESS_PANES + 1) * DAY_MS
         for code, topic in enumerate(EVENT_TOPICS):
             checked = [
                 _Checked(n, record.key, record.value)
@@ -163,7 +161,7 @@ class Reader:
                 if record.topic == topic
             ]
             decoded = decode_chunk(checked, topic=0, origin=code, meanings=meanings, wall_now_ms=now_ms)
-            self.too_old += int((decoded.columns.ts_ms < oldest_ms).sum())
+            self.too_old += int((~in_time(decoded.columns.ts_ms, now_ms)).sum())
             for failure in decoded.failures:
                 problems.append(Problem(failure.offset, failure.reason, failure.field, failure.message))
         return problems

@@ -43,6 +43,11 @@ class Measures:
     funnels: tuple[FunnelPlan, ...] = ()
 
 
+def in_time(ts_ms: Ints, at_ms: Ints | int) -> Bools:
+    """Which events are applied at an evaluation instant `at_ms`, by their age: bool[n]."""
+    return np.asarray(ts_ms // DAY_MS > at_ms // DAY_MS - LATENESS_PANES, np.bool_)
+
+
 def apply_events(
     table: CustomerTable, row: Ints, events: EventColumns, at_ms: Ints, measures: Measures
 ) -> Applied:
@@ -50,10 +55,10 @@ def apply_events(
 
     `at_ms`: int64[n], the instant they are evaluated at, equal for all events of one customer.
     """
-    in_time = events.ts_ms // DAY_MS > at_ms // DAY_MS - LATENESS_PANES
-    too_late = len(row) - int(np.count_nonzero(in_time))
+    applied = in_time(events.ts_ms, at_ms)
+    too_late = len(row) - int(np.count_nonzero(applied))
     if too_late:
-        places = np.flatnonzero(in_time)
+        places = np.flatnonzero(applied)
         row, events, at_ms = row[places], events.take(places), at_ms[places]
     is_new, table.ring = admit(table.ring, row, events.message_hash, np.maximum(at_ms, events.ts_ms))
     repeats = len(row) - int(np.count_nonzero(is_new))
@@ -62,8 +67,8 @@ def apply_events(
         row, events, at_ms = row[places], events.take(places), at_ms[places]
     if len(row):
         _apply_new(table, row, events, at_ms, measures)
-    in_time[in_time] = is_new
-    return Applied(in_time, repeats, too_late)
+    applied[applied] = is_new
+    return Applied(applied, repeats, too_late)
 
 
 def _apply_new(
