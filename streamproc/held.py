@@ -86,9 +86,7 @@ class Held:
         if self.settings.clock == "event":
             return await self.shard.take_ticks(waiting, until_ms)
         return await self.shard.take_live(
-            self._live_time_ms(),
-            with_timers=not self.timers_wait,
-            expects_events=self.traffic.flows(monotonic_s()),
+            self._live_time_ms(), with_timers=not self.timers_wait, expects_events=self._expects_events
         )
 
     @property
@@ -99,7 +97,11 @@ class Held:
         """
         if self.relay.backlog > _SIGNALS_AHEAD_MAX:
             return True
-        return self.traffic.flows(monotonic_s()) and self.relay.owes(self.timers_seqs[0])
+        return self._expects_events and self.relay.owes(self.timers_seqs[0])
+
+    @property
+    def _expects_events(self) -> bool:
+        return self.traffic.flows(monotonic_s())
 
     def stepped(self, batch: Batch) -> None:
         """A batch is committed: its signals go to the relay."""

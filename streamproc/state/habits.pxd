@@ -16,10 +16,10 @@ cdef inline void put_views(Writer* out, const i64* row, Py_ssize_t size) noexcep
     cdef i64 view = 0
     for _ in range(size):
         if row[1] == view:
-            put(out, (row[2] & ((1 << SHOWN_BITS) - 1)) << 1 | 1, 1 + SHOWN_BITS)
+            put(out, 1, 1)
         else:
             put_after(out, 0, 1, zigzag(<u64>row[1] - <u64>view), 0)
-            put(out, row[2] & ((1 << SHOWN_BITS) - 1), SHOWN_BITS)
+        put(out, row[2] & ((1 << SHOWN_BITS) - 1), SHOWN_BITS)
         view = row[1]
         row += VIEW_FIELDS
 

@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 
-from streamproc import held as held_module
+from streamproc.clock import monotonic_s
 from streamproc.contracts.outbox import OutRecord
 from streamproc.held import Held, Reader
 from streamproc.pace import Traffic
@@ -36,7 +36,7 @@ async def fire(held: Held, store: MemoryStore, signals: int = 1) -> None:
 
 async def test_beside_events_timers_wait_until_kafka_has_the_last_portion_but_one() -> None:
     held, store = await held_by()
-    held.traffic.note(held_module.monotonic_s())
+    held.traffic.note(monotonic_s())
     await fire(held, store)
     assert not held.timers_wait  # the next may be computed while these are sent
     await fire(held, store)
@@ -46,7 +46,7 @@ async def test_beside_events_timers_wait_until_kafka_has_the_last_portion_but_on
 
 
 async def test_without_events_timers_wait_for_many_signals_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(held_module, "_SIGNALS_AHEAD_MAX", 3)
+    monkeypatch.setattr("streamproc.held._SIGNALS_AHEAD_MAX", 3)
     held, store = await held_by()
     for _ in range(3):
         await fire(held, store)
@@ -58,6 +58,6 @@ async def test_without_events_timers_wait_for_many_signals_only(monkeypatch: pyt
 async def test_events_are_noted() -> None:
     held, _ = await held_by()
     held.stepped(Batch(None, [], 0, 0, []))
-    assert not held.traffic.flows(held_module.monotonic_s())
+    assert not held.traffic.flows(monotonic_s())
     held.stepped(cast(Batch, SimpleNamespace(slice=object(), due=[], recheck=[])))
-    assert held.traffic.flows(held_module.monotonic_s())
+    assert held.traffic.flows(monotonic_s())
