@@ -169,7 +169,8 @@ class Relay:
 
     def _forget(self, last: OutboxEntry) -> None:
         """Records up to this one are gone."""
-        while self._known and place_of(self._known[0].id) <= place_of(last.id):
+        gone = place_of(last.id)
+        while self._known and place_of(self._known[0].id) <= gone:
             self._known.popleft()
 
     async def _send(self, entries: Sequence[OutboxEntry]) -> None:
