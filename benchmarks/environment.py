@@ -49,8 +49,15 @@ def environment() -> Environment:
         java=_said("java", "-version").partition("\n")[0],
         redis=f"{_said(str(executable()), '--version').partition(' sha')[0]}; {' '.join(OPTIONS)}",
         at=to_iso(wall_ms()),
-        commit=_said("git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"),
+        commit=_commit(),
     )
+
+
+def _commit() -> str:
+    """Of what was measured: the page and the figures that a run writes do not make it another one."""
+    commit = _said("git", "rev-parse", "--short=12", "HEAD")
+    changed = _said("git", "status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)docs")
+    return f"{commit}-dirty" if changed else commit
 
 
 def _lines(file: str, name: str) -> list[str]:
