@@ -1,7 +1,7 @@
 """One Redis server: its connections, in single attempts.
 
 redis-py's asyncio connection packs arguments in Python (about 1 µs each) and sets a timeout for every reply (more than
-that), so commands are packed by hiredis here and sent as bytes, and a timeout is set for an operation as a whole.
+that), so commands are packed in `resp` and sent as bytes, and a timeout is set for an operation as a whole.
 
 An operation (`once`) has one connection to itself; whatever goes wrong, the connection is closed, so that no reply,
 WATCH or open transaction is left behind for the next one. Questions that leave nothing behind (`ask`) share one: those
@@ -11,13 +11,13 @@ of one round of the event loop go to the server together.
 import builtins
 from asyncio import timeout
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
-import hiredis
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import RedisError, ResponseError, TimeoutError
 
 from streamproc.gathering import Gathering
+from streamproc.state.resp import pack_commands
 from streamproc.state.store import StateCorrupt
 
 Command = Sequence[bytes | str | int]
@@ -97,7 +97,7 @@ async def exchange(connection: AbstractConnection, commands: Sequence[Command]) 
 
 async def _exchange(connection: AbstractConnection, commands: Sequence[Command]) -> list[Any]:
     """The replies to `commands`, errors among them, sent at once."""
-    await connection.send_packed_command(b"".join(_pack(tuple(command)) for command in commands))
+    await connection.send_packed_command(pack_commands(commands))
     return [await _reply(connection) for _ in commands]
 
 
@@ -127,8 +127,3 @@ async def _reply(connection: AbstractConnection) -> Any:
 
 def _first_error(replies: Sequence[Any]) -> RedisError | None:
     return next((reply for reply in replies if isinstance(reply, RedisError)), None)
-
-
-def _pack(command: tuple[bytes | str | int, ...]) -> bytes:
-    # hiredis types its argument as a tuple of exactly one element
-    return cast(bytes, hiredis.pack_command(command))  # type: ignore[arg-type]

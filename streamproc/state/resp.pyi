@@ -1,0 +1,3 @@
+from collections.abc import Sequence
+
+def pack_commands(commands: Sequence[Sequence[bytes | str | int]]) -> bytes: ...
