@@ -49,6 +49,8 @@ _CART: Final[Template] = (
 #: The events of the second run are of the same customers, some of whom order or change their carts.
 _SHARE_LEFT: Final = 0.9
 _POLL_S: Final = 0.1
+#: Before the storm: how many signals wait anyway, of events.
+_USUAL_S: Final = 10
 _WITHIN_S: Final = 600
 
 
@@ -217,12 +219,13 @@ def _order(bench: Bench, site: Site, due_ms: int) -> Order:
 
 
 def storm_of(timed: Timed, sights: list[Sight], due_s: float) -> Storm | None:
-    """Before the timers were due, and from then until no more signals waited, at least while they fell due.
+    """Before the timers were due, and from then until no more signals waited than before, at least while they fell due.
 
     None if one of them had no events.
     """
     full_s = due_s + _SPREAD_MS / 1000 + 1
-    over_s = next((s.worker.s for s in sights if s.worker.s > full_s and not s.waiting), full_s)
+    usual = max((s.waiting for s in sights if due_s - _USUAL_S <= s.worker.s < due_s), default=0)
+    over_s = next((s.worker.s for s in sights if s.worker.s > full_s and s.waiting <= usual), full_s)
     at_s, took_s = np.array(timed.at_s), np.array(timed.took_s)
     before, during = took_s[at_s < due_s], took_s[(at_s >= due_s) & (at_s < over_s)]
     if not len(before) or not len(during):
