@@ -12,8 +12,9 @@ _GOES: Final = "[where it goes](#where-it-goes)"
 KNOWN_MISSES: Final[Mapping[str, str]] = {
     "fetch-uniform": f"every event loads, evaluates and saves a whole customer: {_GOES}",
     "fetch-zipf": f"the same; of customers with several events in a batch, once: {_GOES}",
-    "faust-redis": f"its 500 µs an event would have to be 1,300, or our 25 be 10: {_GOES}",
-    "bytewax": f"its 130 µs an event would have to be 250, or our 25 be 13: {_GOES}",
+    "faust-redis": f"its 375 µs an event would have to be 1,400, or our 28 be 7.5: {_GOES}",
+    "faust-nothing": f"its 140 µs an event would have to be 142, or our 28 be 27.8 (on an EPYC: 7.4): {_GOES}",
+    "bytewax": f"its 102 µs an event would have to be 280, or our 28 be 10: {_GOES}",
     "latency": "a round of a dozen shards takes some 25 ms of Python however few its events, reading and sending run "
     "in the same interpreter, and an event waits for one round and lives through the next",
     "rules": "more rules make more signals (see below), each published with its evidence",
