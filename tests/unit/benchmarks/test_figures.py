@@ -145,7 +145,7 @@ def test_a_rate_is_kept_if_all_is_sent_in_time_and_all_comes_no_later_at_the_end
     assert latencies(seen, per_s=100).kept_up is kept_up
 
 
-def test_a_storm_lasts_until_no_signal_waits() -> None:
+def test_a_storm_lasts_until_no_more_signals_wait_than_before() -> None:
     seen = timed([0.01] * 10 + [0.5] * 12 + [0.02] * 8)
     found = storm_of(seen, [sight(0, s, waiting=9 if 10 <= s < 21.5 else 2) for s in range(30)], due_s=10)
     assert found is not None

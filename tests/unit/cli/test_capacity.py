@@ -1,13 +1,13 @@
 """`streamproc capacity`: numbers as people write them, lines and JSON."""
 
 import json
-import re
 
 import pytest
 from click.testing import CliRunner, Result
 
 from streamproc.cli.group import group
 from streamproc.errors import StreamprocError
+from streamproc.sizing.constants import constants, per_rule
 
 
 def run(*arguments: str) -> Result:
@@ -18,7 +18,8 @@ def test_the_lines_show_what_they_are_made_of() -> None:
     result = run("--customers", "10M", "--events-per-second", "50k", "--rules", "100")
     assert result.exit_code == 0, result.output
     assert result.output.splitlines()[0].startswith("24 partitions, 5 workers, 2 Redis primaries of ")
-    assert re.search(r"= [\d.]+ \+ \(100 − 30\) × 0\.\d+$", result.output, re.MULTILINE)  # noqa: RUF001
+    known = constants()["worker_us_known"].number
+    assert f"= {known:.1f} + (100 − 30) × {per_rule('us'):.3f}\n" in result.output  # noqa: RUF001
     assert "docs/performance.md, 2026-" in result.output
 
 
