@@ -1,4 +1,4 @@
-"""What is asked in one round of the event loop is answered in one go.
+"""Many who ask for the same, or for alike things, share an answer.
 
 A worker's shards ask for the same things at the same moments: states, an evaluation, a commit. Each question costs a
 round trip, or some milliseconds however small it is; a dozen of them together cost little more than one.
@@ -74,3 +74,29 @@ class Gathering(Generic[Q, A]):
                 future.set_exception(answer)
             else:
                 future.set_result(answer)
+
+
+class Shared(Generic[A]):
+    """One answer at a time, for all who asked before it was begun; who asks meanwhile shares the next one."""
+
+    def __init__(self, answer: Callable[[], Awaitable[A]]) -> None:
+        self._answer = answer
+        self._next: asyncio.Future[A] | None = None
+        self._answering: asyncio.Task[None] | None = None
+
+    async def ask(self) -> A:
+        """An answer that is begun after this call. Raises what `answer` raises."""
+        if self._next is None:
+            self._next = asyncio.get_running_loop().create_future()
+            if self._answering is None:
+                self._answering = asyncio.create_task(self._give())
+        return await asyncio.shield(self._next)
+
+    async def _give(self) -> None:
+        while (asked := self._next) is not None:
+            self._next = None
+            try:
+                asked.set_result(await self._answer())
+            except Exception as error:
+                asked.set_exception(error)
+        self._answering = None

@@ -43,7 +43,7 @@ Ints = NDArray[np.int64]
 #: Under the live clock a shard without events and timers commits its time this often.
 _IDLE_COMMIT_MS: Final = 10_000
 #: Beside events, a batch takes only this part of the timers: very many that fall due at once must not delay them.
-_EVENTS_FIRST: Final = 32
+_EVENTS_FIRST: Final = 48
 #: What the head says while a sweep that restates everything is not over.
 _TO_RESTATE: Final = b"1"
 

@@ -6,6 +6,7 @@ committed is sent from its memory; the outbox in Redis is read for what was ther
 """
 
 import asyncio
+from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -71,8 +72,13 @@ class Relay:
         self._known: deque[OutboxEntry] = deque()
         self._has_unknown = True
         self._overflows = 0
+        #: The last commit of this process with signals, and up to which they may be seen outside.
+        self._committed_seq = self._cleared_seq = -1
+        self._uncleared = asyncio.Event()
+        self._clearing = asyncio.Lock()
         #: Commits of this process that Kafka has not acknowledged: (the place of their last record, since when).
         self._unacked: deque[tuple[tuple[int, int], float]] = deque()
+        self._acks = asyncio.Event()
         #: Records in the outbox: what was there at the beginning and committed since, less what was trimmed.
         self.backlog = backlog
 
@@ -87,11 +93,21 @@ class Relay:
             self._known.clear()
             self._has_unknown = True
             self._overflows += 1
+        self._committed_seq = seq
         self._committed.set()
+        self._uncleared.set()
 
     def owes(self, seq: int) -> bool:
         """Whether Kafka has not acknowledged yet all that came by this and earlier commits of this process."""
         return bool(self._unacked) and self._unacked[0][0][0] <= seq
+
+    async def wait_acked(self, seq: int, within_s: float) -> None:
+        """Return once Kafka has all that came by this and earlier commits of this process, or after so long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while self.owes(seq):
+                    self._acks.clear()
+                    await self._acks.wait()
 
     def stop(self) -> None:
         """End `run` once the batch on its way is sent and trimmed, so that the next owner does not send it again."""
@@ -100,12 +116,19 @@ class Relay:
 
     async def run(self) -> None:
         """Send until stopped. Raises Superseded when the shard is no longer ours; waits out everything else."""
+        ahead = asyncio.create_task(self._clear_ahead())
+        try:
+            await self._send_all()
+        finally:
+            ahead.cancel()
+
+    async def _send_all(self) -> None:
         backoff_s = _BACKOFF_MIN_S
         while not self._stopping.is_set():
             await self._committed.wait()
             self._committed.clear()
             try:
-                while not self._stopping.is_set() and await self.send_batch() == BATCH_RECORDS:
+                while not self._stopping.is_set() and await self.send_batch():
                     backoff_s = _BACKOFF_MIN_S
                 backoff_s = _BACKOFF_MIN_S
             except (KafkaError, StoreUnavailable) as error:
@@ -135,15 +158,12 @@ class Relay:
             entries: Sequence[OutboxEntry] = await self._store.outbox_read(head, None, BATCH_RECORDS)
             self._metrics.observe("redis_seconds", monotonic_s() - asked_s, "outbox_read")
         else:
-            entries = list(islice(self._known, BATCH_RECORDS))
+            entries = self._first_known()
         unsent = [entry for entry in entries if entry not in self._acked] if self._acked else entries
         if unsent:
-            # What a failover may take back must not be seen outside; and Kafka is told before, or a Redis that lost
-            # this commit could not be told from one that did not.
             last = place_of(unsent[-1].id)
             seq, _ = last
-            await self._store.await_replicas(head, seq)
-            if not await self._tell(head.partition, seq):
+            if not await self._clear(seq):
                 return 0
             await self._send(unsent)
             self._acked.update(unsent)
@@ -160,12 +180,44 @@ class Relay:
         self._metrics.set("outbox_records", self.backlog, str(head.partition))
         return len(entries)
 
+    def _first_known(self) -> list[OutboxEntry]:
+        """The next records in memory: those that may leave at once, or else all."""
+        entries = list(islice(self._known, BATCH_RECORDS))
+        cleared = bisect_left(entries, (self._cleared_seq + 1, 0), key=lambda entry: place_of(entry.id))
+        return entries[:cleared] or entries
+
+    async def _clear(self, seq: int) -> bool:
+        """Return once signals of commits up to `seq` may be seen outside; False: this relay is to end.
+
+        What a failover may take back must not be seen; and Kafka is told before, or a Redis that lost this commit
+        could not be told from one that did not.
+        """
+        if seq <= self._cleared_seq:
+            return True
+        async with self._clearing:  # perhaps by both who send and who clears ahead
+            if seq > self._cleared_seq:
+                head = self._shard.head
+                await self._store.await_replicas(head, seq)
+                if not await self._tell(head.partition, seq):
+                    return False
+                self._cleared_seq = seq
+        return True
+
+    async def _clear_ahead(self) -> None:
+        """Clear commits while signals of those before are on their way."""
+        while True:
+            await self._uncleared.wait()
+            self._uncleared.clear()
+            with suppress(Exception):  # who sends asks again, and says what is wrong
+                await self._clear(self._committed_seq)
+
     def _note_acked(self, last: tuple[int, int]) -> None:
         """Kafka has all records up to this place."""
         now_s = monotonic_s()
         while self._unacked and self._unacked[0][0] <= last:
             _, since_s = self._unacked.popleft()
             self._metrics.observe("commit_to_ack_seconds", now_s - since_s)
+        self._acks.set()
 
     def _forget(self, last: OutboxEntry) -> None:
         """Records up to this one are gone."""

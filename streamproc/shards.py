@@ -16,6 +16,7 @@ from aiokafka.structs import TopicPartition
 from streamproc.claims import Claims, Taken
 from streamproc.clock import monotonic_s, wall_ms
 from streamproc.ending import Ending
+from streamproc.gathering import Shared
 from streamproc.held import NEVER_MS, Held, Reader
 from streamproc.in_force import later_segments
 from streamproc.isolation import Isolation, Unprocessable
@@ -49,6 +50,9 @@ _ACQUIRE_WITHIN_S: Final = 10.0
 _OUTBOX_RECORDS_MAX: Final = 50_000
 #: How long a released shard may take to finish what it is sending; what it does not trim is sent again.
 _LEAVE_S: Final = 5.0
+#: How long a small round waits for Kafka to have its signals, of a shard that made no more than so many.
+_ACKED_WITHIN_S: Final = 0.02
+_FEW_SIGNALS: Final = 50
 #: Customers per step of a sweep; one step for every batch of events, so that neither starves.
 _SWEEP_CUSTOMERS: Final = 500
 
@@ -82,7 +86,7 @@ class Shards:
         self._isolation = Isolation(settings.chunk_records)
         self._ending = Ending(self.held, store, settings.topic_prefix, rebuild)
         self._acked: dict[int, set[OutboxEntry]] = {}
-        self._telling = asyncio.Lock()
+        self._telling = Shared(self._tell_of_all)
         self._together, self._rounds = Together(), Rounds()
         self._controls = Controls()
         #: Of the group, at the last assignment.
@@ -346,14 +350,7 @@ class Shards:
         assert self.reader is not None
         while (held := self.held.get(partition)) is not None:
             held.sent_seq = max(held.sent_seq, seq)
-            async with self._telling:
-                if held.told_seq >= seq:
-                    return True
-                # These very ones: another may have taken the place of one before Kafka has answered.
-                reached = [(one, min(one.shard.head.seq, one.sent_seq)) for one in self.held.values()]
-                if told := await self.reader.tell():
-                    for one, told_seq in reached:
-                        one.told_seq = told_seq
+            told = held.told_seq >= seq or await self._telling.ask()
             if held.told_seq >= seq:
                 return True
             if held.stopping:
@@ -362,6 +359,16 @@ class Shards:
             await asyncio.sleep(_REPLY_S if told else _IDLE_S)
         return False
 
+    async def _tell_of_all(self) -> bool:
+        assert self.reader is not None
+        # These very ones: another may have taken the place of one before Kafka has answered.
+        reached = [(one, min(one.shard.head.seq, one.sent_seq)) for one in self.held.values()]
+        told = await self.reader.tell()
+        if told:
+            for one, told_seq in reached:
+                one.told_seq = max(one.told_seq, told_seq)
+        return told
+
     async def _run(self, held: Held, begins: Mapping[str, int]) -> None:
         """Live. `begins`: topic -> where its reading begins; chunks may have come since."""
         await held.shard.settle(begins)
@@ -369,7 +376,7 @@ class Shards:
             if held.relay.backlog > _OUTBOX_RECORDS_MAX:
                 await asyncio.sleep(_IDLE_S)
                 continue
-            async with self._rounds.turn(min(len(held.shard.inbox), held.shard.batch_records)):
+            async with self._rounds.turn(min(len(held.shard.inbox), held.shard.batch_records)) as round_:
                 waiting = held.waiting()
                 batch = await held.next_batch(waiting, self._until(held))
                 # What holds is said anew once the events are read again.
@@ -378,6 +385,8 @@ class Shards:
                 cursor = held.sweep_cursor if may_sweep else None
                 if batch is not None:
                     await self._step(held, batch)
+                    if round_.is_small and len(held.shard.sent) <= _FEW_SIGNALS:
+                        await held.relay.wait_acked(held.shard.head.seq, _ACKED_WITHIN_S)
                 if cursor is not None:
                     await self._sweep(held, cursor)
                 if batch is None and cursor is None and held.shard.has_untold:

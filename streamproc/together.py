@@ -16,13 +16,23 @@ from streamproc.instants.advance import Course, Lives, advance_together
 
 #: Records of one round, about.
 _RECORDS_MAX: Final = 4_000
+#: Records of a round that is small.
+_SMALL_RECORDS: Final = 1_000
 #: Customers of one go, about: with more it costs more to put them together than one step less saves.
 _CUSTOMERS_MAX: Final = 1_000
 
 
 @dataclass(slots=True)
-class _Round:
+class Round:
+    """Shards that go together, and how many records they bring, about."""
+
     inside: int = 0
+    records: int = 0
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it computes hardly longer than Kafka takes to answer."""
+        return self.records < _SMALL_RECORDS
 
 
 class Rounds:
@@ -30,19 +40,20 @@ class Rounds:
 
     Else each shard would go at a time of its own, and none with another; and with more of them on their way, each wait
     of each would last until all the others have computed. Only where more records wait than make sense at once, a
-    second round begins beside the first: one computes while the other waits for Redis.
+    second round begins beside the first: one computes while the other waits for Redis. A small round may wait for
+    Kafka's answers to its signals: beside the next one each step of a relay would have to wait for all that computes.
     """
 
     def __init__(self) -> None:
-        self._waiting: deque[tuple[asyncio.Future[_Round], int]] = deque()
-        self._under_way: list[_Round] = []
+        self._waiting: deque[tuple[asyncio.Future[Round], int]] = deque()
+        self._under_way: list[Round] = []
         self._is_beginning = False
         self._is_full = False
 
     @asynccontextmanager
-    async def turn(self, records: int) -> AsyncIterator[None]:
+    async def turn(self, records: int) -> AsyncIterator[Round]:
         """A shard's part of a round. `records`: how many it brings, about."""
-        begun: asyncio.Future[_Round] = asyncio.get_running_loop().create_future()
+        begun: asyncio.Future[Round] = asyncio.get_running_loop().create_future()
         self._waiting.append((begun, records))
         self._begin_if_possible()
         try:
@@ -52,11 +63,11 @@ class Rounds:
                 self._leave(begun.result())
             raise
         try:
-            yield
+            yield mine
         finally:
             self._leave(mine)
 
-    def _leave(self, round_: _Round) -> None:
+    def _leave(self, round_: Round) -> None:
         round_.inside -= 1
         if not round_.inside:
             self._under_way.remove(round_)
@@ -70,14 +81,14 @@ class Rounds:
 
     def _begin(self) -> None:
         self._is_beginning = False
-        round_, records = _Round(), 0
-        while self._waiting and records < _RECORDS_MAX:
+        round_ = Round()
+        while self._waiting and round_.records < _RECORDS_MAX:
             begun, own = self._waiting.popleft()
             if not begun.done():
-                records += own
+                round_.records += own
                 round_.inside += 1
                 begun.set_result(round_)
-        self._is_full = records >= _RECORDS_MAX
+        self._is_full = round_.records >= _RECORDS_MAX
         if round_.inside:
             self._under_way.append(round_)
         self._begin_if_possible()

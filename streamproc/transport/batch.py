@@ -43,6 +43,8 @@ logger = logging.getLogger(__name__)
 
 #: How long one look for records waits; it ends sooner when there are some, or an agent wants more.
 _READ_TIMEOUT_S = 0.2
+#: After a look that found few records, so long more of them gather: a look of one record costs what one of many does.
+_GATHER_S = 0.005
 #: How long finding the offsets may take, however long requests may.
 _SEEK_WITHIN_S = 30.0
 
@@ -297,8 +299,12 @@ class Consumer(driver.Consumer):
         """Faust's fetch task, without the offsets it would remember and compare."""
         try:
             while not (self.should_stop or fetcher.should_stop):
+                records = 0
                 async for _, message in self.getmany(timeout=_READ_TIMEOUT_S):
                     await self.callback(message)
+                    records += len(cast(Chunk, message.value).records)
+                if 0 < records < self._settings.chunk_records // 4:
+                    await asyncio.sleep(_GATHER_S)
         except (asyncio.CancelledError, ConsumerStoppedError):
             if not self.app.should_stop:
                 raise

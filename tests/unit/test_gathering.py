@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from streamproc.gathering import Gathering
+from streamproc.gathering import Gathering, Shared
 
 
 class Squares:
@@ -55,3 +55,35 @@ async def test_who_is_cancelled_takes_nothing_from_the_others() -> None:
     with pytest.raises(asyncio.CancelledError):
         await tasks[0]
     assert await tasks[1] == 16
+
+
+class Counter:
+    """Answers with how often it was asked, once it may."""
+
+    def __init__(self) -> None:
+        self.begun, self.may = 0, asyncio.Event()
+        self.shared: Shared[int] = Shared(self._answer)
+
+    async def _answer(self) -> int:
+        self.begun += 1
+        mine = self.begun
+        await self.may.wait()
+        if mine == 2:
+            raise OSError("away")
+        return mine
+
+
+async def test_who_asks_at_once_shares_an_answer_and_who_comes_later_gets_a_later_one() -> None:
+    counter = Counter()
+    first = [asyncio.create_task(counter.shared.ask()) for _ in range(3)]
+    while not counter.begun:
+        await asyncio.sleep(0)
+    second = [asyncio.create_task(counter.shared.ask()) for _ in range(2)]
+    await asyncio.sleep(0)
+    assert counter.begun == 1
+    second.pop().cancel()  # takes nothing from the other
+    counter.may.set()
+    assert await asyncio.gather(*first) == [1, 1, 1]
+    with pytest.raises(OSError, match="away"):
+        await second[0]
+    assert await counter.shared.ask() == 3

@@ -218,6 +218,55 @@ async def test_nothing_is_sent_of_a_commit_that_kafka_does_not_know() -> None:
     assert await store.outbox_length(0) == 1
 
 
+async def test_a_commit_is_cleared_while_what_came_before_is_on_its_way() -> None:
+    """And leaves with no more than that: what is not cleared yet does not hold it up."""
+    store = MemoryStore()
+    holder = Holder(await acquire(store, generation=1))
+    broker, told, slow = Broker(held=asyncio.Event()), list[int](), asyncio.Event()
+
+    async def tell(partition: int, seq: int) -> bool:
+        told.append(seq)
+        if seq == 3:
+            await slow.wait()
+        return True
+
+    relay = Relay(store, cast(Shard, holder), broker, "", Metrics(), tell, set(), backlog=0)
+    running = asyncio.create_task(relay.run())
+
+    async def commit(value: int) -> None:
+        holder.head = await store.commit(holder.head, Commit(outbox=packed(value)))
+        relay.committed(holder.head.seq, packed(value))
+
+    async def until(sent: int) -> None:
+        async with asyncio.timeout(5):
+            while len(broker.sent) < sent:
+                await asyncio.sleep(0)
+
+    await commit(1)
+    await until(1)
+    for value in (2, 3):
+        await commit(value)
+        await asyncio.sleep(0.01)
+    assert told == [1, 2, 3]
+    assert len(broker.sent) == 1
+    assert broker.held is not None
+    broker.held.set()
+    await until(2)
+    await relay.wait_acked(2, within_s=5)
+    assert not relay.owes(2)
+    await relay.wait_acked(3, within_s=0.01)
+    assert relay.owes(3)
+    slow.set()
+    await until(3)
+    await relay.wait_acked(3, within_s=5)
+    assert not relay.owes(3)
+    assert [value for _, _, value in broker.sent] == [b"1", b"2", b"3"]
+    relay.stop()
+    async with asyncio.timeout(5):
+        await running
+    assert await store.outbox_length(0) == 0
+
+
 class Reads(MemoryStore):
     """A store that counts how often its outbox is read."""
 

@@ -162,6 +162,18 @@ async def test_of_full_rounds_two_are_under_way_and_nobody_is_passed_over() -> N
     assert (most, order) == (4, list(range(12)))
 
 
+async def test_a_round_is_small_by_all_its_records() -> None:
+    rounds, found = Rounds(), []
+
+    async def shard(records: int) -> None:
+        async with rounds.turn(records) as round_:
+            found.append(round_.is_small)
+
+    for each in (0, 900, 100):
+        await asyncio.gather(shard(each), shard(100))
+    assert found == [True, True, False, False, True, True]
+
+
 @settings(deadline=None)
 @given(
     st.lists(
