@@ -9,6 +9,8 @@ from typing import Final
 import msgspec
 
 _FILE: Final = "constants.yaml"
+#: How many rules were measured, in the constants' names.
+_RULES: Final = {"few": 12, "some": 100, "many": 500}
 
 
 class Constant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -42,7 +44,10 @@ def constants() -> Mapping[str, Constant]:
     return msgspec.yaml.decode(raw, type=dict[str, Constant])
 
 
-def per_rule(name: str, few_rules: int = 12, many_rules: int = 500) -> float:
-    """What one more rule costs: the slope between `rules_few_<name>` and `rules_many_<name>`."""
-    few, many = (constants()[f"rules_{which}_{name}"].number for which in ("few", "many"))
-    return (many - few) / (many_rules - few_rules)
+def under_rules(name: str, rules: int) -> float:
+    """What `rules_..._<name>` is under so many rules: straight between those measured, and straight on beyond them."""
+    few, some, many = (
+        (count, constants()[f"rules_{which}_{name}"].number) for which, count in _RULES.items()
+    )
+    (count, value), (next_count, next_value) = (few, some) if rules <= some[0] else (some, many)
+    return value + (rules - count) * (next_value - value) / (next_count - count)

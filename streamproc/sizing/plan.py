@@ -7,7 +7,7 @@ Pure arithmetic on `constants`. What it leaves out, and how far beyond the measu
 import math
 from typing import Final
 
-from streamproc.sizing.constants import per_rule
+from streamproc.sizing.constants import under_rules
 from streamproc.sizing.load import RULES, SHARDS_PER_PRIMARY, Load, Plan, between, number, si
 from streamproc.sizing.redis import add_redis
 from streamproc.sizing.wires import add_network, add_time
@@ -48,12 +48,13 @@ def _share_back(plan: Plan) -> float:
 
 
 def _workers(plan: Plan, back: float) -> float:
-    load, more = plan.load, plan.load.rules - RULES
+    load = plan.load
     base = between(plan, "workers", "an event, with 30 rules", "worker_us", "µs", back)
-    rule = per_rule("us")
-    cost = max(base / 2, base + more * rule)
-    told = f"{base:.1f} + ({load.rules} − {RULES}) × {rule:.3f}"
-    plan.line("workers", f"with {load.rules} rules", told, cost, "µs", "rules_few_us", "rules_many_us")
+    usual, wanted = under_rules("us", RULES), under_rules("us", load.rules)
+    cost = max(base / 2, base + wanted - usual)
+    told = f"{base:.1f} + {wanted:.1f} under {load.rules} rules − {usual:.1f} under {RULES}"
+    names = ("rules_few_us", "rules_some_us", "rules_many_us")
+    plan.line("workers", f"with {load.rules} rules", told, cost, "µs", *names)
     most = plan.line(
         "workers", "a worker at its most", f"1,000,000 ÷ {cost:.1f} × {number('linearity'):g}",
         1e6 / cost * number("linearity"), "events/s", "linearity",

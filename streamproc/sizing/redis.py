@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from streamproc.errors import StreamprocError
-from streamproc.sizing.constants import per_rule
+from streamproc.sizing.constants import under_rules
 from streamproc.sizing.load import RULES, SHARDS_PER_PRIMARY, Load, Plan, between, number, si
 
 _ID_BYTES: Final = 10
@@ -23,13 +23,16 @@ _PRIMARIES_MAX: Final = 10_000
 def add_redis(plan: Plan, back: float, signals_per_s: float, shards: int) -> None:
     """Raises StreamprocError if no installation of this kind is large enough."""
     load, name = plan.load, f"customer_bytes_{plan.load.history}"
-    rule, letter = per_rule("bytes"), number("id_byte_bytes")
-    each = number(name) + max(0, load.rules - RULES) * rule + (load.id_bytes - _ID_BYTES) * letter
-    told = (
-        f"{number(name):g} + ({max(load.rules, RULES)} − {RULES}) × {rule:.2f} + ({load.id_bytes} − {_ID_BYTES}) × "
-        f"{letter:.2f}"
+    more, letter = (
+        under_rules("bytes", max(load.rules, RULES)) - under_rules("bytes", RULES),
+        number("id_byte_bytes"),
     )
-    names = (name, "rules_few_bytes", "rules_many_bytes", "id_byte_bytes")
+    each = number(name) + more + (load.id_bytes - _ID_BYTES) * letter
+    told = (
+        f"{number(name):g} + {more:.0f} of {max(load.rules, RULES) - RULES} more rules + "
+        f"({load.id_bytes} − {_ID_BYTES}) × {letter:.2f}"
+    )
+    names = (name, "rules_few_bytes", "rules_some_bytes", "rules_many_bytes", "id_byte_bytes")
     plan.line(
         "redis",
         f"a customer, {load.history} history, id of {load.id_bytes} bytes",

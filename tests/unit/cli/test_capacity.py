@@ -7,7 +7,7 @@ from click.testing import CliRunner, Result
 
 from streamproc.cli.group import group
 from streamproc.errors import StreamprocError
-from streamproc.sizing.constants import constants, per_rule
+from streamproc.sizing.constants import constants, under_rules
 
 
 def run(*arguments: str) -> Result:
@@ -19,7 +19,10 @@ def test_the_lines_show_what_they_are_made_of() -> None:
     assert result.exit_code == 0, result.output
     assert result.output.splitlines()[0].startswith("24 partitions, 5 workers, 2 Redis primaries of ")
     known = constants()["worker_us_known"].number
-    assert f"= {known:.1f} + (100 − 30) × {per_rule('us'):.3f}\n" in result.output  # noqa: RUF001
+    rules = (
+        f"{constants()['rules_some_us'].number:.1f} under 100 rules − {under_rules('us', 30):.1f} under 30"  # noqa: RUF001
+    )
+    assert f"= {known:.1f} + {rules}\n" in result.output
     assert "docs/performance.md, 2026-" in result.output
 
 

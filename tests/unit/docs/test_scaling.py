@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from streamproc.sizing.constants import constants, per_rule
+from streamproc.sizing.constants import constants, under_rules
 from streamproc.sizing.load import Load
 from streamproc.sizing.plan import plan_for
 
@@ -46,7 +46,11 @@ def test_the_text_has_the_constants(name: str) -> None:
 
 
 def test_the_text_has_the_costs_of_a_rule_and_an_id() -> None:
-    assert f"costs {per_rule('us'):.3g} µs an event and {per_rule('bytes'):.3g} bytes a customer" in PAGE
+    for fewer, more in ((30, 100), (100, 500)):
+        us, size = (
+            (under_rules(name, more) - under_rules(name, fewer)) / (more - fewer) for name in ("us", "bytes")
+        )
+        assert f"{us:.2f} µs an event and {size:.1f} bytes a customer" in PAGE
     found = re.search(r"takes (\d+) bytes more than an id of ten", PAGE)
     assert found is not None
     assert int(found[1]) == round(26 * constants()["id_byte_bytes"].number)

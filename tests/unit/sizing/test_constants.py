@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from streamproc.sizing.constants import constants, per_rule
+from streamproc.sizing.constants import constants, under_rules
 
 ROOT = Path(__file__).parents[3]
 
@@ -46,10 +46,10 @@ def test_a_constant_says_how_to_measure_it_again(name: str) -> None:
     assert path.with_suffix(".py").exists() or (path / "__main__.py").exists()
 
 
-def test_rules_cost_what_lies_between() -> None:
-    """A line through 12 and 500 rules meets what was measured with 100, as far as it goes."""
-    row = re.search(r"\| 100 \| ([\d.]+) \(.* \| (\d+) \|\n", page_of("rules_few_us"))
-    assert row is not None
-    few_us, few_bytes = constants()["rules_few_us"].number, constants()["rules_few_bytes"].number
-    assert few_us + 88 * per_rule("us") == pytest.approx(float(row[1]), rel=0.15)
-    assert few_bytes + 88 * per_rule("bytes") == pytest.approx(float(row[2]), rel=0.1)
+@pytest.mark.parametrize("name", ["us", "bytes"])
+def test_rules_cost_what_was_measured_and_what_lies_between(name: str) -> None:
+    few, some, many = (constants()[f"rules_{which}_{name}"].number for which in ("few", "some", "many"))
+    assert [under_rules(name, rules) for rules in (12, 100, 500)] == pytest.approx([few, some, many])
+    assert under_rules(name, 56) == pytest.approx((few + some) / 2)
+    assert under_rules(name, 300) == pytest.approx((some + many) / 2)
+    assert under_rules(name, 900) == pytest.approx(2 * many - some)
