@@ -33,7 +33,7 @@ def report(results: Results) -> str:
         catch_up=_catch_up(run) if run else _NOT_MEASURED,
         latency=_latency(results),
         ring_ids_max=memory.ring_ids_max if memory else "-",
-        ring_id_bytes=f"{memory.ring_id_bytes:g}" if memory else "-",
+        ring_id_bytes=f"{memory.ring_id_bytes:.1f}" if memory else "-",
         memory=_memory(results),
         parts=_parts(results),
         population_bytes=_populations(results),

@@ -55,9 +55,10 @@ def _workers(plan: Plan, back: float) -> float:
     told = f"{base:.1f} + {wanted:.1f} under {load.rules} rules − {usual:.1f} under {RULES}"
     names = ("rules_few_us", "rules_some_us", "rules_many_us")
     plan.line("workers", f"with {load.rules} rules", told, cost, "µs", *names)
+    shared = min(1.0, number("linearity"))  # sharing out makes nothing faster, whatever was measured
     most = plan.line(
-        "workers", "a worker at its most", f"1,000,000 ÷ {cost:.1f} × {number('linearity'):g}",
-        1e6 / cost * number("linearity"), "events/s", "linearity",
+        "workers", "a worker at its most", f"1,000,000 ÷ {cost:.1f} × {shared:g}",
+        1e6 / cost * shared, "events/s", "linearity",
     )  # fmt: skip
     needed = max(1, math.ceil(load.events_per_s / (most * load.busy)))
     told = f"{si(load.events_per_s)} ÷ ({most:,.0f} × {load.busy:g}), at least {_WORKERS_MIN}: one may fail"
